@@ -1,0 +1,1 @@
+"""How often everything happens: no joules, no seconds."""

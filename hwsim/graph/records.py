@@ -1,0 +1,95 @@
+"""Tensor and Layer: the two nouns a network is made of."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Literal
+
+Role = Literal["activation", "parameter", "constant"]
+Attribute = int | float | str | tuple[int, ...] | tuple[float, ...] | tuple[str, ...]
+
+_FIXED_BITS = {"bool": 8, "string": 64, "complex64": 64, "complex128": 128, "tfloat32": 32}
+_DTYPE = re.compile(r"(u?int|float|bfloat|block)(\d+)")
+
+
+@lru_cache(maxsize=256)
+def dtype_bits(dtype: str) -> int:
+    """Storage bits of one element [bit]: ``int4`` 4, ``float8e4m3fn`` 8, ``bool`` 8.
+
+    Raises ValueError for a name that is no data type.
+    """
+    if dtype in _FIXED_BITS:
+        return _FIXED_BITS[dtype]
+    match = _DTYPE.match(dtype)
+    if not match or not 1 <= int(match.group(2)) <= 128:
+        raise ValueError(
+            f"{dtype}: not a data type (int1 to int64, uint1 to uint64, float4 to float64, bfloat16, bool)"
+        )
+    return int(match.group(2))
+
+
+@lru_cache(maxsize=256)
+def dtype_kind(dtype: str) -> Literal["int", "float", "other"]:
+    """Family of a data type: signed and unsigned integers are ``int``, bfloat16 and FP8 are ``float``."""
+    if dtype.startswith(("int", "uint")):
+        return "int"
+    if dtype.startswith(("float", "bfloat", "tfloat", "block")):
+        return "float"
+    return "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One value that flows between layers.
+
+    shape : extents [1], every one known and at least 0; dtype : type of an element as it is stored on the device (after
+    quantization is understood: an ONNX FLOAT weight behind a 4-bit QONNX Quant is ``int4``).
+    role : ``activation`` is produced at run time; ``parameter`` is a learned weight; ``constant`` is everything else that
+    is known beforehand (shapes, scales, zero points, masks, int32 biases of quantized layers).
+    density : share of elements that are not zero [1].
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+    role: Role = "activation"
+    density: float = 1.0
+
+    @property
+    def elements(self) -> int:
+        """Number of elements [1]."""
+        return math.prod(self.shape)
+
+    @property
+    def bits(self) -> int:
+        """Storage bits of one element [bit]."""
+        return dtype_bits(self.dtype)
+
+    @property
+    def bytes(self) -> int:
+        """Storage of the whole tensor, packed [B]: ceil(bits · elements / 8)."""
+        return -(-self.bits * self.elements // 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One operator with its operands by name.
+
+    op, domain : ONNX operator type and domain ("" for ai.onnx). inputs : tensor names, "" for an optional one left out.
+    attributes : scalars and tuples, as ONNX names them; values the importer resolved from constant inputs come under the
+    name of that input (``k`` of TopK). repeat : how often it runs in one inference (trip counts of the loops around it).
+    fused : names of the nodes folded into it. source : where it stands, for messages.
+    """
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    domain: str = ""
+    repeat: int = 1
+    fused: tuple[str, ...] = ()

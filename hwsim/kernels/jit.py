@@ -1,0 +1,65 @@
+"""The one owner of the jit decorator, its flags, and the folder compiled kernels are cached in.
+
+Numba does not recompile a cached kernel when a callee in another file changed, so the folder's name is a hash of every kernel
+source, Numba's and Python's version and the switches that change code generation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+_SWITCHES = ("NUMBA_BOUNDSCHECK", "NUMBA_OPT", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_DEBUG_ARRAY_OPT")
+
+
+def cache_root() -> Path:
+    """hwsim's own cache folder: ``$HWSIM_CACHE_DIR``, else ``$XDG_CACHE_HOME/hwsim``, else ``~/.cache/hwsim``."""
+    if "HWSIM_CACHE_DIR" in os.environ:
+        return Path(os.environ["HWSIM_CACHE_DIR"])
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hwsim"
+
+
+def _kernel_cache() -> str | None:
+    digest = hashlib.sha256(f"{numba.__version__} {sys.version_info[:3]}".encode())
+    for switch in _SWITCHES:
+        digest.update(f"{switch}={os.environ.get(switch, '')}".encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    name = f"kernels-{digest.hexdigest()[:16]}"
+    for root in (
+        cache_root,
+        lambda: Path(tempfile.gettempdir()) / f"hwsim-{os.getuid() if hasattr(os, 'getuid') else ''}",
+    ):
+        try:
+            folder = root() / name
+            folder.mkdir(parents=True, exist_ok=True)
+            if os.access(folder, os.W_OK):
+                return str(folder)
+        except (OSError, RuntimeError):
+            continue
+    return None
+
+
+_FOLDER = _kernel_cache()
+if _FOLDER is not None and "NUMBA_CACHE_DIR" not in os.environ:
+    numba.config.CACHE_DIR = _FOLDER
+
+
+def kernel(function: Function) -> Function:
+    """Compile for speed: cached on disk, releases the GIL, no fastmath (results must not depend on the machine)."""
+    compiled: Function = numba.njit(cache=_FOLDER is not None, nogil=True, error_model="numpy")(function)
+    return compiled
+
+
+def inline_kernel(function: Function) -> Function:
+    """The same for small functions called inside kernels, which need no cache entry of their own."""
+    compiled: Function = numba.njit(nogil=True, error_model="numpy")(function)
+    return compiled

@@ -1,0 +1,1 @@
+"""ONNX files read, annotated and generated: the only room that imports onnx."""

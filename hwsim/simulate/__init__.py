@@ -1,0 +1,1 @@
+"""The event-driven run of a whole graph."""

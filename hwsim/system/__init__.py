@@ -1,0 +1,1 @@
+"""Composition: pipelines, ensembles, cascades, cards and links."""
