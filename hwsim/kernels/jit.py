@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 
@@ -50,16 +50,14 @@ def _kernel_cache() -> str | None:
 
 _FOLDER = _kernel_cache()
 if _FOLDER is not None and "NUMBA_CACHE_DIR" not in os.environ:
-    numba.config.CACHE_DIR = _FOLDER
+    numba.config.CACHE_DIR = _FOLDER  # type: ignore[attr-defined]
 
 
 def kernel(function: Function) -> Function:
     """Compile for speed: cached on disk, releases the GIL, no fastmath (results must not depend on the machine)."""
-    compiled: Function = numba.njit(cache=_FOLDER is not None, nogil=True, error_model="numpy")(function)
-    return compiled
+    return cast(Function, numba.njit(cache=_FOLDER is not None, nogil=True, error_model="numpy")(function))
 
 
 def inline_kernel(function: Function) -> Function:
     """The same for small functions called inside kernels, which need no cache entry of their own."""
-    compiled: Function = numba.njit(nogil=True, error_model="numpy")(function)
-    return compiled
+    return cast(Function, numba.njit(nogil=True, error_model="numpy")(function))

@@ -20,7 +20,7 @@ def humanize(value: float | None, unit: str, digits: int = 3) -> str:
     if value == 0 or math.isinf(value):
         return f"{value:g} {unit}".rstrip()
     table = _PREFIXES + (_SMALL if unit else ())
-    for factor, prefix in table:
+    for factor, prefix in table:  # noqa: B007 - used after the loop
         scaled = abs(value) / factor
         if round(scaled, max(0, digits - 1)) >= 1:
             break
