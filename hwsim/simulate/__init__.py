@@ -1,1 +1,0 @@
-"""The event-driven run of a whole graph."""

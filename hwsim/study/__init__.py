@@ -1,1 +1,0 @@
-"""Many designs: axes, runs, fronts."""

@@ -1,1 +1,0 @@
-"""Composition: pipelines, ensembles, cascades, cards and links."""
