@@ -51,6 +51,8 @@ class Tensor:
     role : ``activation`` is produced at run time; ``parameter`` is a learned weight; ``constant`` is everything else that
     is known beforehand (shapes, scales, zero points, masks, int32 biases of quantized layers).
     density : share of elements that are not zero [1].
+    learned : numbers of the stored model that this parameter stands for [1], where that is not its own element count: 0 for the
+    second copy of a tied weight, N·K for a packed matrix, the whole table for rows gathered from it ahead of time.
     """
 
     name: str
@@ -58,6 +60,14 @@ class Tensor:
     dtype: str = "float32"
     role: Role = "activation"
     density: float = 1.0
+    learned: int | None = None
+
+    @property
+    def parameters(self) -> int:
+        """Learned numbers that count for the model's size [1]: 0 unless the role is ``parameter``."""
+        if self.role != "parameter":
+            return 0
+        return self.elements if self.learned is None else self.learned
 
     @property
     def elements(self) -> int:
