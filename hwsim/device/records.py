@@ -71,6 +71,8 @@ class Memory:
     overlapped : False where its traffic adds to compute time instead of hiding behind it. retains : operands that stay
     from one inference to the next (``weight`` on an Edge TPU).
     efficiency : share of its bandwidth that long transfers attain [1]. leakage_w : [W] of all instances.
+    type : what it is made of (``sram``, ``lpddr4``, ...), for technology tables. read_ports, write_ports, shared_ports, width_bits,
+    banks : how it is built, 0 where the profile does not say [1].
     """
 
     name: str
@@ -90,6 +92,12 @@ class Memory:
     retains: frozenset[Operand] = frozenset()
     efficiency: float = 1.0
     leakage_w: float | None = None
+    type: str = ""
+    read_ports: int = 0
+    write_ports: int = 0
+    shared_ports: int = 0
+    width_bits: int = 0
+    banks: int = 0
 
     @property
     def capacity(self) -> int | None:
@@ -158,11 +166,16 @@ class Overheads:
 
 @dataclass(frozen=True, slots=True)
 class Sparsity:
-    """Three separate capabilities, by operand: zeros not stored, MACs not switched (energy), MACs skipped (cycles)."""
+    """Three separate capabilities, by operand: zeros not stored, MACs not switched (energy), MACs skipped (cycles).
+
+    structured : (kept, of), the pattern of pruned weights that runs ``structured_speedup`` times as fast (2:4), None without.
+    """
 
     compressed: frozenset[Operand] = frozenset()
     gated: frozenset[Operand] = frozenset()
     skipped: frozenset[Operand] = frozenset()
+    structured: tuple[int, int] | None = None
+    structured_speedup: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +192,8 @@ class Device:
     """One device. clock_hz [Hz]; memories : innermost first; area_mm2 and power figures are published ones, by name.
 
     sources : what each citation key means. quantities : value, unit and source of every number of the profile, by dotted key.
+    qualities : how well a number is known (``measured``, ``datasheet``, ``secondary``, ``estimated``, ``fitted``, ...), intervals : the
+    range it lies in, both by dotted key and in the unit of the key. operating_points : names; operating_point : the one in force.
     """
 
     name: str
@@ -202,6 +217,10 @@ class Device:
     static_w: float | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
     quantities: Mapping[str, tuple[float, str, str]] = field(default_factory=dict)
+    qualities: Mapping[str, str] = field(default_factory=dict)
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    operating_points: tuple[str, ...] = ()
+    operating_point: str = ""
     pe_kernel: tuple[int, int] | None = None
     pe_bits: int | None = None
     sha256: str = ""
