@@ -23,7 +23,7 @@ MAX_DIGITS = 40
 _INT = re.compile(r"[-+]?[0-9]+")
 _BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_WORDS: dict[str, None | bool | float] = {
+_WORDS: dict[str, bool | float | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
@@ -44,7 +44,7 @@ class Document:
     lines: dict[Steps, int] = field(default_factory=dict)
 
 
-def scalar(text: str) -> None | bool | int | float | str:
+def scalar(text: str) -> bool | int | float | str | None:
     """Value of a plain scalar in the core schema of YAML 1.2; raises ValueError for a number of more than 40 characters."""
     if text in _WORDS:
         return _WORDS[text]
@@ -124,7 +124,7 @@ class _Builder:
             return self.sequence(events, steps)
         return self.mapping(events, steps)
 
-    def value(self, event: Any, steps: Steps) -> None | bool | int | float | str:
+    def value(self, event: Any, steps: Steps) -> bool | int | float | str | None:
         if event.style:
             return str(event.value)
         try:

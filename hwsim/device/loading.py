@@ -1,0 +1,253 @@
+"""From a name or a file to a Device: read, merge, override, validate, resolve; every mistake of a file in one ProfileError."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from hwsim.device import schema
+from hwsim.device.findings import findings, keys_at
+from hwsim.device.keys import unit
+from hwsim.device.library import find
+from hwsim.device.records import Device
+from hwsim.device.resolve import resolve
+from hwsim.device.tree import NAMED, OVERRIDE, Tree, is_number, load_tree, numbers, override, shown
+from hwsim.device.yaml_reader import Steps
+from hwsim.errors import ProfileError, nearest
+
+#: Sources that need no entry in ``sources``.
+OWN_WORDS = ("estimated", "fitted", "arithmetic")
+PEAK_TOLERANCE = 0.02
+#: Exponent of the alpha-power law of delay, V / (V - Vt)^1.3: T. Sakurai and A. R. Newton, IEEE JSSC 25(2), 1990.
+ALPHA = 1.3
+
+
+def load(name_or_path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Device:
+    """The Device of a profile.
+
+    name_or_path : a shipped name, one in a folder of ``HWSIM_DEVICE_PATH``, or a file. overrides : ``dotted.path=value``, as
+    ``memory.gbuf.capacity_kib=216`` or ``operating_point=low``. Raises ProfileError with every mistake of the file, one a line.
+    """
+    path = find(name_or_path)
+    base = load_tree(path)
+    changed = _overridden(base, overrides)
+    tree = _at_operating_point(changed)
+    if tree is not changed:
+        tree = _overridden(tree, overrides)
+    profile = _validated(tree)
+    device, found = resolve(profile, _energy_scale(base, tree))
+    if found:
+        raise ProfileError(*(tree.finding(steps, message) for steps, message in found))
+    return _with_record(device, profile, tree, path)
+
+
+def check(name_or_path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """What is wrong with a profile, one line each; empty where it is good.
+
+    Beyond what stops it from loading: a published peak that PEs × MACs × clock × 2 misses by more than 2 %.
+    """
+    try:
+        device = load(name_or_path)
+    except ProfileError as error:
+        return error.findings
+    where = shown(Path(device.path))
+    return tuple(
+        f"{where}: compute.precisions.{p.input}: peak_tops is {p.published_ops_per_s / 1e12:g}, "
+        f"but {device.array.pes} PEs × {p.macs_per_pe_per_cycle:g} MACs × 2 × clock make {peak(device, i) / 1e12:.4g}"
+        for i, p in enumerate(device.precisions)
+        if p.published_ops_per_s and abs(peak(device, i) / p.published_ops_per_s - 1) > PEAK_TOLERANCE
+    )
+
+
+def peak(device: Device, index: int) -> float:
+    """Peak of a device in its precision number ``index`` [op/s], 1 MAC = 2 ops."""
+    return 2 * device.array.pes * device.precisions[index].macs_per_pe_per_cycle * device.clock_hz
+
+
+def _overridden(tree: Tree, overrides: Sequence[str]) -> Tree:
+    problems: list[str] = []
+    for assignment in overrides:
+        try:
+            tree = override(tree, assignment)
+        except ProfileError as error:
+            problems.extend(error.findings)
+    if problems:
+        raise ProfileError(*problems)
+    return tree
+
+
+def _plain(value: Any) -> Any:
+    return value["value"] if isinstance(value, dict) and is_number(value.get("value")) else value
+
+
+def _voltage(tree: Tree, key: str = "voltage_v") -> float | None:
+    technology = tree.value.get("technology")
+    value = _plain(technology.get(key)) if isinstance(technology, dict) else None
+    return value if is_number(value) else None
+
+
+def _at_operating_point(tree: Tree) -> Tree:
+    """The tree with the fields of its operating point in force; the clock follows the voltage where only that is given."""
+    name = tree.value.get("operating_point")
+    if name is None:
+        return tree
+    points = tree.value.get("operating_points")
+    point = points.get(name) if isinstance(points, dict) and isinstance(name, str) else None
+    if not isinstance(point, dict):
+        names = list(points) if isinstance(points, dict) else []
+        hint = nearest(str(name), names) or (f" (it has {', '.join(names)})" if names else "")
+        raise ProfileError(tree.finding(("operating_point",), f"no operating point {name}{hint}"))
+    fields = {"technology.voltage_v": point.get("voltage_v"), "clock_mhz": point.get("clock_mhz")}
+    if fields["clock_mhz"] is None:
+        fields["clock_mhz"] = _alpha_power(tree, _plain(point.get("voltage_v")))
+    further = point.get("set")
+    fields.update(further if isinstance(further, dict) else {})
+    changed = tree
+    for dotted, value in fields.items():
+        plain = _plain(value)
+        if isinstance(plain, int | float | str):
+            changed = override(changed, f"{dotted}={json.dumps(plain) if isinstance(plain, bool) else plain}")
+            steps: Steps = tuple(dotted.split("."))
+            key = {"technology.voltage_v": "voltage_v", "clock_mhz": "clock_mhz"}.get(dotted)
+            own: Steps = ("operating_points", name, *((key,) if key else ("set", dotted)))
+            changed.cites[steps] = tree.cites.get(own, "arithmetic")
+            changed.origins[steps] = tree.origins.get(own, tree.origins.get(("operating_points", name), ""))
+    return changed
+
+
+def _alpha_power(tree: Tree, voltage: Any) -> float | None:
+    nominal, threshold, clock = _voltage(tree), _voltage(tree, "threshold_v"), _plain(tree.value.get("clock_mhz"))
+    known = all(is_number(value) for value in (voltage, nominal, threshold, clock))
+    if not known or nominal is None or threshold is None or min(voltage, nominal) <= threshold:
+        return None
+    return float(clock * (nominal / voltage) * ((voltage - threshold) / (nominal - threshold)) ** ALPHA)
+
+
+def _energy_scale(base: Tree, tree: Tree) -> float:
+    nominal, actual = _voltage(base), _voltage(tree)
+    return (actual / nominal) ** 2 if nominal and actual else 1.0
+
+
+def _validated(tree: Tree) -> schema.Profile:
+    problems = _unknown_levels(tree)
+    value = copy.deepcopy(tree.value)
+    for steps in problems:
+        del value["dataflow"][steps[-1]]
+    lines = [tree.finding(steps, message) for steps, message in problems.items()]
+    profile: schema.Profile | None = None
+    try:
+        profile = schema.Profile.model_validate(_listed(value, ()))
+    except ValidationError as error:
+        lines.extend(findings(error, tree))
+    lines.extend(_sources(tree))
+    if lines or profile is None:
+        raise ProfileError(*sorted(lines, key=_line_number))
+    return profile
+
+
+def _line_number(finding: str) -> int:
+    parts = finding.split(":", 2)
+    return int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0
+
+
+def _unknown_levels(tree: Tree) -> dict[Steps, str]:
+    dataflow, memory = tree.value.get("dataflow"), tree.value.get("memory")
+    if not isinstance(dataflow, dict):
+        return {}
+    names = [*keys_at(("dataflow",)), *(memory if isinstance(memory, dict) else ())]
+    return {
+        ("dataflow", key): f"unknown key, and no memory level{nearest(key, names)}"
+        for key in dataflow
+        if key not in names
+    }
+
+
+def _listed(value: Any, steps: Steps) -> Any:
+    """Mappings by name as the lists they were written as."""
+    if isinstance(value, dict):
+        inner = {key: _listed(entry, (*steps, key)) for key, entry in value.items()}
+        return list(inner.values()) if steps in NAMED else inner
+    return value
+
+
+def _sources(tree: Tree) -> list[str]:
+    known = tree.value.get("sources")
+    keys = [*(known if isinstance(known, dict) else ()), *OWN_WORDS]
+    lines = []
+    for steps, _ in numbers(tree.value):
+        cited = tree.cites.get(steps)
+        if cited is None:
+            lines.append(
+                tree.finding(steps, "no source: write {value: ..., source: ...}, or give the file a default_source")
+            )
+        elif cited not in keys and cited != OVERRIDE:
+            lines.append(tree.finding(steps, f"source {cited} is not in sources{nearest(cited, keys)}"))
+    return lines
+
+
+def _unit_of(steps: Steps) -> str:
+    for step in reversed(steps[-2:]):
+        text = unit(str(step))[0]
+        if text:
+            return text
+    return ""
+
+
+def _with_record(device: Device, profile: schema.Profile, tree: Tree, path: Path) -> Device:
+    """The device with what is known about its numbers, and a hash of what it says."""
+    texts = {key: source.text for key, source in profile.sources.items()}
+    default = {key: source.quality for key, source in profile.sources.items() if source.quality}
+    quantities: dict[str, tuple[float, str, str]] = {}
+    qualities: dict[str, str] = {}
+    intervals: dict[str, tuple[float, float]] = {}
+    for steps, value in numbers(tree.value):
+        dotted, cited = ".".join(str(step) for step in steps), tree.cites.get(steps) or ""
+        quantities[dotted] = (float(value), _unit_of(steps), cited)
+        raw = _at(tree.value, steps)
+        own = raw if isinstance(raw, dict) else {}
+        quality = own.get("quality") or default.get(cited) or (cited if cited in {"estimated", "fitted"} else None)
+        if quality:
+            qualities[dotted] = quality
+        if isinstance(own.get("interval"), list):
+            intervals[dotted] = (float(own["interval"][0]), float(own["interval"][1]))
+    return replace(
+        device,
+        sources=texts,
+        quantities=quantities,
+        qualities=qualities,
+        intervals=intervals,
+        sha256=_sha256(tree.value),
+        path=os.fspath(path),
+    )
+
+
+def _at(value: Any, steps: Steps) -> Any:
+    for step in steps:
+        value = value[step]
+    return value
+
+
+def _canonical(value: Any) -> Any:
+    if is_number(value):
+        return float(value)
+    plain = _plain(value)
+    if plain is not value:
+        return float(plain)
+    if isinstance(value, dict):
+        return {key: _canonical(inner) for key, inner in value.items() if key != "source"}
+    return [_canonical(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _sha256(tree: dict[str, Any]) -> str:
+    """Hash of what a profile says, whoever says it: values without sources, texts and the order of keys (levels keep theirs)."""
+    said = {key: value for key, value in tree.items() if key not in {"sources", "description", "notes"}}
+    listed = _listed(_canonical(said), ())
+    return hashlib.sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest()

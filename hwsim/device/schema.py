@@ -1,0 +1,422 @@
+"""The shape of a profile: closed pydantic models of the YAML. The unit of a number is in its key; nothing is converted here."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from hwsim.device.keys import ALTERNATIVES
+from hwsim.device.precision import known_dtype
+from hwsim.device.records import Keep, Kind, Operand
+
+Quality = Literal["measured", "datasheet", "paper", "vendor", "secondary", "estimated", "fitted"]
+Dim = Literal["N", "G", "K", "C", "Q", "P", "S", "R"]
+MemoryType = Literal[
+    "register", "regfile", "sram", "cache", "edram", "flash", "host",
+    "ddr3", "ddr4", "ddr5", "lpddr", "lpddr2", "lpddr3", "lpddr4", "lpddr4x", "lpddr5",
+    "gddr5", "gddr6", "gddr6x", "hbm", "hbm2", "hbm2e", "hbm3", "hbm3e",
+]  # fmt: skip
+Per = Literal["pe", "sm", "row", "column", "core", "chip"]
+
+OPERANDS: tuple[Operand, ...] = ("input", "weight", "output")
+ALL = "input+weight+output"
+LARGEST = 1e18
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+
+class _Closed(BaseModel):
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Quantity(_Closed):
+    """A number with its source: a key of ``sources``, or ``estimated``, ``fitted``, ``arithmetic``."""
+
+    value: float = Field(allow_inf_nan=False, ge=-LARGEST, le=LARGEST)
+    source: str | None = None
+    quality: Quality | None = None
+    interval: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
+    note: str | None = None
+
+
+def _wrap(value: Any) -> Any:
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise PydanticCustomError("number", "must be a number, or {value: ..., source: ...}")
+    return {"value": value}
+
+
+def _bounded(least: float, most: float, what: str, whole: bool = False, above: bool = False) -> AfterValidator:
+    def check(quantity: Quantity) -> Quantity:
+        value = quantity.value
+        if value < least or value > most or (above and value == least) or (whole and value != int(value)):
+            raise PydanticCustomError("range", "must be {what}", {"what": what})
+        return quantity
+
+    return AfterValidator(check)
+
+
+_Number = Annotated[Quantity, BeforeValidator(_wrap, json_schema_input_type=float | Quantity)]
+Positive = Annotated[_Number, _bounded(0, LARGEST, "above 0", above=True)]
+NonNegative = Annotated[_Number, _bounded(0, LARGEST, "0 or more")]
+Count = Annotated[_Number, _bounded(1, 2**31, "a whole number from 1 to 2^31", whole=True)]
+Share = Annotated[_Number, _bounded(0, 1, "above 0 and at most 1", above=True)]
+
+
+def _operand_set(key: str) -> str:
+    names = key.split("+")
+    if not set(names) <= set(OPERANDS) or len(set(names)) != len(names):
+        raise PydanticCustomError("operands", "must be input, weight, output or several joined by +")
+    return key
+
+
+OperandSet = Annotated[str, AfterValidator(_operand_set)]
+
+
+def _spread(value: Any) -> Any:
+    return value if isinstance(value, dict) and "value" not in value else {ALL: value}
+
+
+def _disjoint(value: dict[str, Any]) -> dict[str, Any]:
+    names = [name for key in value for name in key.split("+")]
+    if len(set(names)) != len(names):
+        raise PydanticCustomError("operands", "names an operand twice")
+    return value
+
+
+def _json_input(number: Any) -> Any:
+    return float | Quantity | dict[OperandSet, number]
+
+
+PositiveByOperand = Annotated[
+    dict[OperandSet, Positive], AfterValidator(_disjoint), BeforeValidator(_spread, json_schema_input_type=_json_input(Positive))
+]  # fmt: skip
+ByOperand = Annotated[
+    dict[OperandSet, NonNegative], AfterValidator(_disjoint), BeforeValidator(_spread, json_schema_input_type=_json_input(NonNegative))
+]  # fmt: skip
+
+
+def _is_name(value: str) -> str:
+    if not _NAME.fullmatch(value) or len(value) > 64:
+        raise PydanticCustomError("name", "must be a word of letters, digits and _ that starts with a letter")
+    return value
+
+
+def _is_dtype(value: str) -> str:
+    if not known_dtype(value):
+        raise PydanticCustomError(
+            "dtype", "not a data type (int1 to int64, uint1 to uint64, float8 to float64, bfloat16, tfloat32)"
+        )
+    return value
+
+
+Name = Annotated[str, AfterValidator(_is_name)]
+Dtype = Annotated[str, AfterValidator(_is_dtype)]
+Factor = Annotated[int, Field(ge=1, le=2**31)]
+FactorOrRest = Annotated[int, Field(ge=0, le=2**31)]
+
+
+class Section(_Closed):
+    """A part of a profile. source : of all numbers in it that name none."""
+
+    source: str | None = None
+
+    @model_validator(mode="after")
+    def _one_unit(self) -> Section:
+        given = self.model_fields_set
+        for row in ALTERNATIVES:
+            both = [key for key in row if key in given]
+            if len(both) > 1:
+                raise PydanticCustomError("alternatives", "gives both {a} and {b}", {"a": both[0], "b": both[1]})
+        return self
+
+
+class Technology(Section):
+    """Process. family : whose energy and area tables estimates come from."""
+
+    node_nm: Positive | None = None
+    voltage_v: Positive | None = None
+    threshold_v: Positive | None = None
+    process: str = ""
+    family: str = ""
+
+
+class Grid(Section):
+    """Instances along both axes."""
+
+    x: Count
+    y: Count
+
+
+class Precision(Section):
+    """MACs of one PE in a cycle for one pair of operand types; peak_tops : the published peak of the device, for checking."""
+
+    name: Name | None = None
+    input: Dtype
+    weight: Dtype
+    accumulate: Dtype | None = None
+    macs_per_pe_per_cycle: Positive
+    mac_pj: NonNegative | None = None
+    tile: Annotated[list[Factor], Field(min_length=3, max_length=3)] | None = None
+    efficiency: Share | None = None
+    peak_tops: Positive | None = None
+
+
+class Vector(Section):
+    """Elementwise unit of the whole chip; by_function : operations per cycle of single functions."""
+
+    ops_per_cycle: Positive
+    by_function: dict[Name, Positive] = Field(default_factory=dict)
+    op_pj: NonNegative | None = None
+
+
+class Compute(Section):
+    """PEs, what each does in a cycle, and the vector unit."""
+
+    pe_array: Grid | None = None
+    cores: Count | None = None
+    precisions: Annotated[list[Precision], Field(min_length=1)] | None = None
+    vector: Vector | None = None
+
+
+class Ports(Section):
+    """Ports of one instance, each ``width_bits`` wide."""
+
+    read: Count | None = None
+    write: Count | None = None
+    shared: Count | None = None
+
+
+def _keeps(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    if not all(isinstance(name, str) for name in value) or not set(value) <= set(OPERANDS):
+        raise PydanticCustomError("operands", "must list input, weight, output, or map them to always, never, free")
+    return {name: "always" if name in value else "never" for name in OPERANDS}
+
+
+KeepsField = Annotated[
+    dict[Operand, Keep], BeforeValidator(_keeps, json_schema_input_type=list[Operand] | dict[Operand, Keep])
+]
+
+
+class Memory(Section):
+    """One level; figures are of one instance."""
+
+    name: Name
+    type: MemoryType | None = None
+    per: Per | None = None
+    mesh: Grid | None = None
+    capacity_bytes: PositiveByOperand | None = None
+    capacity_kib: PositiveByOperand | None = None
+    capacity_mib: PositiveByOperand | None = None
+    capacity_gib: PositiveByOperand | None = None
+    keeps: KeepsField | None = None
+    retains: list[Operand] = Field(default_factory=list)
+    off_chip: bool = False
+    buffering: Count | None = None
+    ports: Ports | None = None
+    width_bits: Count | None = None
+    banks: Count | None = None
+    block_bytes: Count | None = None
+    bytes_per_cycle: Positive | None = None
+    read_bytes_per_cycle: Positive | None = None
+    write_bytes_per_cycle: Positive | None = None
+    bandwidth_gb_per_s: Positive | None = None
+    bandwidth_gbit_per_s: Positive | None = None
+    read_gb_per_s: Positive | None = None
+    write_gb_per_s: Positive | None = None
+    efficiency: Share | None = None
+    overlapped: bool = True
+    pj_per_byte: ByOperand | None = None
+    pj_per_bit: ByOperand | None = None
+    read_pj_per_byte: ByOperand | None = None
+    read_pj_per_bit: ByOperand | None = None
+    write_pj_per_byte: ByOperand | None = None
+    write_pj_per_bit: ByOperand | None = None
+    leakage_mw: NonNegative | None = None
+
+
+class Network(Section):
+    """Wires between an outer level and the one inside of it."""
+
+    name: Name | None = None
+    between: Annotated[list[Name], Field(min_length=2, max_length=2)]
+    bytes_per_cycle: PositiveByOperand | None = None
+    multicast: bool = True
+    reduce: bool = True
+    hop_pj_per_byte: NonNegative | None = None
+    hop_pj_per_bit: NonNegative | None = None
+
+
+class Temporal(Section):
+    """Loops at a level: innermost dims in order, exact factors (0: all that is left), largest factors."""
+
+    order_inner_to_outer: list[Dim] = Field(default_factory=list)
+    fixed: dict[Dim, FactorOrRest] = Field(default_factory=dict)
+    at_most: dict[Dim, Factor] = Field(default_factory=dict)
+
+
+class Spatial(Section):
+    """Dims that may be spread over the children of a level, by mesh axis; none named: none spread."""
+
+    x: list[Dim] | None = None
+    y: list[Dim] | None = None
+    fixed: dict[Dim, FactorOrRest] = Field(default_factory=dict)
+    at_most: dict[Dim, Factor] = Field(default_factory=dict)
+
+
+class LevelDataflow(Section):
+    """Constraints at one level."""
+
+    temporal: Temporal | None = None
+    spatial: Spatial | None = None
+
+
+class Dataflow(Section):
+    """Constraints on the mapping space: its own keys, and one per level. spatial : for every level that gives none itself."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow", frozen=True, strict=True)
+    __pydantic_extra__: dict[str, LevelDataflow]
+
+    stationary: Operand | None = None
+    min_utilization: Share | None = None
+    spatial: Spatial | None = None
+
+
+class Overheads(Section):
+    """Fixed costs."""
+
+    per_kernel_us: NonNegative | None = None
+    per_pass_cycles: NonNegative | None = None
+    pass_level: Name | None = None
+    per_inference_us: NonNegative | None = None
+
+
+class Structured(Section):
+    """A pattern of pruned weights, ``kept`` of every ``of``, that runs ``speedup`` times as fast."""
+
+    kept: Count
+    of: Count
+    speedup: Positive
+
+
+class Sparsity(Section):
+    """Operands whose zeros are not stored, not switched, not computed."""
+
+    compressed: list[Operand] = Field(default_factory=list)
+    gated: list[Operand] = Field(default_factory=list)
+    skipped: list[Operand] = Field(default_factory=list)
+    structured: Structured | None = None
+
+
+class Host(Section):
+    """Link to the host."""
+
+    link_gb_per_s: Positive | None = None
+    link_gbit_per_s: Positive | None = None
+    latency_us: NonNegative | None = None
+    pj_per_byte: NonNegative | None = None
+    pj_per_bit: NonNegative | None = None
+
+
+class Area(Section):
+    """Published areas, beside which estimates are placed."""
+
+    core_mm2: Positive | None = None
+    die_mm2: Positive | None = None
+    logic_mm2: Positive | None = None
+    memory_mm2: Positive | None = None
+    pe_mm2: Positive | None = None
+
+
+class Thermal(Section):
+    """A cap on power by temperature: (max - ambient) / resistance."""
+
+    ambient_c: _Number
+    max_c: _Number
+    resistance_c_per_w: Positive
+
+
+class Power(Section):
+    """Published power; static : burnt whenever the chip is on. cap, thermal : limits to keep below."""
+
+    static_mw: NonNegative | None = None
+    static_w: NonNegative | None = None
+    tdp_mw: Positive | None = None
+    tdp_w: Positive | None = None
+    idle_mw: NonNegative | None = None
+    idle_w: NonNegative | None = None
+    peak_mw: Positive | None = None
+    peak_w: Positive | None = None
+    average_mw: Positive | None = None
+    average_w: Positive | None = None
+    cap_mw: Positive | None = None
+    cap_w: Positive | None = None
+    thermal: Thermal | None = None
+
+
+class OperatingPoint(Section):
+    """A voltage and clock to choose by name. set : any other fields, by dotted key."""
+
+    name: Name
+    voltage_v: Positive | None = None
+    clock_mhz: Positive | None = None
+    set: dict[str, float | int | str | bool] = Field(default_factory=dict)
+
+
+class Pe(Section):
+    """HCM's parametric PE: a kernel of multipliers and their adder tree; an area budget gives their number."""
+
+    kernel: Annotated[list[Factor], Field(min_length=2, max_length=2)]
+    bits: Count
+    area_fit: Literal["quadratic", "linear"] = "quadratic"
+
+
+class SourceText(_Closed):
+    """What a citation key means."""
+
+    text: str
+    quality: Quality | None = None
+
+
+def _source_text(value: Any) -> Any:
+    return {"text": value} if isinstance(value, str) else value
+
+
+class Profile(Section):
+    """A device file."""
+
+    name: Name
+    kind: Kind
+    description: str
+    extends: str | None = None
+    sources: dict[
+        Name, Annotated[SourceText, BeforeValidator(_source_text, json_schema_input_type=str | SourceText)]
+    ] = Field(default_factory=dict)
+    default_source: str | None = None
+    notes: list[str] = Field(default_factory=list)
+    technology: Technology | None = None
+    clock_mhz: Positive
+    compute: Compute = Field(default_factory=Compute)
+    memory: Annotated[list[Memory], Field(min_length=1)]
+    network: list[Network] = Field(default_factory=list)
+    dataflow: Dataflow | None = None
+    overheads: Overheads | None = None
+    sparsity: Sparsity | None = None
+    host: Host | None = None
+    area: Area | None = None
+    power: Power | None = None
+    operating_points: list[OperatingPoint] = Field(default_factory=list)
+    operating_point: Name | None = None
+    pe: Pe | None = None
+    area_budget_mm2: Positive | None = None
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of a profile, for editors."""
+    schema = Profile.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "hwsim device profile", **schema}

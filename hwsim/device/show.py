@@ -1,0 +1,39 @@
+"""A resolved profile as text: every number with its unit and source."""
+
+from __future__ import annotations
+
+from hwsim.device.loading import peak
+from hwsim.device.precision import _label
+from hwsim.device.records import Device
+
+
+def describe(device: Device) -> str:
+    """The profile as ``hwsim device show`` prints it: key, value and unit, source, in aligned columns; then what follows from it."""
+    rows = [(key, _figure(device, key), source) for key, (_, _, source) in device.quantities.items()]
+    derived = [("PEs", f"{device.array.pes:,}", "arithmetic")]
+    for index, precision in enumerate(device.precisions):
+        label = _label(precision.input, precision.weight)
+        derived.append((f"peak {label}", f"{peak(device, index) / 1e12:.4g} Top/s", "PEs × MACs × 2 × clock"))
+    widths = [max(len(row[column]) for row in rows + derived) for column in (0, 1)]
+    head = [f"{device.name} ({device.kind}): {device.description}", f"file {device.path}", f"sha256 {device.sha256}"]
+    if device.operating_point:
+        head.append(f"operating point {device.operating_point} of {', '.join(device.operating_points)}")
+    lines = [*head, "", *(_row(row, widths) for row in rows), "", *(_row(row, widths) for row in derived)]
+    if device.sources:
+        lines += ["", "sources", *(f"  {key}: {text}" for key, text in device.sources.items())]
+    if device.notes:
+        lines += ["", "notes", *(f"  {note}" for note in device.notes)]
+    return "\n".join(lines)
+
+
+def _row(row: tuple[str, str, str], widths: list[int]) -> str:
+    return f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}".rstrip()
+
+
+def _figure(device: Device, key: str) -> str:
+    value, unit, source = device.quantities[key]
+    text = f"{value:.10g} {unit}".rstrip()
+    if key in device.intervals:
+        text += " [{:g}, {:g}]".format(*device.intervals[key])
+    quality = device.qualities.get(key)
+    return f"{text} ({quality})" if quality and quality != source else text
