@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from hwsim.device.schema import Dataflow, LevelDataflow, Profile, Quantity
+from hwsim.device.quantity import Quantity
+from hwsim.device.schema import Dataflow, LevelDataflow, Profile
 from hwsim.device.tree import Tree
 from hwsim.device.yaml_reader import Steps
 from hwsim.errors import nearest

@@ -5,14 +5,25 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from hwsim.device.keys import ALTERNATIVES
 from hwsim.device.precision import known_dtype
+from hwsim.device.quantity import (
+    OPERANDS,
+    ByOperand,
+    Closed,
+    Count,
+    NonNegative,
+    Number,
+    Positive,
+    PositiveByOperand,
+    Quality,
+    Share,
+)
 from hwsim.device.records import Keep, Kind, Operand
 
-Quality = Literal["measured", "datasheet", "paper", "vendor", "secondary", "estimated", "fitted"]
 Dim = Literal["N", "G", "K", "C", "Q", "P", "S", "R"]
 MemoryType = Literal[
     "register", "regfile", "sram", "cache", "edram", "flash", "host",
@@ -21,82 +32,7 @@ MemoryType = Literal[
 ]  # fmt: skip
 Per = Literal["pe", "sm", "row", "column", "core", "chip"]
 
-OPERANDS: tuple[Operand, ...] = ("input", "weight", "output")
-ALL = "input+weight+output"
-LARGEST = 1e18
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-
-
-class _Closed(BaseModel):
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Quantity(_Closed):
-    """A number with its source: a key of ``sources``, or ``estimated``, ``fitted``, ``arithmetic``."""
-
-    value: float = Field(allow_inf_nan=False, ge=-LARGEST, le=LARGEST)
-    source: str | None = None
-    quality: Quality | None = None
-    interval: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
-    note: str | None = None
-
-
-def _wrap(value: Any) -> Any:
-    if isinstance(value, dict):
-        return value
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise PydanticCustomError("number", "must be a number, or {value: ..., source: ...}")
-    return {"value": value}
-
-
-def _bounded(least: float, most: float, what: str, whole: bool = False, above: bool = False) -> AfterValidator:
-    def check(quantity: Quantity) -> Quantity:
-        value = quantity.value
-        if value < least or value > most or (above and value == least) or (whole and value != int(value)):
-            raise PydanticCustomError("range", "must be {what}", {"what": what})
-        return quantity
-
-    return AfterValidator(check)
-
-
-_Number = Annotated[Quantity, BeforeValidator(_wrap, json_schema_input_type=float | Quantity)]
-Positive = Annotated[_Number, _bounded(0, LARGEST, "above 0", above=True)]
-NonNegative = Annotated[_Number, _bounded(0, LARGEST, "0 or more")]
-Count = Annotated[_Number, _bounded(1, 2**31, "a whole number from 1 to 2^31", whole=True)]
-Share = Annotated[_Number, _bounded(0, 1, "above 0 and at most 1", above=True)]
-
-
-def _operand_set(key: str) -> str:
-    names = key.split("+")
-    if not set(names) <= set(OPERANDS) or len(set(names)) != len(names):
-        raise PydanticCustomError("operands", "must be input, weight, output or several joined by +")
-    return key
-
-
-OperandSet = Annotated[str, AfterValidator(_operand_set)]
-
-
-def _spread(value: Any) -> Any:
-    return value if isinstance(value, dict) and "value" not in value else {ALL: value}
-
-
-def _disjoint(value: dict[str, Any]) -> dict[str, Any]:
-    names = [name for key in value for name in key.split("+")]
-    if len(set(names)) != len(names):
-        raise PydanticCustomError("operands", "names an operand twice")
-    return value
-
-
-def _json_input(number: Any) -> Any:
-    return float | Quantity | dict[OperandSet, number]
-
-
-PositiveByOperand = Annotated[
-    dict[OperandSet, Positive], AfterValidator(_disjoint), BeforeValidator(_spread, json_schema_input_type=_json_input(Positive))
-]  # fmt: skip
-ByOperand = Annotated[
-    dict[OperandSet, NonNegative], AfterValidator(_disjoint), BeforeValidator(_spread, json_schema_input_type=_json_input(NonNegative))
-]  # fmt: skip
 
 
 def _is_name(value: str) -> str:
@@ -119,7 +55,7 @@ Factor = Annotated[int, Field(ge=1, le=2**31)]
 FactorOrRest = Annotated[int, Field(ge=0, le=2**31)]
 
 
-class Section(_Closed):
+class Section(Closed):
     """A part of a profile. source : of all numbers in it that name none."""
 
     source: str | None = None
@@ -336,8 +272,8 @@ class Area(Section):
 class Thermal(Section):
     """A cap on power by temperature: (max - ambient) / resistance."""
 
-    ambient_c: _Number
-    max_c: _Number
+    ambient_c: Number
+    max_c: Number
     resistance_c_per_w: Positive
 
 
@@ -376,7 +312,7 @@ class Pe(Section):
     area_fit: Literal["quadratic", "linear"] = "quadratic"
 
 
-class SourceText(_Closed):
+class SourceText(Closed):
     """What a citation key means."""
 
     text: str
