@@ -51,11 +51,24 @@ FREE = _names(
     """
 )
 
+#: Free operators whose result is not their operand's data: known ahead, or a few numbers about it.
+VALUELESS = _names("Constant Shape Size SequenceLength OptionalHasElement SequenceEmpty")
+
 #: Quantizing and dequantizing, by the names that exporters use (the domains differ, the meaning does not).
 QUANTIZE = frozenset({"QuantizeLinear"})
 DEQUANTIZE = frozenset({"DequantizeLinear"})
 #: QONNX operators that round a float tensor to a narrow type and leave it stored as float.
 FAKE_QUANTIZE = frozenset({"Quant", "IntQuant", "FloatQuant", "BipolarQuant"})
+
+#: The first operand's elements come out unchanged, so their type does too (Concat: all of its operands').
+PRESERVING = _names(
+    """
+    Concat DepthToSpace Dropout Expand Flatten Gather GatherElements GatherND GlobalMaxPool Identity MaxPool Pad Reshape
+    ReverseSequence Slice SpaceToDepth Split Squeeze Tile Transpose Unsqueeze
+    """
+)
+#: Of those, the ones that can be done ahead of time to a stored tensor: same elements, other places.
+RESHAPING = _names("Flatten Identity Reshape Squeeze Transpose Unsqueeze")
 
 #: Convolutions, whose result has one channel per column of the weight.
 CONVOLUTIONS = frozenset({"Conv", "ConvTranspose", "FusedConv", "NhwcConv", "ConvInteger", "QLinearConv", "DeformConv"})

@@ -66,7 +66,8 @@ def dynamic_matmul(call: Call) -> Demand:
 def matmul_blocked(call: Call) -> Demand:
     """com.microsoft MatMulNBits and kin: a float operand times K × N weights of a few bits, packed, scaled per block.
 
-    K, N and bits are attributes; the stored tensor is a blob of bytes.
+    K, N and bits are attributes; the stored tensor is a blob of bytes. Weights are widened on their way into the product, as they are where
+    a DequantizeLinear before a MatMul is folded: no vector work.
     """
     left, out = call.need(0, 1), call.result()
     reduction = call.integer("K") or left.shape[-1]
@@ -83,8 +84,7 @@ def matmul_blocked(call: Call) -> Demand:
         output=operand(out),
         accumulator=accumulator(first, operand_type("float32")),
     )
-    weights = reduction * columns
-    return Demand((nest,) if nest.macs else (), vector("dequantize", 2 * weights, weights))
+    return Demand((nest,) if nest.macs else ())
 
 
 def matmul_nests(call: Call, left: Tensor, right: Tensor) -> tuple[LoopNest, ...]:
