@@ -1,0 +1,144 @@
+"""Attributes of nodes as plain Python, checked against the operator's schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import onnx
+from onnx import AttributeProto
+
+from hwsim.errors import ModelError
+from hwsim.graph.records import Attribute
+from hwsim.onnx_io.names import printable
+
+#: Longer tuples are weights in disguise: they are read by the importer, never kept in a layer.
+MAX_KEPT = 4096
+
+_GRAPHS = (AttributeProto.GRAPH, AttributeProto.GRAPHS)
+_TENSORS = (AttributeProto.TENSOR, AttributeProto.SPARSE_TENSOR, AttributeProto.TENSORS, AttributeProto.SPARSE_TENSORS)
+_TYPE_NAMES = {number: name for name, number in AttributeProto.AttributeType.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What the importer asks of an operator's schema; ``found`` is onnx's own record.
+
+    inputs : formal names; same_type : for each input the type variable that it shares with others.
+    """
+
+    found: onnx.defs.OpSchema
+    attributes: Mapping[str, tuple[str, bool]]
+    inputs: tuple[str, ...]
+    same_type: tuple[str, ...]
+    minimum: int
+    maximum: int
+
+
+@lru_cache(maxsize=4096)
+def schema_of(op: str, domain: str, version: int) -> Schema | None:
+    """The schema of an operator at an opset version, or None where onnx has none."""
+    try:
+        found = onnx.defs.get_schema(op, version, domain)
+    except onnx.defs.SchemaError:
+        return None
+    return Schema(
+        found,
+        {name: (attribute.type.name, attribute.required) for name, attribute in found.attributes.items()},
+        tuple(formal.name for formal in found.inputs),
+        tuple(formal.type_str if formal.is_homogeneous else "" for formal in found.inputs),
+        found.min_input,
+        found.max_input,
+    )
+
+
+def plain(node: onnx.NodeProto, given: Mapping[str, AttributeProto] | None = None) -> dict[str, Any]:
+    """Attributes by name: ints, floats, strs, tuples of those; graphs and tensors as their messages.
+
+    given : what a function's caller passed, for attributes written as a reference.
+    """
+    result: dict[str, Any] = {}
+    for attribute in node.attribute:
+        source = attribute
+        if attribute.ref_attr_name:
+            referred = None if given is None else given.get(attribute.ref_attr_name)
+            if referred is None:
+                continue
+            source = referred
+        if attribute.name in result:
+            raise ModelError(f"attribute {printable(attribute.name)!r} is given twice")
+        result[attribute.name] = _value(source)
+    return result
+
+
+def _value(attribute: AttributeProto) -> Any:  # noqa: PLR0911 (one line a kind)
+    kind = attribute.type
+    if kind == AttributeProto.INT:
+        return attribute.i
+    if kind == AttributeProto.INTS:
+        return tuple(attribute.ints)
+    if kind == AttributeProto.FLOAT:
+        return attribute.f
+    if kind == AttributeProto.FLOATS:
+        return tuple(attribute.floats)
+    if kind == AttributeProto.STRING:
+        return attribute.s.decode("utf-8", "replace")
+    if kind == AttributeProto.STRINGS:
+        return tuple(text.decode("utf-8", "replace") for text in attribute.strings)
+    if kind == AttributeProto.TENSOR:
+        return attribute.t
+    if kind == AttributeProto.SPARSE_TENSOR:
+        return attribute.sparse_tensor
+    if kind == AttributeProto.GRAPH:
+        return attribute.g
+    return _untyped(attribute)
+
+
+def _untyped(attribute: AttributeProto) -> Any:
+    """The value of an attribute whose type is rare, or unset as IR version 1 and 2 allowed."""
+    if attribute.type != AttributeProto.UNDEFINED:
+        return None
+    for field, value in attribute.ListFields():
+        if field.name == "s":
+            return value.decode("utf-8", "replace")
+        if field.name in ("i", "f", "t", "g"):
+            return value
+        if field.name in ("ints", "floats"):
+            return tuple(value)
+    return ()
+
+
+def check(node: onnx.NodeProto, schema: Schema) -> tuple[str, ...]:
+    """Attributes and the number of inputs held against the schema; the names of attributes that it does not have.
+
+    Raises ModelError for a wrong type, a missing attribute or a wrong number of inputs.
+    """
+    present, unknown = set(), []
+    for attribute in node.attribute:
+        known = schema.attributes.get(attribute.name)
+        if known is None:
+            unknown.append(printable(attribute.name))
+            continue
+        present.add(attribute.name)
+        if attribute.type and _TYPE_NAMES.get(attribute.type) != known[0]:
+            kind = _TYPE_NAMES.get(attribute.type, str(attribute.type))
+            raise ModelError(f"attribute {attribute.name!r} has type {kind}; {known[0]} is needed")
+    for name, (_, required) in schema.attributes.items():
+        if required and name not in present:
+            raise ModelError(f"the required attribute {name!r} is missing")
+    count = len(node.input)
+    if not schema.minimum <= count <= schema.maximum:
+        bounds = f"at least {schema.minimum}" if schema.maximum > 1 << 20 else f"{schema.minimum} to {schema.maximum}"
+        raise ModelError(f"has {count} inputs; {node.op_type} takes {bounds}")
+    return tuple(unknown)
+
+
+def kept(attributes: Mapping[str, Any]) -> dict[str, Attribute]:
+    """The attributes that a layer keeps: plain and short ones."""
+    return {
+        printable(name): value
+        for name, value in attributes.items()
+        if isinstance(value, int | float | str) or (isinstance(value, tuple) and len(value) <= MAX_KEPT)
+    }

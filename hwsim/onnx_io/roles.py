@@ -1,0 +1,123 @@
+"""What every tensor is: computed, learned, or merely constant."""
+
+from __future__ import annotations
+
+from hwsim.graph import Layer, Tensor, dtype_kind
+from hwsim.onnx_io.tensors import density_of
+from hwsim.onnx_io.values import Value
+from hwsim.onnx_io.walk import Reading
+
+#: Inputs that are learned where they are stored, by operator; those of the operators not named here follow their type and size.
+LEARNED: dict[str, frozenset[int]] = {
+    op: frozenset(places)
+    for op, places in {
+        "Conv": (0, 1, 2),
+        "ConvTranspose": (0, 1, 2),
+        "FusedConv": (0, 1, 2),
+        "NhwcConv": (0, 1, 2),
+        "DeformConv": (1, 3),
+        "ConvInteger": (0, 1),
+        "MatMulInteger": (0, 1),
+        "QLinearConv": (3,),
+        "QLinearMatMul": (0, 3),
+        "QGemm": (0, 3),
+        "QAttention": (1, 2),
+        "DynamicQuantizeMatMul": (1, 4),
+        "MatMulIntegerToFloat": (0, 1, 6),
+        "MatMulNBits": (1, 5),
+        "Gemm": (0, 1, 2),
+        "FusedGemm": (0, 1, 2),
+        "MatMul": (0, 1),
+        "FusedMatMul": (0, 1),
+        "Gather": (0,),
+        "GatherElements": (0,),
+        "GatherND": (0,),
+        "GatherBlockQuantized": (0,),
+        "DequantizeLinear": (0,),
+        "QuantizeLinear": (0,),
+        "Quant": (0,),
+        "IntQuant": (0,),
+        "BipolarQuant": (0,),
+        "FloatQuant": (0,),
+        "Trunc": (0,),
+        "BatchNormalization": (1, 2),
+        "InstanceNormalization": (1, 2),
+        "GroupNormalization": (1, 2),
+        "LayerNormalization": (1, 2),
+        "RMSNormalization": (1,),
+        "SimplifiedLayerNormalization": (1,),
+        "SkipLayerNormalization": (2, 3, 4),
+        "SkipSimplifiedLayerNormalization": (2, 3),
+        "EmbedLayerNormalization": (2, 3, 4, 5, 6),
+        "LSTM": (1, 2, 3, 7),
+        "GRU": (1, 2, 3),
+        "RNN": (1, 2, 3),
+        "DynamicQuantizeLSTM": (1, 2, 3, 7),
+        "PRelu": (1,),
+        "Attention": (1, 2),
+        "MultiHeadAttention": (3,),
+        "BiasGelu": (1,),
+        "FastGelu": (1,),
+        "Einsum": tuple(range(64)),
+        "MoE": (2, 3, 4, 5, 6, 7),
+        "QMoE": (2, 5, 8),
+        **dict.fromkeys(
+            "Where Clip Pad Resize Upsample Slice Reshape Expand Tile TopK OneHot Range CumSum Trilu ReverseSequence NonMaxSuppression RoiAlign "
+            "GridSample RotaryEmbedding QLinearAdd QLinearMul QLinearConcat MultiThreshold Pow Max Min Mod".split(),
+            (),
+        ),
+    }.items()
+}
+
+#: Types that hold learned numbers; wider integers are sums, positions and sizes.
+_NARROW = ("int8", "uint8", "int4", "uint4", "int2", "uint2", "int16", "uint16")
+
+
+def _is_learned(layer: Layer, position: int, value: Value) -> bool:
+    if not value.origins or not (dtype_kind(value.dtype) == "float" or value.dtype in _NARROW):
+        return False
+    places = LEARNED.get(layer.op)
+    if places is not None:
+        return position in places
+    return dtype_kind(value.dtype) == "float" and value.elements > 1
+
+
+def _packed(layer: Layer, position: int) -> int | None:
+    """Numbers in a packed matrix of MatMulNBits: N·K."""
+    if layer.op == "MatMulNBits" and position == 1:
+        n, k = layer.attributes.get("N"), layer.attributes.get("K")
+        if isinstance(n, int) and isinstance(k, int):
+            return n * k
+    return None
+
+
+def tensors_of(reading: Reading) -> dict[str, Tensor]:
+    """All tensors that layers read or write, with their roles; every stored number counts as a parameter once."""
+    learned: dict[str, int | None] = {}
+    for layer in reading.layers:
+        for position, name in enumerate(layer.inputs):
+            value = reading.values.get(name)
+            if value is not None and value.static and _is_learned(layer, position, value):
+                learned[name] = _packed(layer, position) or learned.get(name)
+    counted: set[str] = set()
+    tensors: dict[str, Tensor] = {}
+    for name in [*learned, *(other for other in reading.values if other not in learned)]:
+        value = reading.values[name]
+        shape = value.shape if value.items is None else (sum(item.elements for item in value.items),)
+        if name not in learned:
+            tensors[name] = Tensor(
+                name, shape, value.dtype, "constant" if value.static else "activation", value.density
+            )
+            continue
+        numbers = learned[name]
+        if numbers is None:
+            numbers = sum(reading.stored[origin] for origin in value.origins if origin not in counted)
+        counted.update(value.origins)
+        density = value.density
+        tensor = reading.measured.get(name)
+        if tensor is not None:
+            density = density_of(tensor)
+        tensors[name] = Tensor(
+            name, shape, value.dtype, "parameter", density, None if numbers == value.elements else numbers
+        )
+    return {name: tensors[name] for name in reading.values}
