@@ -1,1 +1,1 @@
-"""Records to tables, CSV, JSON and HTML."""
+"""Records to what people and programs read: console tables, CSV, JSON."""

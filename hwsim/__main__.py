@@ -1,0 +1,7 @@
+"""``python -m hwsim``."""
+
+import sys
+
+from hwsim.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,121 @@
+"""Arguments that several verbs share, and the values they hold."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hwsim.errors import UsageError
+
+if TYPE_CHECKING:
+    from hwsim.estimation import Prepared
+    from hwsim.graph import Network
+
+PASS_NAMES = ("batch_norm", "quantization", "elementwise")
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """MODEL and everything that says how to read it."""
+    parser.add_argument(
+        "models",
+        metavar="MODEL",
+        nargs="*",
+        help="ONNX file, layer CSV, or the short name of a graph (see 'hwsim models')",
+    )
+    group = parser.add_argument_group("the network")
+    group.add_argument(
+        "--gemm", metavar="M,N,K", action="append", default=[], help="a matrix product instead of a file"
+    )
+    group.add_argument(
+        "--conv", metavar="N,C,H,W,K,R,S,STRIDE", action="append", default=[], help="a convolution instead of a file"
+    )
+    group.add_argument("--batch", metavar="N", type=_positive, help="bind the leading dim of every input (default 1)")
+    group.add_argument("--dim", metavar="NAME=VALUE", action="append", default=[], help="bind a symbolic dim")
+    group.add_argument(
+        "--shape", metavar="INPUT=1x3x640x640", action="append", default=[], help="set the shape of an input"
+    )
+    group.add_argument(
+        "--trips", metavar="NODE=N", action="append", default=[], help="trip count of a Loop that the file hides"
+    )
+    group.add_argument("--bits", metavar="SPEC", help="operand bits: w8a8, fp16, or by layer: conv1=w8a8,*=w4a8")
+    group.add_argument(
+        "--no-fold",
+        metavar="PASS",
+        action="append",
+        default=[],
+        choices=(*PASS_NAMES, "all"),
+        help=f"leave out a pass: {', '.join(PASS_NAMES)}, or all",
+    )
+
+
+def add_output_arguments(parser: argparse.ArgumentParser) -> None:
+    """--format and --output."""
+    group = parser.add_argument_group("the answer")
+    group.add_argument("--format", choices=("table", "json", "csv"), default="table")
+    group.add_argument("--output", metavar="FILE", help="write there instead of printing")
+
+
+def emit(arguments: argparse.Namespace, text: str) -> None:
+    """Print the answer, or save it where --output says."""
+    if arguments.output:
+        from hwsim.report.files import save
+
+        save(text, arguments.output)
+    else:
+        print(text)
+
+
+def prepared_models(arguments: argparse.Namespace) -> list[Prepared]:
+    """Every network that the command line names, read and lowered; raises UsageError where it names none."""
+    from hwsim.estimation import prepare
+
+    passes = () if "all" in arguments.no_fold else tuple(name for name in PASS_NAMES if name not in arguments.no_fold)
+    binding: dict[str, Any] = {
+        "batch": arguments.batch,
+        "dims": {name: _count(name, value) for name, value in _pairs("--dim", arguments.dim).items()},
+        "shapes": {name: _shape(name, value) for name, value in _pairs("--shape", arguments.shape).items()},
+        "trips": {name: _count(name, value) for name, value in _pairs("--trips", arguments.trips).items()},
+    }
+    found = [prepare(model, **binding, bits=arguments.bits, passes=passes) for model in arguments.models]
+    found += [prepare(network, bits=arguments.bits, passes=passes) for network in _given(arguments)]
+    if not found:
+        raise UsageError("no model given: name an ONNX file, a layer CSV, --gemm M,N,K or --conv N,C,H,W,K,R,S,STRIDE")
+    return found
+
+
+def _given(arguments: argparse.Namespace) -> list[Network]:
+    if not arguments.gemm and not arguments.conv:
+        return []
+    from hwsim.graph.build import conv, gemm
+
+    return [gemm(text) for text in arguments.gemm] + [conv(text) for text in arguments.conv]
+
+
+def _positive(text: str) -> int:
+    if not re.fullmatch(r"\d{1,9}", text) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def _pairs(option: str, texts: Sequence[str]) -> Mapping[str, str]:
+    pairs = {}
+    for text in texts:
+        name, equals, value = text.rpartition("=")
+        if not equals or not name or not value:
+            raise UsageError(f"{option} {text}: expected NAME=VALUE")
+        pairs[name] = value
+    return pairs
+
+
+def _count(name: str, text: str) -> int:
+    if not re.fullmatch(r"\d{1,15}", text) or int(text) < 1:
+        raise UsageError(f"{name}={text}: expected a whole number of at least 1")
+    return int(text)
+
+
+def _shape(name: str, text: str) -> tuple[int, ...]:
+    if not re.fullmatch(r"\d{1,15}([x,]\d{1,15})*", text):
+        raise UsageError(f"--shape {name}={text}: expected extents joined by x, as in {name}=1x3x224x224")
+    return tuple(_count(name, extent) for extent in re.split("[x,]", text))

@@ -1,0 +1,105 @@
+"""All verbs and their options; nothing heavy is imported to parse them."""
+
+from __future__ import annotations
+
+import argparse
+
+import hwsim
+from hwsim.cli import verbs
+from hwsim.cli.arguments import add_model_arguments, add_output_arguments
+
+_EXAMPLES = """\
+examples:
+  hwsim estimate light_resnet50 --device eyeriss_v1       where does the time go?
+  hwsim estimate model.onnx --device edge_tpu --device t4 --bits w8a8
+  hwsim estimate --gemm 1024,1024,1024 --device a100_sxm_80g --bits fp16
+  hwsim complexity model.onnx --batch 8                   MACs, parameters, bit operations, memory
+  hwsim devices                                           what profiles are there?
+
+exit codes: 0 done, 1 a negative answer (nothing feasible), 2 a mistake in what was given
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the ``hwsim`` command."""
+    parser = argparse.ArgumentParser(
+        prog="hwsim",
+        description="Latency, energy and area of a neural network on an accelerator, before either exists.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"hwsim {hwsim.__version__}")
+    parser.set_defaults(run=None)
+    verb = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _estimate(verb)
+    _complexity(verb)
+    _devices(verb)
+    models = verb.add_parser("models", help="list the graphs that have a short name")
+    models.set_defaults(run=verbs.models)
+    return parser
+
+
+def _estimate(verb: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = verb.add_parser(
+        "estimate",
+        help="what a network costs on a device, layer by layer",
+        description="Latency, energy and area of networks on devices. Several models or devices are put side by side.",
+    )
+    add_model_arguments(parser)
+    group = parser.add_argument_group("the device")
+    group.add_argument(
+        "--device", metavar="NAME", action="append", default=[], help="shipped profile or YAML file (repeatable)"
+    )
+    group.add_argument(
+        "--set", metavar="KEY=VALUE", action="append", default=[], help="override a number: --set clock_mhz=100"
+    )
+    group = parser.add_argument_group("the model of the device")
+    group.add_argument(
+        "--model", metavar="RUNG", help="roofline, systolic or mapping (default: the most detailed there is)"
+    )
+    group.add_argument(
+        "--units", choices=("byte", "bit"), default="byte", help="bit: HCM's roofline in operations per bit"
+    )
+    group.add_argument(
+        "--keep-activations",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="let tensors that fit stay on chip between layers",
+    )
+    add_output_arguments(parser)
+    parser.add_argument(
+        "--top", metavar="N", type=int, default=None, help="layers to show (default 15; all are summed)"
+    )
+    parser.set_defaults(run=verbs.estimate)
+
+
+def _complexity(verb: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = verb.add_parser(
+        "complexity",
+        help="MACs, parameters, bit operations and memory, without a device",
+        description="What a network asks for, whatever runs it. 1 MAC is 2 operations; HCM counts k·k+1 for a k×k kernel.",
+    )
+    add_model_arguments(parser)
+    parser.add_argument(
+        "--bops-convention", choices=("hcm", "product"), default="hcm", help="how bit operations are counted"
+    )
+    add_output_arguments(parser)
+    parser.add_argument("--top", metavar="N", type=int, default=15, help="layers to show (default 15)")
+    parser.set_defaults(run=verbs.complexity)
+
+
+def _devices(verb: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    listing = verb.add_parser("devices", help="list the device profiles")
+    listing.add_argument("--format", choices=("table", "json"), default="table")
+    listing.set_defaults(run=verbs.devices)
+    parser = verb.add_parser("device", help="show, check or describe device profiles")
+    what = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    show = what.add_parser("show", help="print a resolved profile with the source of every number")
+    show.add_argument("name", metavar="NAME")
+    show.add_argument("--set", metavar="KEY=VALUE", action="append", default=[])
+    show.set_defaults(run=verbs.device_show)
+    check = what.add_parser("check", help="validate profile files")
+    check.add_argument("files", metavar="FILE", nargs="+")
+    check.set_defaults(run=verbs.device_check)
+    schema = what.add_parser("schema", help="print the JSON Schema of profiles, for editors")
+    schema.set_defaults(run=verbs.device_schema)

@@ -1,0 +1,109 @@
+"""What each verb does: call one function, print."""
+
+from __future__ import annotations
+
+import argparse
+
+from hwsim.cli.arguments import emit, prepared_models
+from hwsim.errors import UsageError
+
+
+def estimate(arguments: argparse.Namespace) -> int:
+    """``hwsim estimate``."""
+    from hwsim.device import load
+    from hwsim.estimation import estimate as run
+    from hwsim.report import files, tables
+
+    if not arguments.device:
+        raise UsageError("no device given: --device NAME ('hwsim devices' lists them)")
+    devices = [load(name, arguments.set) for name in arguments.device]
+    estimates = [
+        run(model, device, rung=arguments.model, units=arguments.units, keep_activations=arguments.keep_activations)
+        for model in prepared_models(arguments)
+        for device in devices
+    ]
+    if arguments.format == "json":
+        text = files.json_text([estimate.to_dict() for estimate in estimates])
+    elif arguments.format == "csv":
+        single = len(estimates) == 1
+        text = files.csv_text(
+            ({} if single else {"model": item.model["name"], "device": item.device["name"]}) | row
+            for item in estimates
+            for row in item.to_rows()
+        )
+    elif len(estimates) == 1:
+        text = tables.estimate_text(estimates[0], 15 if arguments.top is None else arguments.top)
+    else:
+        parts = [tables.comparison_text(estimates)]
+        if arguments.top is not None:
+            parts += [tables.estimate_text(item, arguments.top) for item in estimates]
+        text = "\n\n".join(parts)
+    emit(arguments, text)
+    return 0
+
+
+def complexity(arguments: argparse.Namespace) -> int:
+    """``hwsim complexity``."""
+    from hwsim.report import complexity_tables, files
+
+    found = [prepared.complexity for prepared in prepared_models(arguments)]
+    if arguments.format == "json":
+        text = files.json_text([item.to_dict() for item in found])
+    elif arguments.format == "csv":
+        text = files.csv_text(layer.to_dict() for item in found for layer in item.layers)
+    else:
+        text = "\n\n".join(complexity_tables.text(item, arguments.top, arguments.bops_convention) for item in found)
+    emit(arguments, text)
+    return 0
+
+
+def devices(arguments: argparse.Namespace) -> int:
+    """``hwsim devices``."""
+    from hwsim.device import available, load
+    from hwsim.report import device_tables, files
+
+    found = [load(name) for name in available()]
+    if arguments.format == "json":
+        print(files.json_text([device_tables.summary(device) for device in found]))
+    else:
+        print(device_tables.listing(found))
+    return 0
+
+
+def device_show(arguments: argparse.Namespace) -> int:
+    """``hwsim device show``."""
+    from hwsim.device import describe, load
+
+    print(describe(load(arguments.name, arguments.set)))
+    return 0
+
+
+def device_check(arguments: argparse.Namespace) -> int:
+    """``hwsim device check``."""
+    from hwsim.device import check
+    from hwsim.errors import ProfileError
+
+    findings = [finding for path in arguments.files for finding in check(path)]
+    if findings:
+        raise ProfileError(*findings)
+    for path in arguments.files:
+        print(f"{path}: a valid profile")
+    return 0
+
+
+def device_schema(arguments: argparse.Namespace) -> int:
+    """``hwsim device schema``."""
+    import json
+
+    from hwsim.device import json_schema
+
+    print(json.dumps(json_schema(), indent=2))
+    return 0
+
+
+def models(arguments: argparse.Namespace) -> int:
+    """``hwsim models``."""
+    from hwsim.onnx_io import wheel_models
+
+    print("\n".join(wheel_models()))
+    return 0

@@ -1,0 +1,38 @@
+"""A network in types that a device computes: float32 becomes int16 on a chip that has nothing else, and it is said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hwsim.device import Device, precision_for
+from hwsim.estimation.prepare import Prepared, lowered
+from hwsim.graph import dtype_bits
+
+
+def converted(prepared: Prepared, device: Device) -> tuple[Prepared, tuple[str, ...]]:
+    """The same network with every type that is too wide for the device's MACs replaced by the one it would run as.
+
+    Narrower types stay as they are stored (int4 weights on an int8 device move as int4). Returns the network and a sentence for each
+    replacement; without any, the very same record.
+    """
+    targets: dict[str, str] = {}
+    pairs = {(nest.input.dtype, nest.weight.dtype) for work in prepared.works for nest in work.nests}
+    for input_dtype, weight_dtype in sorted(pairs):
+        precision, _ = precision_for(device, input_dtype, weight_dtype)
+        for have, runs in ((input_dtype, precision.input), (weight_dtype, precision.weight)):
+            if dtype_bits(runs) < dtype_bits(have):
+                targets[have] = runs
+    if not targets:
+        return prepared, ()
+    network = prepared.network
+    tensors = {
+        name: replace(tensor, dtype=targets[tensor.dtype])
+        if tensor.dtype in targets and tensor.role != "constant"
+        else tensor
+        for name, tensor in network.tensors.items()
+    }
+    said = tuple(
+        f"{device.name} does not compute {have}: the network is taken as converted to {runs} (--bits chooses other types)"
+        for have, runs in targets.items()
+    )
+    return lowered(replace(network, tensors=tensors), prepared), said

@@ -1,0 +1,133 @@
+"""From a model to the work it asks for: import, bits, passes and lowering, done once for all devices."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+from hwsim.errors import UsageError
+from hwsim.graph import Layer, Network
+from hwsim.graph.passes import PASSES, apply
+from hwsim.workload import Work
+from hwsim.workload.complexity import Complexity, complexity
+from hwsim.workload.lower import lower
+
+Model = str | os.PathLike[str] | Network
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A network ready to be priced. works : what each layer asks for, in the order of ``network.layers``. folded : what the passes did;
+    warnings : what was assumed on import. settings : how to get here again. aliases : the tensor whose bytes a reshaped view is.
+    """
+
+    network: Network
+    works: tuple[Work, ...]
+    settings: Mapping[str, object]
+    folded: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def complexity(self) -> Complexity:
+        """The device-free record."""
+        return complexity(self.network, self.works)
+
+    @cached_property
+    def priced(self) -> tuple[tuple[Layer, Work], ...]:
+        """The layers that ask for something, with their work, in which views stand under the name of what they view."""
+        pairs = zip(self.network.layers, self.works, strict=True)
+        return tuple((layer, _unaliased(work, self.aliases)) for layer, work in pairs if not work.free)
+
+    @property
+    def free(self) -> str:
+        """The operators that cost nothing at run time, counted: ``Reshape ×16``."""
+        counts = Counter(layer.op for layer, work in zip(self.network.layers, self.works, strict=True) if work.free)
+        return ", ".join(f"{op} ×{count}" for op, count in sorted(counts.items()))
+
+
+def prepare(
+    model: Model,
+    *,
+    batch: int | None = None,
+    dims: Mapping[str, int] | None = None,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    trips: Mapping[str, int] | None = None,
+    bits: str | None = None,
+    passes: Sequence[str] = tuple(PASSES),
+) -> Prepared:
+    """Read a model and lower it.
+
+    model : a path to an ONNX file or a layer CSV, a short name (``light_resnet50``), or a Network. batch, dims, shapes, trips : see
+    ``onnx_io.read``. bits : ``w8a8``, ``conv1=w8a8,*=w4a8``, ``fp16``. passes : names of graph.passes.PASSES to run.
+    Raises ModelError or UsageError.
+    """
+    network = _read(model, batch, dims or {}, shapes or {}, trips or {})
+    warnings = network.notes
+    network = apply(network, tuple(passes))
+    folded = network.notes[len(warnings) :]
+    if bits:
+        from hwsim.graph.precision import with_bits
+
+        network = with_bits(network, bits)
+    settings = {
+        "batch": batch if batch is not None else _leading(network),
+        "dims": dict(dims or {}),
+        "bits": bits,
+        "passes": list(passes),
+    }
+    return lowered(network, Prepared(network, (), settings, folded, warnings))
+
+
+def lowered(network: Network, like: Prepared) -> Prepared:
+    """A network lowered, with the settings and remarks of another record."""
+    works = tuple(lower(layer, network) for layer in network.layers)
+    return replace(like, network=network, works=works, aliases=_aliases(network, works))
+
+
+def _read(
+    model: Model,
+    batch: int | None,
+    dims: Mapping[str, int],
+    shapes: Mapping[str, tuple[int, ...]],
+    trips: Mapping[str, int],
+) -> Network:
+    if isinstance(model, Network):
+        if batch is not None or dims or shapes or trips:
+            raise UsageError(
+                f"{model.name}: batch, dims and shapes are bound when a file is read, not on a finished Network"
+            )
+        return model
+    if str(model).endswith(".csv"):
+        from hwsim.graph.build import from_csv
+
+        if dims or shapes or trips:
+            raise UsageError(f"{model}: a layer CSV has fixed shapes; --dim, --shape and --trips are for ONNX files")
+        return from_csv(Path(model)) if batch is None else from_csv(Path(model), batch=batch)
+    from hwsim.onnx_io import read
+
+    return read(model, batch=batch, dims=dims, shapes=shapes, trips=trips)
+
+
+def _leading(network: Network) -> int:
+    shapes = [network.tensors[name].shape for name in network.inputs if name in network.tensors]
+    return next((shape[0] for shape in shapes if shape), 1)
+
+
+def _aliases(network: Network, works: Sequence[Work]) -> dict[str, str]:
+    root: dict[str, str] = {}
+    for layer, work in zip(network.layers, works, strict=True):
+        if work.free and layer.inputs and layer.inputs[0]:
+            first = root.get(layer.inputs[0], layer.inputs[0])
+            root.update((name, first) for name in layer.outputs)
+    return root
+
+
+def _unaliased(work: Work, aliases: Mapping[str, str]) -> Work:
+    if not any(name in aliases for name, _ in work.reads):
+        return work
+    return replace(work, reads=tuple((aliases.get(name, name), size) for name, size in work.reads))

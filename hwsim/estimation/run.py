@@ -1,0 +1,160 @@
+"""The one call: a model, a device, an estimate."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import hwsim
+from hwsim.device import Device
+from hwsim.errors import UsageError
+from hwsim.estimation import roofline
+from hwsim.estimation.conversion import converted
+from hwsim.estimation.hcm import bit_view
+from hwsim.estimation.prepare import Model, Prepared, prepare
+from hwsim.estimation.records import Estimate, LayerEstimate, Totals
+from hwsim.estimation.residency import residency
+from hwsim.estimation.roofline import Assumptions
+
+Rung = Literal["roofline", "systolic", "mapping"]
+RUNGS: tuple[Rung, ...] = ("roofline",)
+
+
+def estimate(
+    model: Model | Prepared,
+    device: str | os.PathLike[str] | Device,
+    *,
+    rung: str | None = None,
+    units: Literal["byte", "bit"] = "byte",
+    keep_activations: bool | None = None,
+    overrides: Sequence[str] = (),
+    **preparation: Any,
+) -> Estimate:
+    """Latency, energy and area of a model on a device.
+
+    model : see ``prepare``; its keyword arguments (batch, dims, shapes, trips, bits, passes) are taken here too. device : a shipped
+    profile's name, a path to one, or a Device. rung : ``roofline``, the model to use (default: the most detailed the profile supports).
+    units : ``bit`` gives HCM's view, in which every tensor moves once. keep_activations : whether tensors may stay on chip between
+    layers. overrides : ``dotted.path=value`` on the profile.
+    Raises ModelError, ProfileError, UsageError.
+    """
+    prepared = model if isinstance(model, Prepared) else prepare(model, **preparation)
+    if not isinstance(device, Device):
+        from hwsim.device import load
+
+        device = load(device, overrides)
+    elif overrides:
+        raise UsageError(f"{device.name}: overrides apply to a profile as it is loaded, not to a finished Device")
+    rung = rung or default_rung(device)
+    if rung not in RUNGS:
+        raise UsageError(f"--model {rung}: not a model of hwsim (one of {', '.join(RUNGS)})")
+    keep = units == "byte" if keep_activations is None else keep_activations
+    prepared, conversions = converted(prepared, device)
+    said = Assumptions()
+    works = [work for _, work in prepared.priced]
+    stays = residency(prepared, works, device, keep, keep_weights=units == "byte")
+    layers = [roofline.price(layer, work, prepared.network, device, stays, said) for layer, work in prepared.priced]
+    layers = _with_inference_overhead(layers, device.overheads.inference_s)
+    if units == "bit":
+        layers = [bit_view(layer, work, device) for layer, (_, work) in zip(layers, prepared.priced, strict=True)]
+    settings = {
+        "model": rung,
+        **prepared.settings,
+        "units": units,
+        "keep_activations": keep,
+        "overrides": list(overrides),
+        "folded": [*prepared.folded, *([f"free at run time: {prepared.free}"] if prepared.free else [])],
+    }
+    warnings = (*prepared.warnings, *conversions, *_unknown(prepared), *stays.notes, *said.found, *_missing(device))
+    return Estimate(
+        model={
+            "name": prepared.network.name,
+            "sha256": prepared.network.sha256,
+            "inputs": {name: list(prepared.network.tensors[name].shape) for name in prepared.network.inputs},
+        },
+        device={"name": device.name, "sha256": device.sha256},
+        settings=settings,
+        totals=_totals(prepared, device, layers),
+        layers=tuple(layers),
+        unavailable=_unavailable(device, layers),
+        warnings=warnings,
+        hwsim_version=hwsim.__version__,
+    )
+
+
+def _with_inference_overhead(layers: list[LayerEstimate], overhead: float) -> list[LayerEstimate]:
+    """The first layer carries what every inference costs once, so that parts sum to the total."""
+    if not overhead or not layers:
+        return layers
+    first = layers[0]
+    latency = first.latency_s + overhead
+    bound_by = first.bound_by if first.latency_s >= overhead else "overhead"
+    scaled = first.utilization * first.latency_s / latency
+    return [replace(first, latency_s=latency, bound_by=bound_by, utilization=scaled), *layers[1:]]
+
+
+def default_rung(device: Device) -> Rung:
+    """The most detailed rung that a profile supports."""
+    return "roofline"
+
+
+def _totals(prepared: Prepared, device: Device, layers: Sequence[LayerEstimate]) -> Totals:
+    latency = math.fsum(layer.latency_s for layer in layers)
+    energies = [layer.energy_j for layer in layers]
+    energy = None if None in energies else math.fsum(value for value in energies if value is not None)
+    complexity = prepared.complexity
+    batch = int(str(prepared.settings["batch"]))
+    ideal = math.fsum(layer.utilization * layer.latency_s for layer in layers)
+    return Totals(
+        latency_s=latency,
+        cycles=math.ceil(latency * device.clock_hz * (1 - 1e-12)),
+        throughput_per_s=batch / latency if latency else 0.0,
+        energy_j=energy,
+        average_power_w=energy / latency if energy is not None and latency else None,
+        area_mm2=_published_area(device),
+        macs=sum(layer.macs for layer in layers),
+        bops=complexity.bops,
+        parameters=complexity.parameters,
+        weight_bytes=complexity.weight_bytes,
+        dram_bytes=sum(layer.dram_bytes for layer in layers),
+        peak_activation_bytes=complexity.peak_activation_bytes,
+        utilization=ideal / latency if latency else 0.0,
+    )
+
+
+def _published_area(device: Device) -> float | None:
+    return next((device.area_mm2[name] for name in ("core", "chip", "die") if name in device.area_mm2), None)
+
+
+def _unavailable(device: Device, layers: Sequence[LayerEstimate]) -> Mapping[str, str]:
+    reasons: dict[str, str] = {}
+    if any(layer.energy_j is None for layer in layers):
+        reason = "the roofline model does not count accesses inside the chip; --model mapping does, where the profile has a hierarchy"
+        reasons["energy_j"] = reasons["average_power_w"] = reason
+    if _published_area(device) is None:
+        reasons["area_mm2"] = "the profile gives no area"
+    return reasons
+
+
+def _unknown(prepared: Prepared) -> list[str]:
+    unknown: dict[str, int] = {}
+    for layer, work in zip(prepared.network.layers, prepared.works, strict=True):
+        if not work.known:
+            name = f"{layer.domain}.{layer.op}" if layer.domain else layer.op
+            unknown[name] = unknown.get(name, 0) + 1
+    if not unknown:
+        return []
+    listed = ", ".join(f"{name} ×{count}" for name, count in sorted(unknown.items()))
+    return [f"operators hwsim does not know are priced by their tensor traffic alone: {listed}"]
+
+
+def _missing(device: Device) -> list[str]:
+    silent = [
+        memory.name
+        for memory in device.memories
+        if memory.off_chip and memory.read_bandwidth is None and memory.shared_bandwidth is None
+    ]
+    return [f"{device.name} gives no bandwidth of {name}: its transfers take no time here" for name in silent]

@@ -1,0 +1,58 @@
+"""Records as JSON and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hwsim.errors import UsageError
+
+#: First characters that a spreadsheet takes for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def json_text(records: Sequence[Mapping[str, Any]]) -> str:
+    """One object, or a list where there are several; NaN and infinities never appear."""
+    plain = [_finite(record) for record in records]
+    return json.dumps(plain[0] if len(plain) == 1 else plain, indent=2, allow_nan=False)
+
+
+def csv_text(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Comma-separated rows with a header of all their fields; text that a spreadsheet would run is quoted with ``'``."""
+    rows = list(rows)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    out = io.StringIO()
+    writer = csv.DictWriter(out, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _inert(value) for name, value in row.items()} for row in rows)
+    return out.getvalue().rstrip("\n")
+
+
+def save(text: str, path: str) -> None:
+    """Write a file whole or not at all; raises UsageError where that cannot be done."""
+    target = Path(path)
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        partial.write_text(text + "\n", encoding="utf-8")
+        partial.replace(target)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def _inert(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

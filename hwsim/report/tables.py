@@ -1,0 +1,140 @@
+"""Estimates and complexities as console tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hwsim.estimation import Estimate, LayerEstimate
+from hwsim.report.text import columns, safe, shorten, wrapped
+from hwsim.units import humanize
+
+
+def estimate_text(estimate: Estimate, top: int = 15) -> str:
+    """One estimate: the sentence that matters first, the totals, then the layers that take longest and the rest summed."""
+    lines = [*_title(estimate), "", *_totals(estimate), "", *_layers(estimate, top)]
+    return "\n".join(lines + _remarks(estimate))
+
+
+def comparison_text(estimates: Sequence[Estimate]) -> str:
+    """Several estimates side by side, a row each."""
+    rows = []
+    for estimate in estimates:
+        totals = estimate.totals
+        bound, (share, _) = next(iter(estimate.shares().items()), ("-", (0.0, 0)))
+        rows.append(
+            (
+                shorten(str(estimate.model["name"]), 24),
+                shorten(str(estimate.device["name"]), 20),
+                estimate.settings["model"],
+                humanize(totals.latency_s, "s"),
+                humanize(totals.throughput_per_s, ""),
+                humanize(totals.energy_j, "J"),
+                f"{totals.utilization:.1%}",
+                f"{shorten(bound, 9)} {share:.0%}",
+            )
+        )
+    head = ("model", "device", "rung", "latency", "inf/s", "energy", "util.", "bound by")
+    lines = columns(rows, head, left=3)
+    for estimate in estimates:
+        for warning in estimate.warnings:
+            lines += wrapped(f"warning: {estimate.model['name']} on {estimate.device['name']}: {warning}")
+    return "\n".join(lines)
+
+
+def _title(estimate: Estimate) -> list[str]:
+    settings = estimate.settings
+    inputs = ", ".join(f"{safe(name)} {'×'.join(map(str, shape))}" for name, shape in estimate.model["inputs"].items())
+    title = f"{safe(str(estimate.model['name']))} on {safe(str(estimate.device['name']))}: {settings['model']} model, batch {settings['batch']}"
+    sentence = "; ".join(
+        f"{'compute' if bound == 'compute' else bound}-bound: {share:.0%} of the time in {count} layer{'s' if count != 1 else ''}"
+        for bound, (share, count) in list(estimate.shares().items())[:3]
+        if share >= 0.005
+    )
+    return [title, *wrapped(f"inputs {inputs}" if inputs else "no inputs"), *wrapped(sentence or "nothing takes time")]
+
+
+def _totals(estimate: Estimate) -> list[str]:
+    totals = estimate.totals
+    ops = 2 * totals.macs / totals.latency_s if totals.latency_s else 0.0
+    pairs = [
+        ("latency", humanize(totals.latency_s, "s")),
+        ("throughput", f"{totals.throughput_per_s:,.4g} inferences/s"),
+        ("cycles", f"{totals.cycles:,}"),
+        ("attained", f"{humanize(ops, 'op/s')} (1 MAC = 2 ops)"),
+        ("energy", humanize(totals.energy_j, "J")),
+        ("average power", humanize(totals.average_power_w, "W")),
+        ("MACs", humanize(totals.macs, "")),
+        ("utilization", f"{totals.utilization:.1%} of peak MACs"),
+        ("parameters", humanize(totals.parameters, "")),
+        ("weights", humanize(totals.weight_bytes, "B")),
+        ("off-chip traffic", humanize(totals.dram_bytes, "B")),
+        ("peak activations", humanize(totals.peak_activation_bytes, "B")),
+        ("bit operations", humanize(totals.bops, "BOP")),
+        ("area", "-" if totals.area_mm2 is None else f"{totals.area_mm2:.4g} mm²"),
+    ]
+    cells = [f"{name:<17}{value}" for name, value in pairs]
+    half = (len(cells) + 1) // 2
+    second = [*cells[half:], ""][:half]
+    return [f"{left:<48}{right}".rstrip() for left, right in zip(cells[:half], second, strict=True)]
+
+
+def _layers(estimate: Estimate, top: int) -> list[str]:
+    total = estimate.totals.latency_s or 1.0
+    ranked = sorted(range(len(estimate.layers)), key=lambda index: -estimate.layers[index].latency_s)
+    shown = sorted(index for index in ranked[: max(0, top)])
+    layers = [estimate.layers[index] for index in shown]
+    rest = [estimate.layers[index] for index in ranked[max(0, top) :]]
+    rows = [_row(layer, total) for layer in layers]
+    if rest:
+        rows.append(_sum_row(f"{len(rest)} more layers", rest, total))
+    rows.append(_sum_row("total", list(estimate.layers), total))
+    head = ("layer", "op", "MACs", "latency", "share", "compute", "memory", "bound by", "by", "util.")
+    return columns(rows, head, left=2)
+
+
+def _row(layer: LayerEstimate, total: float) -> tuple[str, ...]:
+    folded = f" +{len(layer.fused)}" if layer.fused else ""
+    return (
+        shorten(layer.name, 26 - len(folded)) + folded,
+        shorten(layer.op, 12),
+        humanize(layer.macs, "") if layer.macs else "-",
+        humanize(layer.latency_s, "s"),
+        f"{layer.latency_s / total:.1%}",
+        humanize(layer.compute_s, "s"),
+        humanize(layer.memory_s, "s"),
+        shorten(layer.bound_by, 9),
+        "-" if layer.slack is None else f"{layer.slack:.1f}×" if layer.slack < 100 else ">99×",
+        f"{layer.utilization:.0%}" if layer.macs else "-",
+    )
+
+
+def _sum_row(name: str, layers: Sequence[LayerEstimate], total: float) -> tuple[str, ...]:
+    latency = sum(layer.latency_s for layer in layers)
+    return (
+        name,
+        "",
+        humanize(sum(layer.macs for layer in layers), ""),
+        humanize(latency, "s"),
+        f"{latency / total:.1%}",
+        humanize(sum(layer.compute_s for layer in layers), "s"),
+        humanize(sum(layer.memory_s for layer in layers), "s"),
+        "",
+        "",
+        "",
+    )
+
+
+def _remarks(estimate: Estimate) -> list[str]:
+    lines: list[str] = []
+    folded = estimate.settings.get("folded", [])
+    if folded:
+        lines += ["", *wrapped("folded: " + "; ".join(folded))]
+    if any(layer.fused for layer in estimate.layers):
+        lines += wrapped(
+            "'+n' after a name counts the nodes folded into that layer; 'by' is the lead over the second bound."
+        )
+    for quantity, reason in estimate.unavailable.items():
+        lines += wrapped(f"{quantity} is not given: {reason}")
+    for warning in estimate.warnings:
+        lines += wrapped(f"warning: {warning}")
+    return lines

@@ -1,0 +1,45 @@
+"""Plain text in columns, safe to print whatever a name contains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+#: Width that every table keeps to.
+WIDTH = 100
+
+
+def safe(text: str) -> str:
+    """The same text with control characters and terminal escapes made visible (``\\x1b``)."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def shorten(text: str, width: int) -> str:
+    """At most ``width`` characters, the middle cut out where longer."""
+    text = safe(text)
+    if len(text) <= width:
+        return text
+    head = (width - 1) // 2
+    return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
+
+
+def columns(rows: Iterable[Sequence[str]], head: Sequence[str], left: int = 1, gap: str = "  ") -> list[str]:
+    """Aligned lines: the first ``left`` columns to the left, the others to the right, a rule under the head."""
+    table = [list(head), *[list(row) for row in rows]]
+    widths = [max(len(row[index]) for row in table) for index in range(len(head))]
+    lines = [
+        gap.join(
+            cell.ljust(width) if index < left else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in table
+    ]
+    return [lines[0], gap.join("─" * width for width in widths), *lines[1:]]
+
+
+def wrapped(text: str, indent: str = "  ") -> list[str]:
+    """One paragraph within WIDTH, continuation lines indented."""
+    import textwrap
+
+    return textwrap.wrap(safe(text), WIDTH, subsequent_indent=indent, break_long_words=False)

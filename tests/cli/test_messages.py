@@ -1,0 +1,83 @@
+"""What a user reads when something is wrong: one line, exit code 2, no traceback."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hwsim.cli import main
+
+
+def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
+    code = main(argv)
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_misspelt_device_suggests_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "estimate", "light_squeezenet", "--device", "eyeris_v1")
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert "eyeris_v1" in err
+    assert "eyeriss_v1" in err
+
+
+def test_wrong_path_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "estimate", "no/such/model.onnx", "--device", "eyeriss_v1")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "no/such/model.onnx" in err
+
+
+def test_text_renamed_onnx_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "story.onnx"
+    path.write_text("once upon a time\n" * 50)
+    code, out, err = run(capsys, "estimate", str(path), "--device", "eyeriss_v1")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "story.onnx" in err
+
+
+@pytest.mark.parametrize(
+    ("argv", "word"),
+    [
+        (("estimate", "--device", "eyeriss_v1"), "no model given"),
+        (("estimate", "light_squeezenet"), "no device given"),
+        (("estimate", "light_squeezenet", "--device", "eyeriss_v1", "--dim", "N"), "NAME=VALUE"),
+        (("estimate", "light_squeezenet", "--device", "eyeriss_v1", "--shape", "x=axb"), "1x3x224x224"),
+        (("estimate", "light_squeezenet", "--device", "eyeriss_v1", "--set", "clock_mz=3"), "clock_mhz"),
+        (("estimate", "light_squeezenet", "--device", "eyeriss_v1", "--model", "rooflin"), "roofline"),
+        (("estimate", "light_squeezenet", "--device", "eyeriss_v1", "--bits", "w99"), "w99"),
+        (("estimate", "--gemm", "1,2", "--device", "eyeriss_v1"), "1,2"),
+        (("complexity", "light_squeezenet", "--output", "/no/such/folder/x.json"), "/no/such/folder/x.json"),
+    ],
+)
+def test_mistakes_are_named(capsys: pytest.CaptureFixture[str], argv: tuple[str, ...], word: str) -> None:
+    code, out, err = run(capsys, *argv)
+    assert (code, out, err.count("\n")) == (2, "", 1), err
+    assert word in err
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom hwsim.cli import main\n"
+        "try:\n    main(['estimate', '--help'])\nexcept SystemExit:\n    pass\n"
+        "print([m for m in ('numpy', 'numba', 'onnx', 'networkx', 'pydantic', 'yaml', 'rich') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.rstrip().endswith("[]")
+
+
+def test_importing_hwsim_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, hwsim; print([m for m in ('numpy', 'numba', 'onnx', 'networkx', 'pydantic') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    command = f"{sys.executable} -m hwsim devices | head -n 1"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert result.stderr == ""
