@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hwsim.device import Device, precision_for
+from hwsim.device import Device, Precision, precision_for
 from hwsim.estimation.prepare import Prepared, lowered
-from hwsim.graph import dtype_bits
+from hwsim.graph import dtype_bits, dtype_kind
 
 
 def converted(prepared: Prepared, device: Device) -> tuple[Prepared, tuple[str, ...]]:
@@ -18,7 +18,7 @@ def converted(prepared: Prepared, device: Device) -> tuple[Prepared, tuple[str, 
     targets: dict[str, str] = {}
     pairs = {(nest.input.dtype, nest.weight.dtype) for work in prepared.works for nest in work.nests}
     for input_dtype, weight_dtype in sorted(pairs):
-        precision, _ = precision_for(device, input_dtype, weight_dtype)
+        precision = _target(device, input_dtype, weight_dtype)
         for have, runs in ((input_dtype, precision.input), (weight_dtype, precision.weight)):
             if dtype_bits(runs) < dtype_bits(have):
                 targets[have] = runs
@@ -36,3 +36,17 @@ def converted(prepared: Prepared, device: Device) -> tuple[Prepared, tuple[str, 
         for have, runs in targets.items()
     )
     return lowered(replace(network, tensors=tensors), prepared), said
+
+
+def _target(device: Device, input_dtype: str, weight_dtype: str) -> Precision:
+    """The precision a pair of types runs as. Floats on a device without any become its fastest integers of at least 8 bits, the wider ones
+    where two are as fast: that is what such a chip is made for.
+    """
+    precision, _ = precision_for(device, input_dtype, weight_dtype)
+    narrower = dtype_bits(precision.input) < dtype_bits(input_dtype) or dtype_bits(precision.weight) < dtype_bits(
+        weight_dtype
+    )
+    if not narrower or dtype_kind(precision.input) == dtype_kind(input_dtype):
+        return precision
+    integers = [item for item in device.precisions if min(dtype_bits(item.input), dtype_bits(item.weight)) >= 8]
+    return max(integers, key=lambda item: (item.macs_per_pe_per_cycle, dtype_bits(item.input)), default=precision)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hwsim.device import Device
-from hwsim.device import precision_for
+from hwsim.device import Device, precision_for
 from hwsim.estimation.records import LayerEstimate
 from hwsim.workload import LoopNest, Work
 from hwsim.workload.hcm import operations

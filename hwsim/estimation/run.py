@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
 import hwsim
 from hwsim.device import Device
-from hwsim.errors import UsageError
-from hwsim.estimation import roofline
+from hwsim.errors import UsageError, nearest
+from hwsim.estimation import rigid, roofline
+from hwsim.estimation.assembly import Assumptions
 from hwsim.estimation.conversion import converted
 from hwsim.estimation.hcm import bit_view
 from hwsim.estimation.prepare import Model, Prepared, prepare
 from hwsim.estimation.records import Estimate, LayerEstimate, Totals
-from hwsim.estimation.residency import residency
-from hwsim.estimation.roofline import Assumptions
+from hwsim.estimation.residency import Residency, residency
+from hwsim.graph import Layer, Network
+from hwsim.workload import Work
 
-Rung = Literal["roofline", "systolic", "mapping"]
-RUNGS: tuple[Rung, ...] = ("roofline",)
+Pricer = Callable[[Layer, Work, Network, Device, Residency, Assumptions], LayerEstimate]
+#: How each rung prices one layer.
+RUNGS: dict[str, Pricer] = {"roofline": roofline.price, "systolic": rigid.price}
 
 
 def estimate(
@@ -50,13 +53,15 @@ def estimate(
         raise UsageError(f"{device.name}: overrides apply to a profile as it is loaded, not to a finished Device")
     rung = rung or default_rung(device)
     if rung not in RUNGS:
-        raise UsageError(f"--model {rung}: not a model of hwsim (one of {', '.join(RUNGS)})")
+        raise UsageError(
+            f"--model {rung}: there is no such model{nearest(rung, list(RUNGS))}; choose from {', '.join(RUNGS)}"
+        )
     keep = units == "byte" if keep_activations is None else keep_activations
     prepared, conversions = converted(prepared, device)
     said = Assumptions()
     works = [work for _, work in prepared.priced]
     stays = residency(prepared, works, device, keep, keep_weights=units == "byte")
-    layers = [roofline.price(layer, work, prepared.network, device, stays, said) for layer, work in prepared.priced]
+    layers = [RUNGS[rung](layer, work, prepared.network, device, stays, said) for layer, work in prepared.priced]
     layers = _with_inference_overhead(layers, device.overheads.inference_s)
     if units == "bit":
         layers = [bit_view(layer, work, device) for layer, (_, work) in zip(layers, prepared.priced, strict=True)]
@@ -96,9 +101,9 @@ def _with_inference_overhead(layers: list[LayerEstimate], overhead: float) -> li
     return [replace(first, latency_s=latency, bound_by=bound_by, utilization=scaled), *layers[1:]]
 
 
-def default_rung(device: Device) -> Rung:
+def default_rung(device: Device) -> str:
     """The most detailed rung that a profile supports."""
-    return "roofline"
+    return "systolic" if device.dataflow.stationary else "roofline"
 
 
 def _totals(prepared: Prepared, device: Device, layers: Sequence[LayerEstimate]) -> Totals:
@@ -132,7 +137,7 @@ def _published_area(device: Device) -> float | None:
 def _unavailable(device: Device, layers: Sequence[LayerEstimate]) -> Mapping[str, str]:
     reasons: dict[str, str] = {}
     if any(layer.energy_j is None for layer in layers):
-        reason = "the roofline model does not count accesses inside the chip; --model mapping does, where the profile has a hierarchy"
+        reason = "this model does not count accesses inside the chip; --model mapping does, where the profile has a hierarchy"
         reasons["energy_j"] = reasons["average_power_w"] = reason
     if _published_area(device) is None:
         reasons["area_mm2"] = "the profile gives no area"

@@ -30,7 +30,7 @@ def comparison_text(estimates: Sequence[Estimate]) -> str:
                 humanize(totals.throughput_per_s, ""),
                 humanize(totals.energy_j, "J"),
                 f"{totals.utilization:.1%}",
-                f"{shorten(bound, 9)} {share:.0%}",
+                f"{shorten(bound, 12)} {share:.0%}",
             )
         )
     head = ("model", "device", "rung", "latency", "inf/s", "energy", "util.", "bound by")
@@ -44,7 +44,8 @@ def comparison_text(estimates: Sequence[Estimate]) -> str:
 def _title(estimate: Estimate) -> list[str]:
     settings = estimate.settings
     inputs = ", ".join(f"{safe(name)} {'×'.join(map(str, shape))}" for name, shape in estimate.model["inputs"].items())
-    title = f"{safe(str(estimate.model['name']))} on {safe(str(estimate.device['name']))}: {settings['model']} model, batch {settings['batch']}"
+    names = f"{safe(str(estimate.model['name']))} on {safe(str(estimate.device['name']))}"
+    title = f"{names}: {settings['model']} model, batch {settings['batch']}"
     sentence = "; ".join(
         f"{'compute' if bound == 'compute' else bound}-bound: {share:.0%} of the time in {count} layer{'s' if count != 1 else ''}"
         for bound, (share, count) in list(estimate.shares().items())[:3]
@@ -102,7 +103,7 @@ def _row(layer: LayerEstimate, total: float) -> tuple[str, ...]:
         f"{layer.latency_s / total:.1%}",
         humanize(layer.compute_s, "s"),
         humanize(layer.memory_s, "s"),
-        shorten(layer.bound_by, 9),
+        shorten(layer.bound_by, 12),
         "-" if layer.slack is None else f"{layer.slack:.1f}×" if layer.slack < 100 else ">99×",
         f"{layer.utilization:.0%}" if layer.macs else "-",
     )
@@ -133,8 +134,9 @@ def _remarks(estimate: Estimate) -> list[str]:
         lines += wrapped(
             "'+n' after a name counts the nodes folded into that layer; 'by' is the lead over the second bound."
         )
-    for quantity, reason in estimate.unavailable.items():
-        lines += wrapped(f"{quantity} is not given: {reason}")
+    for reason in dict.fromkeys(estimate.unavailable.values()):
+        names = [name for name, given in estimate.unavailable.items() if given == reason]
+        lines += wrapped(f"not given: {', '.join(names)}: {reason}")
     for warning in estimate.warnings:
         lines += wrapped(f"warning: {warning}")
     return lines

@@ -1,0 +1,133 @@
+"""The systolic rung: a rigid array in one dataflow, fold by fold; everything but the MAC work as on the roofline.
+
+The array's counts are those of ``counts.systolic``. An operand that its buffer cannot hold is fetched from off chip once for every fold
+that needs it again; what stays on chip between layers is not fetched at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hwsim.counts.systolic import SystolicCounts, systolic
+from hwsim.device import Device, Memory, precision_for
+from hwsim.device.records import Operand
+from hwsim.errors import ProfileError
+from hwsim.estimation import roofline
+from hwsim.estimation.assembly import Assumptions, Compute, assemble
+from hwsim.estimation.records import LayerEstimate, Traffic
+from hwsim.estimation.residency import Residency
+from hwsim.graph import Layer, Network
+from hwsim.workload import OPERANDS, LoopNest, Work
+
+
+def price(
+    layer: Layer, work: Work, network: Network, device: Device, residency: Residency, said: Assumptions
+) -> LayerEstimate:
+    """One layer on a rigid array; raises ProfileError where the profile declares no dataflow."""
+    if not work.nests:
+        return roofline.price(layer, work, network, device, residency, said)
+    stationary = device.dataflow.stationary
+    if stationary is None:
+        raise ProfileError(
+            f"{device.path or device.name}: dataflow.stationary: --model systolic needs it (output, weight or input)"
+        )
+    counted = [_count(nest, device, stationary) for nest in work.nests]
+    cycles = sum(counts.compute_cycles / _rate(nest, device) for nest, counts in zip(work.nests, counted, strict=True))
+    plain = roofline.compute(work, device, said)
+    pes_busy = sum(counts.mapping_utilization * counts.macs for counts in counted) / work.macs if work.macs else 0.0
+    done = Compute(cycles / device.clock_hz, plain.vector_s, plain.ideal_s, pes_busy)
+    return assemble(layer, work, network, device, done, _traffic(work, counted, network, device, residency))
+
+
+def _rate(nest: LoopNest, device: Device) -> float:
+    """MACs a PE does in a cycle for these operands [1]."""
+    precision, _ = precision_for(device, nest.input.dtype, nest.weight.dtype)
+    return precision.macs_per_pe_per_cycle
+
+
+def _count(nest: LoopNest, device: Device, stationary: Operand) -> SystolicCounts:
+    return systolic(
+        nest, device.array.y, device.array.x, stationary, arrays=device.array.cores, buffers=_buffers(nest, device)
+    )
+
+
+def _buffers(nest: LoopNest, device: Device) -> tuple[int | None, int | None, int | None]:
+    """Words of each operand that stay on chip [1]: the largest pool on the chip, shared equally where its operands do not all fit."""
+    needs = dict(zip(OPERANDS, _footprints(nest), strict=True))
+    words: list[int | None] = []
+    for operand, kind in zip(OPERANDS, (nest.input, nest.weight, nest.output), strict=True):
+        best: int | None = 0
+        for memory in _buffer_levels(device, operand):
+            for pool in memory.pools:
+                if operand not in pool.operands:
+                    continue
+                if pool.capacity is None:
+                    best = None
+                elif best is not None:
+                    bits = pool.capacity * memory.instances * 8 // memory.buffering
+                    together = sum(needs[other] for other in OPERANDS if other in pool.operands)
+                    share = bits if together <= bits else bits // len(pool.operands)
+                    best = max(best, share // kind.bits)
+        words.append(best)
+    return words[0], words[1], words[2]
+
+
+def _footprints(nest: LoopNest) -> tuple[int, int, int]:
+    inputs, weights, outputs = nest.elements
+    return inputs * nest.input.bits, weights * nest.weight.bits, outputs * nest.output.bits
+
+
+def _buffer_levels(device: Device, operand: Operand) -> list[Memory]:
+    """On-chip levels outside the PEs that hold an operand, innermost first."""
+    return [
+        memory
+        for memory in device.memories
+        if not memory.off_chip and memory.instances < device.array.pes and memory.keeps[operand] != "never"
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetches:
+    """How often the array's operands cross the chip's edge, as multiples of their tensors, and partial sums that spill [B]."""
+
+    input: float
+    weight: float
+    spilled_read: float
+    spilled_write: float
+
+
+def _fetches(nests: tuple[LoopNest, ...], counted: list[SystolicCounts]) -> _Fetches:
+    def multiple(place: int, stored: int) -> float:
+        return sum(counts.dram_read_bits[place] for counts in counted) / stored if stored else 1.0
+
+    stored = [sum(_footprints(nest)[place] * nest.repeat for nest in nests) for place in range(3)]
+    spilled = sum(counts.dram_read_bits[2] for counts in counted) / 8
+    return _Fetches(multiple(0, stored[0]), multiple(1, stored[1]), spilled, spilled)
+
+
+def _traffic(
+    work: Work, counted: list[SystolicCounts], network: Network, device: Device, residency: Residency
+) -> dict[str, Traffic]:
+    once = roofline.traffic(work, device, network, residency)
+    fetches = _fetches(work.nests, counted)
+    found: dict[str, Traffic] = {}
+    for memory in device.memories:
+        if memory.off_chip:
+            read = sum(
+                size * (fetches.input if network.tensors[name].role == "activation" else fetches.weight)
+                for name, size in work.reads
+                if name not in residency.activations and name not in residency.weights
+            )
+            found[memory.name] = Traffic(read + fetches.spilled_read, once[memory.name].write + fetches.spilled_write)
+        else:
+            found[memory.name] = Traffic()
+    for place, operand in enumerate(OPERANDS):
+        levels = _buffer_levels(device, operand)
+        if not levels:
+            continue
+        bits = [(nest.input.bits, nest.weight.bits, nest.accumulator.bits)[place] for nest in work.nests]
+        read = sum(counts.sram_reads[place] * width for counts, width in zip(counted, bits, strict=True)) / 8
+        write = sum(counts.sram_writes[place] * width for counts, width in zip(counted, bits, strict=True)) / 8
+        before = found[levels[0].name]
+        found[levels[0].name] = Traffic(before.read + read, before.write + write)
+    return found
