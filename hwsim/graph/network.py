@@ -13,6 +13,8 @@ from hwsim.graph.records import Layer, Tensor
 if TYPE_CHECKING:
     import networkx
 
+    from hwsim.graph.builder import Builder
+
 
 @dataclass(frozen=True)
 class Network:
@@ -59,6 +61,13 @@ class Network:
                 if name in self.producers:
                     graph.add_edge(self.producers[name].name, layer.name, tensor=name)
         return graph
+
+    @staticmethod
+    def builder(name: str) -> Builder:
+        """A network in a few lines of Python, without a file: ``Network.builder("tiny").input("x", (1, 3, 32, 32)).conv(16).build()``."""
+        from hwsim.graph.builder import Builder
+
+        return Builder(name)
 
     def with_layers(self, layers: Iterable[Layer], tensors: Mapping[str, Tensor] | None = None, *notes: str) -> Network:
         """A copy with other layers (and tensors), and the notes appended: the form of every pass."""
