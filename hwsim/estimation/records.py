@@ -93,7 +93,7 @@ class Estimate:
     """What one network costs on one device, layer by layer.
 
     model, device : name, sha256 and what else identifies them. settings : all that is needed to get the same numbers again.
-    unavailable : why a quantity is None. warnings : what was assumed or left out. notes : what was folded and bound.
+    unavailable : why a quantity is None. warnings : what was assumed or left out.
     """
 
     model: Mapping[str, Any]
@@ -103,7 +103,6 @@ class Estimate:
     layers: tuple[LayerEstimate, ...]
     unavailable: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
     hwsim_version: str = ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -118,7 +117,6 @@ class Estimate:
             "layers": [layer.to_dict() for layer in self.layers],
             "unavailable": dict(self.unavailable),
             "warnings": list(self.warnings),
-            "notes": list(self.notes),
         }
 
     def to_rows(self) -> list[dict[str, Any]]:
@@ -146,8 +144,8 @@ class Estimate:
         bound, (share, count) = next(iter(self.shares().items()), ("nothing", (0.0, 0)))
         return (
             f"<Estimate {self.model['name']} on {self.device['name']} ({self.settings['model']}): "
-            f"{humanize(totals.latency_s, 's')}, {humanize(totals.throughput_per_s, '1/s')}, energy {humanize(totals.energy_j, 'J')}, "
-            f"{humanize(totals.macs, 'MAC')}, utilization {totals.utilization:.1%}, "
+            f"{humanize(totals.latency_s, 's')}, {totals.throughput_per_s:,.4g} inferences/s, energy {humanize(totals.energy_j, 'J')}, "
+            f"{humanize(totals.macs, '')} MACs, utilization {totals.utilization:.1%}, "
             f"{share:.0%} of the time bound by {bound} ({count} layers)>"
         )
 
