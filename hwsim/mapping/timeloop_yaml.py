@@ -107,7 +107,7 @@ def parse(text: str, name: str) -> Entry:
         events = yaml.parse(text, Loader=_Loader)
         return _Builder(name).document(events)
     except yaml.MarkedYAMLError as error:
-        mark: Any = error.problem_mark
+        mark: Any = error.problem_mark  # typed as optional on a union that mypy cannot narrow
         line = f":{mark.line + 1}" if mark is not None else ""
         hint = " (a Jinja template: render it first)" if "{{" in text else ""
         raise MappingError(f"{name}{line}: not valid YAML: {error.problem or error.context}{hint}") from None
