@@ -1,6 +1,6 @@
 """HCM's worked example comes out of the product: ResNet-18 layer 11 in 1 mm² at 28 nm, 800 MHz, DDR4-2400 on 64 bits.
 
-Karbachevsky et al., Sustainability 13(2):717, 2021, doi:10.3390/su13020717. Figures are those of the paper, rounded as printed. The 32-bit column is
+Karbachevsky et al., Sustainability 13(2):717, 2021, doi:10.3390/su13020717. Figures are rounded as printed. The 32-bit column is
 outside the area fit's range and no oracle.
 """
 
