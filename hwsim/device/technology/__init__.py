@@ -1,0 +1,57 @@
+"""Silicon before it exists: energy, area, leakage and delay of logic, storage and wires by process, each figure with its source."""
+
+from hwsim.device.technology.arithmetic import adder, bit_serial_mac, mac, multiplier, register
+from hwsim.device.technology.families import operation, reference_voltage
+from hwsim.device.technology.formats import NumberFormat, number_format
+from hwsim.device.technology.hcm import local_memory_area, pe_area, pe_area_from_bops, pe_bops
+from hwsim.device.technology.off_chip import Cell, Stack, hbm_stack, off_chip_energy, sram_cells
+from hwsim.device.technology.record import FAMILIES, Circuit, Estimated, Quality, Technology, parse_node
+from hwsim.device.technology.scaling import area_scale, delay_scale, energy_scale, nominal_voltage, power_scale
+from hwsim.device.technology.storage import LeftOut, Storage, leave_one_out, register_file, sram, storage
+from hwsim.device.technology.voltage import AlphaPower, alpha_power, clock_at, dynamic_energy_scale
+from hwsim.device.technology.wires import spread, switch, wire_energy
+
+__all__ = [
+    "FAMILIES",
+    "AlphaPower",
+    "Cell",
+    "Circuit",
+    "Estimated",
+    "LeftOut",
+    "NumberFormat",
+    "Quality",
+    "Stack",
+    "Storage",
+    "Technology",
+    "adder",
+    "alpha_power",
+    "area_scale",
+    "bit_serial_mac",
+    "clock_at",
+    "delay_scale",
+    "dynamic_energy_scale",
+    "energy_scale",
+    "hbm_stack",
+    "leave_one_out",
+    "local_memory_area",
+    "mac",
+    "multiplier",
+    "nominal_voltage",
+    "number_format",
+    "off_chip_energy",
+    "operation",
+    "parse_node",
+    "pe_area",
+    "pe_area_from_bops",
+    "pe_bops",
+    "power_scale",
+    "reference_voltage",
+    "register",
+    "register_file",
+    "spread",
+    "sram",
+    "sram_cells",
+    "storage",
+    "switch",
+    "wire_energy",
+]

@@ -1,0 +1,99 @@
+"""Arithmetic: energy, area and leakage of adders, multipliers and multiply-accumulate units by data type and family.
+
+An operation is a curve through the points of its table: over bits for integers, over significand bits for floats, whose
+exponent logic is not told apart. A product of unlike operands stands at the geometric mean of their widths. Horowitz's integers are
+tabulated from 8 to 32 bits; Aladdin characterizes 32 bits alone and scales multipliers with the square and adders with the width.
+"""
+
+from __future__ import annotations
+
+import math
+
+from hwsim.device.technology.families import leakage_of, operation
+from hwsim.device.technology.formats import NumberFormat, number_format
+from hwsim.device.technology.hcm import pe_area, pe_area_from_bops, pe_bops
+from hwsim.device.technology.record import Circuit, Technology
+from hwsim.device.technology.scaling import area_scale
+from hwsim.device.technology.tables import table
+from hwsim.errors import UsageError
+
+#: Elements that share one exponent in a block format (OCP Microscaling Formats specification 1.0), and its bits.
+BLOCK_ELEMENTS, BLOCK_EXPONENT_BITS = 32, 8
+
+
+def adder(technology: Technology, dtype: str) -> Circuit:
+    """One adder of a data type."""
+    form = number_format(dtype)
+    return operation(technology, "float_add" if form.kind == "float" else "int_add", form.significand)
+
+
+def multiplier(technology: Technology, first: str, second: str = "") -> Circuit:
+    """One multiplier of two data types, ``second`` is as ``first`` if left out. A float and an integer multiply as floats."""
+    one, two = number_format(first), number_format(second or first)
+    name = "float_multiply" if "float" in {one.kind, two.kind} else "int_multiply"
+    return operation(technology, name, math.sqrt(one.significand * two.significand))
+
+
+def mac(technology: Technology, first: str, second: str = "", accumulate: str = "") -> Circuit:
+    """One multiply-accumulate unit: a multiplier and an adder of the accumulator's type.
+
+    accumulate : by default as wide as the product of integers, the wider of two floats, float32 for block formats. A block format
+    multiplies as integers; its shared exponents are added and its sums converted once in BLOCK_ELEMENTS. Of the ``hcm`` family:
+    one ninth of a 3×3 processing element, whatever the accumulator. Raises UsageError for types that nothing is known about.
+    """
+    one, two = number_format(first), number_format(second or first)
+    if technology.family == "hcm":
+        return _hcm_mac(technology, one, two)
+    product = multiplier(technology, first, second)
+    if "float" in {one.kind, two.kind}:
+        widest = max(
+            (one, first), (two, second or first), key=lambda pair: (pair[0].kind == "float", pair[0].significand)
+        )
+        return product + adder(technology, accumulate or widest[1])
+    inside = product + adder(
+        technology,
+        accumulate if accumulate.removeprefix("u").startswith("int") else f"int{min(64, one.bits + two.bits)}",
+    )
+    if "block" not in {one.kind, two.kind}:
+        return inside
+    shared = adder(technology, f"int{BLOCK_EXPONENT_BITS}") + adder(technology, "float32")
+    return inside + shared.times(1 / BLOCK_ELEMENTS)
+
+
+def bit_serial_mac(technology: Technology, parallel_bits: int, serial_bits: int, accumulate_bits: int = 0) -> Circuit:
+    """A unit that takes one operand a bit a cycle: gates, an adder and the accumulator's register.
+
+    Its energy is of a whole product, ``serial_bits`` cycles. accumulate_bits : of the accumulator, by default the product's.
+    """
+    bits = accumulate_bits or parallel_bits + serial_bits
+    if min(parallel_bits, serial_bits) < 1 or bits > 64:
+        raise UsageError(
+            f"bit-serial product of {parallel_bits} by {serial_bits} bits: give 1 or more of each, 64 at most in all"
+        )
+    step = operation(technology, "gate", parallel_bits) + adder(technology, f"int{bits}") + register(technology, bits)
+    assert step.energy is not None
+    return Circuit(step.energy.times(serial_bits), step.area, step.leakage)
+
+
+def register(technology: Technology, bits: int) -> Circuit:
+    """A register of flip-flops, its energy that of one write or read of all its bits. Of Aladdin's tables in every family."""
+    if bits < 1:
+        raise UsageError(f"register of {bits} bits: give at least 1")
+    return operation(technology, "register", 1).times(bits)
+
+
+def _hcm_mac(technology: Technology, one: NumberFormat, two: NumberFormat) -> Circuit:
+    if {one.kind, two.kind} != {"int"}:
+        raise UsageError(
+            "hcm describes integer processing elements: take horowitz or aladdin for floats and block formats"
+        )
+    if one.bits == two.bits:
+        element = pe_area(one.bits)
+    else:
+        element = pe_area_from_bops(pe_bops(two.bits, one.bits)).noted(
+            "from the bit operations of unlike operands", extrapolated=True
+        )
+    taps = math.prod(table("hcm")["kernel"])
+    area = element.times(1 / taps, "one of the multipliers of a processing element")
+    leakage = leakage_of(technology, "int_multiply", math.sqrt(one.bits * two.bits))
+    return Circuit(None, area.times(area_scale(table("hcm")["node_nm"], technology.node_nm)), leakage)
