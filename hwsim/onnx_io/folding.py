@@ -12,7 +12,7 @@ _RANDOM = {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLi
 #: Shapes are known here, whatever the tensor holds.
 _SHAPE_ONLY = {"Shape", "Size"}
 #: They turn stored weights into the numbers that are computed with; the passes fold them into the tensor's type.
-_DEQUANTIZERS = {"DequantizeLinear", "Quant", "IntQuant", "BipolarQuant", "FloatQuant", "Trunc"}
+DEQUANTIZERS = {"DequantizeLinear", "Quant", "IntQuant", "BipolarQuant", "FloatQuant", "Trunc"}
 #: Operators that only rearrange or select the numbers of their first input (Concat: of all).
 _RELAYOUT = set(
     "Transpose Reshape Flatten Squeeze Unsqueeze Identity Cast CastLike Slice Split Concat Gather GatherElements GatherND Pad Tile Expand "
@@ -31,7 +31,7 @@ def is_folded(op: Op, static: bool) -> bool:
         return True
     if not static or op.op in _RANDOM or op.domain not in ("", "com.microsoft"):
         return False
-    if op.op in _DEQUANTIZERS:
+    if op.op in DEQUANTIZERS:
         return False
     return not (op.op == "Cast" and _widens(op))
 

@@ -16,6 +16,7 @@ from hwsim.onnx_io.names import printable
 from hwsim.onnx_io.roles import tensors_of
 from hwsim.onnx_io.source import load
 from hwsim.onnx_io.values import Value, shown
+from hwsim.onnx_io.weights import without_unused_dequantizers
 from hwsim.onnx_io.walk import NEWEST, Reading, Scope, open_scope, run
 
 
@@ -105,6 +106,7 @@ def _read(
         reading.note(
             f"the data of {count} weight(s) lies in other files ({printable(location)}), which were not read: only shapes are needed"
         )
+    reading.layers = without_unused_dequantizers(reading.layers, set(outputs))
     tensors = tensors_of(reading)
     metadata = {
         "producer": printable(model.producer_name),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from hwsim.graph import Layer, Tensor, dtype_kind
 from hwsim.onnx_io.tensors import density_of
 from hwsim.onnx_io.values import Value
@@ -73,6 +75,19 @@ LEARNED: dict[str, frozenset[int]] = {
 _NARROW = ("int8", "uint8", "int4", "uint4", "int2", "uint2", "int16", "uint16")
 
 
+def _is_mask(layer: Layer, value: Value, before_softmax: Set[str]) -> bool:
+    """A table that no training made: sines and cosines that are multiplied with, masks that are added to attention scores."""
+    varying = sum(extent > 1 for extent in value.shape)
+    if layer.op in ("Mul", "Div", "Sub"):
+        return varying > 1
+    return (
+        layer.op == "Add"
+        and varying > 1
+        and not value.shape[:-2].count(1) < len(value.shape) - 2
+        and layer.outputs[0] in before_softmax
+    )
+
+
 def _is_learned(layer: Layer, position: int, value: Value) -> bool:
     if not value.origins or not (dtype_kind(value.dtype) == "float" or value.dtype in _NARROW):
         return False
@@ -94,10 +109,13 @@ def _packed(layer: Layer, position: int) -> int | None:
 def tensors_of(reading: Reading) -> dict[str, Tensor]:
     """All tensors that layers read or write, with their roles; every stored number counts as a parameter once."""
     learned: dict[str, int | None] = {}
+    before_softmax = {layer.inputs[0] for layer in reading.layers if layer.op == "Softmax"}
     for layer in reading.layers:
         for position, name in enumerate(layer.inputs):
             value = reading.values.get(name)
-            if value is not None and value.static and _is_learned(layer, position, value):
+            if value is None or not value.static or _is_mask(layer, value, before_softmax):
+                continue
+            if _is_learned(layer, position, value) and any(reading.stored[origin] > 1 for origin in value.origins):
                 learned[name] = _packed(layer, position) or learned.get(name)
     counted: set[str] = set()
     tensors: dict[str, Tensor] = {}

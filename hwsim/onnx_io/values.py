@@ -35,7 +35,7 @@ class Value:
     """One tensor (or sequence of tensors) while its graph is read.
 
     name : unique in the network. data : its elements where they are small and known. static : known before run time, whether or not the
-    elements are at hand. origins : names of the stored tensors that its numbers come from. items : tensors of a sequence.
+    elements are at hand. origins : names of the stored tensors that its numbers come from. items : tensors of a sequence. soft : whether its shape is only the largest possible.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Value:
     origins: tuple[str, ...] = ()
     density: float = 1.0
     items: tuple[Value, ...] | None = None
+    soft: bool = False
 
     @property
     def elements(self) -> int:

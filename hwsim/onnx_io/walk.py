@@ -15,7 +15,7 @@ from hwsim.graph import Layer
 from hwsim.onnx_io.attributes import check, kept, plain, schema_of
 from hwsim.onnx_io.binding import Bound, Given, dims_of
 from hwsim.onnx_io.evaluate import evaluated
-from hwsim.onnx_io.folding import derived_origins, is_folded
+from hwsim.onnx_io.folding import DEQUANTIZERS, derived_origins, is_folded
 from hwsim.onnx_io.names import Names, printable
 from hwsim.onnx_io.shapes import Op, RunTimeError, Shaped, handler_of
 from hwsim.onnx_io.shapes.inference import inferred
@@ -24,6 +24,8 @@ from hwsim.onnx_io.values import MAX_EVALUATED, Shape, Value, checked_shape, sho
 
 #: Graphs and functions nested deeper are refused (protobuf itself stops near 100).
 MAX_DEPTH = 100
+#: More inputs than any real operator has; read all the same, and said.
+MANY_INPUTS = 4096
 #: Elements evaluated ahead of time in one file; constants beyond are known by shape only.
 MAX_TOTAL_EVALUATED = 1 << 26
 
@@ -69,6 +71,7 @@ class Reading:
     values: dict[str, Value] = field(default_factory=dict)
     stored: dict[str, int] = field(default_factory=dict)
     measured: dict[str, onnx.TensorProto] = field(default_factory=dict)
+    dequantized: dict[str, Op] = field(default_factory=dict)
     generated: set[str] = field(default_factory=set)
     external: dict[str, list[str]] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
@@ -151,16 +154,16 @@ def subgraphs(node: onnx.NodeProto) -> list[onnx.GraphProto]:
     return found
 
 
-def _reads(node: onnx.NodeProto) -> list[str]:
-    """Names that a node reads, those read inside its subgraphs included."""
-    names = [name for name in node.input if name]
-    pending = subgraphs(node)
-    while pending:
-        graph = pending.pop()
-        names.extend(info.name for info in graph.output)
+def _reads(node: onnx.NodeProto) -> set[str]:
+    """Names that a node reads, those that its subgraphs read from outside included."""
+    names = {name for name in node.input if name}
+    for graph in subgraphs(node):  # nested at most as deep as protobuf allows
+        inside = {info.name for info in graph.input} | {tensor.name for tensor in graph.initializer}
+        needed = {info.name for info in graph.output}
         for inner in graph.node:
-            names.extend(name for name in inner.input if name)
-            pending.extend(subgraphs(inner))
+            inside.update(inner.output)
+            needed |= _reads(inner)
+        names |= needed - inside
     return names
 
 
@@ -219,6 +222,7 @@ def run(reading: Reading, nodes: Iterable[onnx.NodeProto], scope: Scope) -> None
 def read_node(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope) -> None:
     """Read one node: inline it, fold it, or make it a layer."""
     from hwsim.onnx_io.control import CONTROL, call
+    from hwsim.onnx_io.sequences import SEQUENCES
 
     domain = "" if node.domain == "ai.onnx" else node.domain
     function = reading.functions.get((domain, node.op_type, node.overload)) if reading.functions else None
@@ -226,7 +230,9 @@ def read_node(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope) 
         call(reading, node, index, scope, function)
         return
     inputs = [_input(scope, name) for name in node.input]
-    control = CONTROL.get(node.op_type) if domain == "" else None
+    if len(inputs) > MANY_INPUTS:
+        reading.note(f"{title(node, index)}: reads {len(inputs)} tensors, which is unusual")
+    control = (CONTROL.get(node.op_type) or SEQUENCES.get(node.op_type)) if domain == "" else None
     version = scope.opsets.get(domain, NEWEST if domain == "" else 1)
     schema = schema_of(node.op_type, domain, version)
     if schema is not None:
@@ -257,7 +263,7 @@ def read_node(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope) 
 def _input(scope: Scope, name: str) -> Value | None:
     if not name:
         return None
-    found = scope.find(name)
+    found = scope.values.get(name) or scope.find(name)
     if found is None:
         raise ModelError(
             f"input {printable(name)!r} is written by no node, and is no input or initializer of the graph"
@@ -367,6 +373,8 @@ def _unknown(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope, o
 
 def finish(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope, op: Op, found: Sequence[Shaped]) -> None:
     """Make the outputs known, as constants or as a new layer."""
+    from hwsim.onnx_io.weights import turned
+
     static = all(value is None or value.static for value in op.inputs)
     folded = is_folded(op, static)
     values: list[Value | None] = []
@@ -378,7 +386,20 @@ def finish(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope, op:
         shape = checked_shape(made.shape, f"output {printable(name)!r}")
         _compare(reading, scope, name, shape, made.dtype)
         values.append(new_value(reading, scope, name, shape, made.dtype))
+    if op.soft:
+        for value in values:
+            if value is not None:
+                value.soft = True
     _evaluate(reading, op, values, found)
+    if op.op == "Reshape":
+        _check_batch(reading, op)
+    if (
+        op.op == "Transpose"
+        and not static
+        and values[0] is not None
+        and turned(reading, node, index, scope, op, values[0])
+    ):
+        return
     if folded:
         origins = derived_origins(op, reading.generated)
         for value in values:
@@ -388,6 +409,22 @@ def finish(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope, op:
             mark_generated(reading, values[0])
         return
     emit(reading, node, index, scope, op, values)
+    if static and op.op in DEQUANTIZERS and values[0] is not None:
+        reading.dequantized[values[0].name] = op
+
+
+def _check_batch(reading: Reading, op: Op) -> None:
+    """A shape that spells out a leading 1 for a batch that was changed: the graph fixes its batch."""
+    batch, source = reading.given.batch, op.value(0)
+    target = op.resolved["shape"]
+    if (
+        reading.bound.rebound
+        and batch is not None
+        and not source.static
+        and target[:1] == (1,)
+        and source.shape[:1] == (batch,)
+    ):
+        raise ModelError(f"the target shape {list(target)[:12]} has its batch baked in")
 
 
 def mark_generated(reading: Reading, value: Value) -> None:

@@ -42,7 +42,10 @@ def reshape(op: Op) -> tuple[Shaped, ...]:
     target = op.ints_of("shape", 1)
     if target is None:
         raise ModelError("neither an attribute nor an input gives the target shape")
-    return (Shaped(reshaped(op.shape(0), target, bool(op.number("allowzero", 0))), op.dtype(0)),)
+    shape = op.shape(0)
+    if op.soft and all(extent > 0 for extent in target) and math.prod(target) < math.prod(shape):
+        return (Shaped(target, op.dtype(0)),)  # the file was traced with fewer elements than there can be
+    return (Shaped(reshaped(shape, target, bool(op.number("allowzero", 0))), op.dtype(0)),)
 
 
 def transpose(op: Op) -> tuple[Shaped, ...]:
@@ -113,7 +116,8 @@ def split(op: Op) -> tuple[Shaped, ...]:
             raise ModelError(f"dim {axis} of {shown(shape)} cannot be split into {count} equal parts")
         part = -(-size // count)
         parts = tuple(max(0, min(part, size - part * index)) for index in range(count))
-    if sum(parts) != size or len(parts) < op.outputs or min(parts, default=0) < 0:
+    fits = sum(parts) < size if op.soft else False  # traced with fewer slices than there can be
+    if (sum(parts) != size and not fits) or len(parts) < op.outputs or min(parts, default=0) < 0:
         raise ModelError(f"split {list(parts)[:8]} does not add up to dim {axis} of {shown(shape)}")
     return tuple(Shaped((*shape[:axis], part, *shape[axis + 1 :]), op.dtype(0)) for part in parts)
 
@@ -152,6 +156,7 @@ def _bounded_slice(op: Op, unknown: RunTimeError) -> tuple[Shaped, ...]:
     for axis in normal_axes(axes, len(shape)):
         result[axis] = min(result[axis], op.counts.get(name, result[axis]))
     if name not in op.counts:
+        op.bounded = True
         op.notes.append(
             f"slices at positions known at run time: the whole {shown(shape)} is assumed (its upper bound); --dim '{name}=N' sets it"
         )

@@ -30,7 +30,7 @@ class Op:
     """One node: its attributes, what is known of its inputs, and what was learned on the way.
 
     inputs : None for an optional one left out. outputs : how many are written. resolved : attributes for the layer, worked out from constant
-    inputs. notes : sentences that the user must read. counts : sizes of data-dependent outputs that the user gave.
+    inputs. notes : sentences that the user must read. counts : sizes of data-dependent outputs that the user gave. bounded : whether an output's shape is only an upper bound.
     """
 
     op: str
@@ -43,6 +43,12 @@ class Op:
     resolved: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
+    bounded: bool = False
+
+    @property
+    def soft(self) -> bool:
+        """Whether some input's shape is only the largest possible."""
+        return self.bounded or any(value is not None and value.soft for value in self.inputs)
 
     def has(self, index: int) -> bool:
         """Whether the optional input is given."""

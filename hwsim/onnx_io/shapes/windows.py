@@ -46,12 +46,11 @@ def read_windows(op: Op, kernel: Sequence[int]) -> Windows:
         raise ModelError(f"auto_pad {auto_pad!r} is unknown (NOTSET, VALID, SAME_UPPER, SAME_LOWER)")
     if any(extent < 1 for extent in kernel):
         raise ModelError(f"kernel {shown(tuple(kernel))} has a dim below 1")
+    pads = _per_dim(op, "pads", 2 * count, 0, -MAX_EXTENT) if auto_pad == "NOTSET" else (0,) * (2 * count)
+    if any(extent < 0 for extent in pads):
+        op.notes.append(f"pads {list(pads)} are negative: the input is cropped")
     return Windows(
-        tuple(kernel),
-        _per_dim(op, "strides", count, 1, 1),
-        _per_dim(op, "dilations", count, 1, 1),
-        _per_dim(op, "pads", 2 * count, 0, -MAX_EXTENT) if auto_pad == "NOTSET" else (0,) * (2 * count),
-        auto_pad,
+        tuple(kernel), _per_dim(op, "strides", count, 1, 1), _per_dim(op, "dilations", count, 1, 1), pads, auto_pad
     )
 
 
