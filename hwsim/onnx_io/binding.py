@@ -19,6 +19,9 @@ _NOT_BATCH = re.compile(
     r"seq|len|time|frame|width|height|token|num_|point|past|step|sampl|channel|^h$|^w$|^t$|^l$|^s$", re.IGNORECASE
 )
 
+#: What exporters write where they have no name.
+_NAMELESS = {"", "?", "None", "-1", "0", "unk"}
+
 
 @dataclass(frozen=True, slots=True)
 class Given:
@@ -51,7 +54,7 @@ def dims_of(kind: onnx.TypeProto) -> Dims | None:
         if dim.HasField("dim_value"):
             found.append(dim.dim_value if dim.dim_value > 0 else None)
         else:
-            found.append(dim.dim_param or None)
+            found.append(None if dim.dim_param in _NAMELESS else dim.dim_param)
     return tuple(found)
 
 

@@ -13,14 +13,13 @@ from hwsim.onnx_io.attributes import plain
 from hwsim.onnx_io.names import printable
 from hwsim.onnx_io.shapes import Op
 from hwsim.onnx_io.values import MAX_ELEMENTS, Shape, Value, shown
-from hwsim.onnx_io.walk import (
+from hwsim.onnx_io.scope import (
     LocatedError,
     Reading,
     Scope,
     emit,
     new_value,
     open_scope,
-    run,
     store,
     store_sparse,
     subgraphs,
@@ -117,7 +116,7 @@ def branch(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope, inp
             if len(graph.output) != len(node.output):
                 raise ModelError(f"a branch has {len(graph.output)} outputs; the node has {len(node.output)}")
             inner.renamed = _names_outside(reading, graph, node, scope)
-            run(reading, graph.node, inner)
+            reading.run(reading, graph.node, inner)
             found = _outputs(graph, inner)
         except ModelError as failed:
             del reading.layers[mark:]
@@ -173,7 +172,7 @@ def loop(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope, input
     for info, value in zip(body.input[2:], carried, strict=True):
         _argument(reading, inner, info.name, value)
     mark = len(reading.layers)
-    run(reading, body.node, inner)
+    reading.run(reading, body.node, inner)
     found = _outputs(body, inner)
     if found[0].data is None and known is not None and trips == known:
         reading.note(f"{title(node, index)}: may end early; all {trips} trips are counted")
@@ -259,7 +258,7 @@ def scan(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope, input
         _argument(reading, inner, info.name, Value("", value.shape[1:] if old else value.shape, value.dtype))
     for info, value, axis in zip(body.input[len(states) :], scanned, axes, strict=False):
         _argument(reading, inner, info.name, Value("", _without(value.shape, axis, old), value.dtype))
-    run(reading, body.node, inner)
+    reading.run(reading, body.node, inner)
     found = _outputs(body, inner)
     for name, value in zip(node.output, found[: len(states)], strict=False):
         if name:
@@ -307,7 +306,7 @@ def call(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope, funct
             )
     omitted = set(function.input) - set(inner.values)
     try:
-        run(reading, _with_omitted(function, omitted), inner)
+        reading.run(reading, _with_omitted(function, omitted), inner)
     except LocatedError as problem:
         raise LocatedError(
             f"in function {printable(function.name)!r}, {problem}" if scope.depth == 0 else str(problem)

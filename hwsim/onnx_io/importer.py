@@ -17,7 +17,8 @@ from hwsim.onnx_io.roles import tensors_of
 from hwsim.onnx_io.source import load
 from hwsim.onnx_io.values import Value, shown
 from hwsim.onnx_io.weights import without_unused_dequantizers
-from hwsim.onnx_io.walk import NEWEST, Reading, Scope, open_scope, run
+from hwsim.onnx_io.scope import Reading, Scope, open_scope
+from hwsim.onnx_io.walk import NEWEST, run
 
 
 def imported(source: str | os.PathLike[str] | onnx.ModelProto, given: Given) -> Network:
@@ -87,7 +88,7 @@ def _read(
     said: tuple[str, ...],
 ) -> Network:  # fmt: skip
     graph = model.graph
-    reading = Reading(given, bound, functions)
+    reading = Reading(given, bound, functions, run)
     scope = open_scope(reading, graph, None, _opsets(model, reading))
     inputs = _inputs(reading, graph, scope)
     _check_options(model, given, bound)

@@ -8,7 +8,8 @@ import onnx
 
 from hwsim.errors import ModelError
 from hwsim.onnx_io.names import printable
-from hwsim.onnx_io.walk import MAX_DEPTH, subgraphs
+from hwsim.onnx_io.scope import subgraphs
+from hwsim.onnx_io.walk import MAX_DEPTH
 
 Key = tuple[str, str, str]
 

@@ -7,7 +7,7 @@ from collections.abc import Set
 from hwsim.graph import Layer, Tensor, dtype_kind
 from hwsim.onnx_io.tensors import density_of
 from hwsim.onnx_io.values import Value
-from hwsim.onnx_io.walk import Reading
+from hwsim.onnx_io.scope import Reading
 
 #: Inputs that are learned where they are stored, by operator; those of the operators not named here follow their type and size.
 LEARNED: dict[str, frozenset[int]] = {

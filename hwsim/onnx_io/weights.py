@@ -10,7 +10,7 @@ from hwsim.graph import Layer
 from hwsim.onnx_io.folding import DEQUANTIZERS
 from hwsim.onnx_io.shapes import Op
 from hwsim.onnx_io.values import Value
-from hwsim.onnx_io.walk import Reading, Scope, emit
+from hwsim.onnx_io.scope import Reading, Scope, emit
 
 
 def turned(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope, op: Op, made: Value) -> bool:

@@ -38,11 +38,26 @@ def reshaped(shape: Shape, target: tuple[int, ...], allow_zero: bool = False) ->
     return tuple(result)
 
 
+def _with_batch(op: Op, shape: Shape, target: tuple[int, ...]) -> tuple[int, ...]:
+    """The target whose leading 1 is the batch that the user changed, where the elements allow it."""
+    changed = (op.batch or 1, *target[1:])
+    try:
+        reshaped(shape, changed)
+    except ModelError:
+        return target
+    if shape and shape[0] % (op.batch or 1) == 0:
+        op.resolved["shape"], op.rebatched = changed, True
+        return changed
+    return target
+
+
 def reshape(op: Op) -> tuple[Shaped, ...]:
     target = op.ints_of("shape", 1)
     if target is None:
         raise ModelError("neither an attribute nor an input gives the target shape")
     shape = op.shape(0)
+    if op.batch and target[:1] == (1,) and not op.value(0).static:
+        target = _with_batch(op, shape, target)
     if op.soft and all(extent > 0 for extent in target) and math.prod(target) < math.prod(shape):
         return (Shaped(target, op.dtype(0)),)  # the file was traced with fewer elements than there can be
     return (Shaped(reshaped(shape, target, bool(op.number("allowzero", 0))), op.dtype(0)),)

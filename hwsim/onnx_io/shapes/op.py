@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -29,8 +29,10 @@ class RunTimeError(Exception):
 class Op:
     """One node: its attributes, what is known of its inputs, and what was learned on the way.
 
-    inputs : None for an optional one left out. outputs : how many are written. resolved : attributes for the layer, worked out from constant
-    inputs. notes : sentences that the user must read. counts : sizes of data-dependent outputs that the user gave. bounded : whether an output's shape is only an upper bound.
+    inputs : None for an optional one left out. outputs : how many are written. resolved : attributes for the layer, worked out
+    from constant inputs. notes : sentences that the user must read. counts : sizes of data-dependent outputs that the user gave.
+    bounded : whether an output's shape is only the largest possible. batch : what the file's batch of 1 was changed to;
+    rebatched : whether that was done in this node too.
     """
 
     op: str
@@ -42,8 +44,10 @@ class Op:
     output_names: tuple[str, ...] = ()
     resolved: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    counts: dict[str, int] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
     bounded: bool = False
+    batch: int | None = None
+    rebatched: bool = False
 
     @property
     def soft(self) -> bool:
@@ -151,6 +155,6 @@ def _pair(left: Shape, right: Shape) -> Shape:
     rank = max(len(left), len(right))
     a, b = (1,) * (rank - len(left)) + left, (1,) * (rank - len(right)) + right
     for x, y in zip(a, b, strict=True):
-        if x != y and x != 1 and y != 1:
+        if x != y and 1 not in (x, y):
             raise ModelError(f"shapes {shown(left)} and {shown(right)} do not broadcast")
     return tuple(y if x == 1 else x for x, y in zip(a, b, strict=True))
