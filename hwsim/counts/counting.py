@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from hwsim.counts.record import Accesses, Counts, LevelCounts, OperandCounts, Rules, Wires
 from hwsim.counts.validity import check_bounds, misplaced, overfull
 from hwsim.errors import Infeasible, UsageError
+from hwsim.kernels.counting_hops import multiply_by_hops
 from hwsim.kernels.counting_timeloop import count_timeloop
 from hwsim.kernels.packed import CountArrays, HierarchyArrays, MappingArrays, NestArrays, empty_counts
 from hwsim.mapping import Hierarchy, Mapping
@@ -37,9 +40,16 @@ def run(
 ) -> None:
     """Count packed records into ``out``, unchecked; raises UsageError for unknown rules."""
     if rules == "timeloop":
-        count_timeloop(nest, hierarchy, mapping, all_hops, out)
+        count_timeloop(nest, hierarchy, mapping, out)
     else:
         raise UsageError(f"counting rules {rules!r}: there are exact and timeloop")
+    for level, joules in enumerate(hierarchy.hop_j):
+        if not (all_hops or joules):
+            out.hops[level] = 0.0
+    if out.hops.any():
+        axes = np.stack((nest.stride, nest.dilation), axis=1)
+        loops = (mapping.temporal, mapping.spatial_x, mapping.spatial_y, mapping.order_x, mapping.order_y)
+        multiply_by_hops(axes, *loops, hierarchy.fanout, rules == "timeloop", out.hops)
 
 
 def counts_of(hierarchy: Hierarchy, mapping: MappingArrays, found: CountArrays, rules: Rules) -> Counts:

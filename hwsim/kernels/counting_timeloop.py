@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwsim.kernels.counting_hops import gcd, mean_hops, sums
+from hwsim.kernels.counting_hops import gcd, sums
 from hwsim.kernels.jit import inline_kernel, kernel
 from hwsim.kernels.packed import (
     FILL,
@@ -35,20 +35,25 @@ from hwsim.kernels.packed import (
     S,
 )
 
-#: Axis of the input's box that a dim moves; K moves none.
-_AXIS = (0, 1, -1, 2, 3, 4, 3, 4)
+
+@inline_kernel
+def box(level: int, extents: Int, operand: int, axes: Int) -> int:
+    """Words in the bounding box of one operand for the extents [., 8] of ``level``.
+
+    axes [2, 2] : stride and dilation of height and width.
+    """
+    if operand == WEIGHT:
+        return extents[level, G] * extents[level, K] * extents[level, C] * extents[level, S] * extents[level, R]
+    images = extents[level, N] * extents[level, G]
+    if operand == OUTPUT:
+        return images * extents[level, K] * extents[level, Q] * extents[level, P]
+    return images * extents[level, C] * _reach(level, extents, 0, axes) * _reach(level, extents, 1, axes)
 
 
 @inline_kernel
-def box(extents: Int, operand: int, nest: NestArrays) -> int:
-    """Words in the bounding box of one operand for a tile of ``extents`` [8]."""
-    if operand == WEIGHT:
-        return extents[G] * extents[K] * extents[C] * extents[S] * extents[R]
-    if operand == OUTPUT:
-        return extents[N] * extents[G] * extents[K] * extents[Q] * extents[P]
-    height = (extents[Q] - 1) * nest.stride[0] + (extents[S] - 1) * nest.dilation[0] + 1
-    width = (extents[P] - 1) * nest.stride[1] + (extents[R] - 1) * nest.dilation[1] + 1
-    return extents[N] * extents[G] * extents[C] * height * width
+def _reach(level: int, extents: Int, axis: int, axes: Int) -> int:
+    """Rows (axis 0) or columns (axis 1) of the input's box."""
+    return (extents[level, Q + axis] - 1) * axes[axis, 0] + (extents[level, S + axis] - 1) * axes[axis, 1] + 1
 
 
 @inline_kernel
@@ -61,195 +66,166 @@ def _relevant(dim: int, operand: int) -> bool:
 
 
 @inline_kernel
-def _component(dim: int, step: int, nest: NestArrays) -> tuple[int, int]:
-    """Where a step of ``dim`` moves the input's box: axis (0 to 4: N, G, C, height, width) and distance."""
-    axis = _AXIS[dim]
-    if axis < 3:
-        return axis, step
-    if dim in (Q, P):
-        return axis, step * nest.stride[axis - 3]
-    return axis, step * nest.dilation[axis - 3]
-
-
-@inline_kernel
-def _moved(level: int, operand: int, tile: Int, inner: Int, nest: NestArrays, mapping: MappingArrays) -> int:
+def _moved(level: int, operand: int, tile: Int, spread: Int, temporal: Int, order: Int, axes: Int) -> int:
     """Words that one child of ``level`` takes in over the run, for the sampled loops of ``level`` and above.
 
-    tile [8] : extents of the child. inner [L, 8] : step of each temporal loop.
+    tile [L + 1, 8] : extents inside of each level; spread [L, 8] : steps of its temporal loops.
     """
-    levels = mapping.temporal.shape[0]
-    volume = box(tile, operand, nest)
+    levels = temporal.shape[0]
+    volume = box(level, tile, operand, axes)
     trips = 1
     for outer in range(level, levels):
         for dim in range(8):
-            trips *= mapping.temporal[outer, dim]
-    found = False
-    innermost_axis = innermost_step = 0
-    behind = np.zeros(5, np.int64)
-    moved = volume
-    passed = 1
+            trips *= temporal[outer, dim]
+    moved, passed = volume, 1
+    slides = -1  # axis of the image that the innermost relevant loop moves along; 2 where it moves along none
+    kept = stride = rows = columns = 0
+    other = False
     for outer in range(level, levels):
         for place in range(8):
-            dim = mapping.order[outer, place]
-            bound = mapping.temporal[outer, dim]
+            dim = order[outer, place]
+            bound = temporal[outer, dim]
             if bound == 1:
                 continue
             passed *= bound
             weight = (bound - 1) * (trips // passed)
             relevant = _relevant(dim, operand)
-            if not found and not relevant:
+            if slides < 0 and not relevant:
                 continue
-            if operand != INPUT:
-                found = True
+            axis, step = 2, 0
+            if relevant and operand == INPUT and dim >= Q:
+                axis = (dim - Q) & 1
+                step = spread[outer, dim] * axes[axis, (dim - Q) >> 1]
+            own = relevant and axis == 2
+            ahead_rows, ahead_columns = (step if axis == 0 else 0) - rows, (step if axis == 1 else 0) - columns
+            if slides < 0:
+                slides, stride = axis, step
+                if axis < 2:
+                    reach = _reach(level, tile, axis, axes)
+                    kept = volume // reach * max(0, reach - step)
+                moved += weight * (volume - kept)
+            elif slides == 2 or own or other:
                 moved += weight * volume
-                continue
-            axis, step = _component(dim, inner[outer, dim], nest) if relevant else (0, 0)
-            if not found:
-                found = True
-                innermost_axis, innermost_step = axis, step
-                moved += weight * (volume - _overlap(tile, axis, step, volume, nest))
-                behind[axis] += step
-                continue
-            still = same = True
-            for component in range(5):
-                translation = (step if component == axis else 0) - behind[component]
-                still = still and translation == 0
-                same = same and translation == (innermost_step if component == innermost_axis else 0)
-            if same:
-                moved += weight * (volume - _overlap(tile, innermost_axis, innermost_step, volume, nest))
-            elif not still:
+            elif ahead_rows == (stride if slides == 0 else 0) and ahead_columns == (stride if slides == 1 else 0):
+                moved += weight * (volume - kept)
+            elif ahead_rows != 0 or ahead_columns != 0:
                 moved += weight * volume
-            behind[axis] += step
+            other = other or own
+            rows += step if axis == 0 else 0
+            columns += step if axis == 1 else 0
     return moved
 
 
 @inline_kernel
-def _overlap(tile: Int, axis: int, step: int, volume: int, nest: NestArrays) -> int:
-    """Words of the input's box that stay in it when it moves by ``step`` along ``axis``."""
-    if axis == 0:
-        extent = tile[N]
-    elif axis == 1:
-        extent = tile[G]
-    elif axis == 2:
-        extent = tile[C]
-    elif axis == 3:
-        extent = (tile[Q] - 1) * nest.stride[0] + (tile[S] - 1) * nest.dilation[0] + 1
-    else:
-        extent = (tile[P] - 1) * nest.stride[1] + (tile[R] - 1) * nest.dilation[1] + 1
-    return volume // extent * max(0, extent - step)
+def _groups(level: int, operand: int, fan: Int, tile: Int, axes: Int) -> int:
+    """Children of one instance of ``level`` with different boxes. fan [L, 8] : children by dim; tile [L + 1, 8] : extents of one."""
+    if operand == WEIGHT:
+        return fan[level, G] * fan[level, K] * fan[level, C] * fan[level, S] * fan[level, R]
+    if operand == OUTPUT:
+        return fan[level, N] * fan[level, G] * fan[level, K] * fan[level, Q] * fan[level, P]
+    rows = sums(fan[level, Q], tile[level, Q] * axes[0, 0], fan[level, S], tile[level, S] * axes[0, 1])
+    columns = sums(fan[level, P], tile[level, P] * axes[1, 0], fan[level, R], tile[level, R] * axes[1, 1])
+    return fan[level, N] * fan[level, G] * fan[level, C] * rows * columns
 
 
 @inline_kernel
-def _groups(operand: int, fan: Int, tile: Int, nest: NestArrays) -> int:
-    """Children of one instance with different boxes. fan [8] : children by dim; tile [8] : extents of one child."""
-    if operand == WEIGHT:
-        return fan[G] * fan[K] * fan[C] * fan[S] * fan[R]
-    if operand == OUTPUT:
-        return fan[N] * fan[G] * fan[K] * fan[Q] * fan[P]
-    rows = sums(fan[Q], tile[Q] * nest.stride[0], fan[S], tile[S] * nest.dilation[0])
-    columns = sums(fan[P], tile[P] * nest.stride[1], fan[R], tile[R] * nest.dilation[1])
-    return fan[N] * fan[G] * fan[C] * rows * columns
+def _extents(temporal: Int, spatial_x: Int, spatial_y: Int, tile: Int, spread: Int, fan: Int) -> None:
+    """Extents of what lies inside of each level (``tile`` [L + 1, 8]) and of all its children together (``spread`` [L, 8])."""
+    for dim in range(8):
+        tile[0, dim] = 1
+    for level in range(temporal.shape[0]):
+        for dim in range(8):
+            fan[level, dim] = spatial_x[level, dim] * spatial_y[level, dim]
+            spread[level, dim] = tile[level, dim] * fan[level, dim]
+            tile[level + 1, dim] = spread[level, dim] * temporal[level, dim]
+
+
+@inline_kernel
+def _shares(operand: int, tile: Int, spread: Int, axes: Int, part: Int) -> None:
+    """Share of one instance of each level in the tensor, ``part`` [L]."""
+    levels = part.shape[0]
+    part[levels - 1] = box(levels, tile, operand, axes)
+    for level in range(levels - 2, -1, -1):
+        part[level] = part[level + 1]
+        held, covered = box(level + 1, tile, operand, axes), box(level + 1, spread, operand, axes)
+        if held != covered:
+            divisor = gcd(held, covered)  # keeps the product within 64 bits
+            part[level] = part[level] * (held // divisor) // (covered // divisor)
+
+
+@inline_kernel
+def _used(axis: int, spatial: Int, used: Int) -> int:
+    """Instances at work along one axis of the mesh, ``used`` [L, 2]; returns the PEs."""
+    running = 1
+    for level in range(spatial.shape[0] - 1, -1, -1):
+        used[level, axis] = running
+        for dim in range(8):
+            running *= spatial[level, dim]
+    return running
 
 
 @kernel
-def count_timeloop(
-    nest: NestArrays, hierarchy: HierarchyArrays, mapping: MappingArrays, all_hops: bool, out: CountArrays
-) -> None:
-    """Count one valid mapping with perfect factors into ``out``.
+def count_timeloop(nest: NestArrays, hierarchy: HierarchyArrays, mapping: MappingArrays, out: CountArrays) -> None:
+    """Count one valid mapping with perfect factors into ``out``, with messages in ``out.hops`` for ``multiply_by_hops``.
 
-    all_hops : count hops at levels whose wires cost no energy, too. Source: the semantics of the reference program, measured on it.
+    Source: the semantics of the reference program, measured on it.
     """
-    levels = mapping.temporal.shape[0]
-    tile = np.ones((levels + 1, 8), np.int64)
-    spread = np.ones((levels, 8), np.int64)
-    fan = np.ones((levels, 8), np.int64)
+    temporal, order, keep = mapping.temporal, mapping.order, mapping.keep
+    spatial_x, spatial_y = mapping.spatial_x, mapping.spatial_y
+    busiest, used = out.busiest, out.used
+    network, network_busiest = out.network, out.network_busiest
+    levels = temporal.shape[0]
+    tile = np.empty((levels + 1, 8), np.int64)
+    spread, fan = np.empty((levels, 8), np.int64), np.empty((levels, 8), np.int64)
+    axes = np.empty((2, 2), np.int64)
+    for axis in range(2):
+        axes[axis, 0], axes[axis, 1] = nest.stride[axis], nest.dilation[axis]
+    part = np.empty(levels, np.int64)
+    _extents(temporal, spatial_x, spatial_y, tile, spread, fan)
+    pes = _used(0, spatial_x, used) * _used(1, spatial_y, used)
     steps = passes = 1
     for level in range(levels):
         for dim in range(8):
+            steps *= temporal[level, dim]
             if 0 <= hierarchy.pass_level <= level:
-                passes *= mapping.temporal[level, dim]
-            fan[level, dim] = mapping.spatial_x[level, dim] * mapping.spatial_y[level, dim]
-            spread[level, dim] = tile[level, dim] * fan[level, dim]
-            tile[level + 1, dim] = spread[level, dim] * mapping.temporal[level, dim]
-            steps *= mapping.temporal[level, dim]
-    out.used[levels - 1, :] = 1
-    for level in range(levels - 1, 0, -1):
-        for axis in range(2):
-            out.used[level - 1, axis] = out.used[level, axis]
-        for dim in range(8):
-            out.used[level - 1, 0] *= mapping.spatial_x[level, dim]
-            out.used[level - 1, 1] *= mapping.spatial_y[level, dim]
-    pes = out.used[0, 0] * out.used[0, 1]
-    for dim in range(8):
-        pes *= fan[0, dim]
+                passes *= temporal[level, dim]
     out.scalars[0], out.scalars[1], out.scalars[2], out.scalars[3] = steps, passes, steps * pes, pes
     for operand in range(3):
-        _count_operand(operand, steps, tile, spread, fan, nest, hierarchy, mapping, all_hops, out)
-
-
-@inline_kernel
-def _count_operand(
-    operand: int,
-    steps: int,
-    tile: Int,
-    spread: Int,
-    fan: Int,
-    nest: NestArrays,
-    hierarchy: HierarchyArrays,
-    mapping: MappingArrays,
-    all_hops: bool,
-    out: CountArrays,
-) -> None:
-    levels = fan.shape[0]
-    part = np.empty(levels, np.int64)
-    part[levels - 1] = box(tile[levels], operand, nest)
-    for level in range(levels - 2, -1, -1):
-        part[level] = part[level + 1]
-        if _spreads(fan[level + 1]):
-            held, covered = box(tile[level + 1], operand, nest), box(spread[level + 1], operand, nest)
-            divisor = gcd(held, covered)  # keeps the product within 64 bits
-            part[level] = part[level] * (held // divisor) // (covered // divisor)
-    below = 0
-    for level in range(levels):
-        moved = steps if level == 0 else _moved(level, operand, tile[level], spread, nest, mapping)
-        delivered = moved if level == 0 or mapping.keep[level - 1, operand] else below
-        groups = _groups(operand, fan[level], tile[level], nest)
-        content = groups * delivered
-        below = content
-        instances = out.used[level, 0] * out.used[level, 1]
-        out.network_busiest[level, operand, 1 if operand == OUTPUT else 0] = content
-        if operand == OUTPUT and level == levels - 1:  # the reference counts sums that come back at the outermost wires only
-            out.network_busiest[level, operand, 0] = content - part[level]
-        for direction in range(2):
-            out.network[level, operand, direction] = out.network_busiest[level, operand, direction] * instances
-        if all_hops or hierarchy.hop_j[level] != 0:
-            hops = mean_hops(operand, level, tile[level], nest, hierarchy, mapping, True)
-            out.hops[level, operand] = hops * groups * moved * instances
-        if level > 0 and mapping.keep[level - 1, operand]:
-            filled = moved - (part[level - 1] if operand == OUTPUT else 0)
-            out.busiest[level - 1, operand, FILL] = filled
-        if mapping.keep[level, operand]:
-            out.tile[level, operand] = box(tile[level + 1], operand, nest)
-            if operand == OUTPUT:
-                out.busiest[level, operand, UPDATE] = content
-                out.busiest[level, operand, READ] = content - part[level]
+        _shares(operand, tile, spread, axes, part)
+        content = 0
+        for level in range(levels):
+            moved = steps
+            if level > 0:
+                moved = _moved(level, operand, tile, spread, temporal, order, axes)
+                if keep[level - 1, operand]:
+                    busiest[level - 1, operand, FILL] = moved - (part[level - 1] if operand == OUTPUT else 0)
+                    content = moved
             else:
-                out.busiest[level, operand, READ] = content
+                content = moved
+            groups = _groups(level, operand, fan, tile, axes)
+            content *= groups
+            network_busiest[level, operand, 1 if operand == OUTPUT else 0] = content
+            if (
+                operand == OUTPUT and level == levels - 1
+            ):  # the reference counts sums that come back at the outermost wires only
+                network_busiest[level, operand, 0] = content - part[level]
+            out.hops[level, operand] = groups * moved * used[level, 0] * used[level, 1]
+            if keep[level, operand]:
+                out.tile[level, operand] = box(level + 1, tile, operand, axes)
+                busiest[level, operand, UPDATE if operand == OUTPUT else READ] = content
+                if operand == OUTPUT:
+                    busiest[level, operand, READ] = content - part[level]
     for level in range(levels):
+        instances = used[level, 0] * used[level, 1]
+        for operand in range(3):
+            for direction in range(3):
+                out.accesses[level, operand, direction] = busiest[level, operand, direction] * instances
+            for direction in range(2):
+                network[level, operand, direction] = network_busiest[level, operand, direction] * instances
         for direction in range(3):
-            instances = out.used[level, 0] * out.used[level, 1]
-            out.accesses[level, operand, direction] = out.busiest[level, operand, direction] * instances
-            if operand == OUTPUT:
-                out.busiest_final[level, direction] = out.busiest[level, operand, direction]
-                out.final[level, direction] = out.accesses[level, operand, direction]
-        if operand == OUTPUT:
-            out.network_final[level, 0] = out.network[level, operand, 1]
-            out.network_final[level, 1] = out.network_busiest[level, operand, 1]
-
-
-@inline_kernel
-def _spreads(fan: Int) -> bool:
-    for dim in range(8):
-        if fan[dim] > 1:
-            return True
-    return False
+            out.busiest_final[level, direction] = busiest[level, OUTPUT, direction]
+            out.final[level, direction] = busiest[level, OUTPUT, direction] * instances
+        out.network_final[level, 0], out.network_final[level, 1] = (
+            network[level, OUTPUT, 1],
+            network_busiest[level, OUTPUT, 1],
+        )
