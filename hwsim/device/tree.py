@@ -231,9 +231,10 @@ def override(tree: Tree, assignment: str) -> Tree:
         steps = steps[:-1]
     text = text.strip()
     try:
-        value = read(text, f"--set {path}").value if text[:1] in {"[", "{"} else scalar(text)
-    except ValueError as error:
-        raise ProfileError(f"--set {path}: {error}") from None
+        value = read(text, "value").value if text[:1] in {"[", "{"} else scalar(text)
+    except (ValueError, ProfileError) as error:
+        reason = str(error).splitlines()[0].partition(": ")[2] if isinstance(error, ProfileError) else error
+        raise ProfileError(f"--set {path}: {reason}") from None
     changed = Tree(copy.deepcopy(tree.value), dict(tree.origins), dict(tree.cites))
     _put(changed, steps, _named(value, steps))
     changed.origins[steps] = "--set"

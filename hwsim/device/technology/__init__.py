@@ -3,8 +3,9 @@
 from hwsim.device.technology.arithmetic import adder, bit_serial_mac, mac, multiplier, register
 from hwsim.device.technology.families import operation, reference_voltage
 from hwsim.device.technology.formats import NumberFormat, number_format
-from hwsim.device.technology.hcm import local_memory_area, pe_area, pe_area_from_bops, pe_bops
-from hwsim.device.technology.off_chip import Cell, Stack, hbm_stack, off_chip_energy, sram_cells
+from hwsim.device.technology.hcm import local_memory_area, pe_area
+from hwsim.device.technology.off_chip import Cell, Stack, hbm_stack, off_chip_energy, off_chip_types, sram_cells
+from hwsim.device.technology.overhead import overhead_fraction
 from hwsim.device.technology.record import FAMILIES, Circuit, Estimated, Quality, Technology, parse_node
 from hwsim.device.technology.scaling import area_scale, delay_scale, energy_scale, nominal_voltage, power_scale
 from hwsim.device.technology.storage import LeftOut, Storage, leave_one_out, register_file, sram, storage
@@ -39,11 +40,11 @@ __all__ = [
     "nominal_voltage",
     "number_format",
     "off_chip_energy",
+    "off_chip_types",
     "operation",
+    "overhead_fraction",
     "parse_node",
     "pe_area",
-    "pe_area_from_bops",
-    "pe_bops",
     "power_scale",
     "reference_voltage",
     "register",

@@ -11,7 +11,7 @@ import math
 
 from hwsim.device.technology.families import leakage_of, operation
 from hwsim.device.technology.formats import NumberFormat, number_format
-from hwsim.device.technology.hcm import pe_area, pe_area_from_bops, pe_bops
+from hwsim.device.technology.hcm import pe_area
 from hwsim.device.technology.record import Circuit, Technology
 from hwsim.device.technology.scaling import area_scale
 from hwsim.device.technology.tables import table
@@ -87,13 +87,10 @@ def _hcm_mac(technology: Technology, one: NumberFormat, two: NumberFormat) -> Ci
         raise UsageError(
             "hcm describes integer processing elements: take horowitz or aladdin for floats and block formats"
         )
-    if one.bits == two.bits:
-        element = pe_area(one.bits)
-    else:
-        element = pe_area_from_bops(pe_bops(two.bits, one.bits)).noted(
-            "from the bit operations of unlike operands", extrapolated=True
-        )
-    taps = math.prod(table("hcm")["kernel"])
-    area = element.times(1 / taps, "one of the multipliers of a processing element")
-    leakage = leakage_of(technology, "int_multiply", math.sqrt(one.bits * two.bits))
-    return Circuit(None, area.times(area_scale(table("hcm")["node_nm"], technology.node_nm)), leakage)
+    width = math.sqrt(one.bits * two.bits)
+    element = pe_area(width)
+    if one.bits != two.bits:
+        element = element.noted(f"{two.bits} by {one.bits} bits as {width:.3g} by {width:.3g}", extrapolated=True)
+    area = element.times(1 / 9, "one multiplier of a 3x3 processing element")
+    scale = area_scale(table("hcm")["node_nm"], technology.node_nm)
+    return Circuit(None, area.times(scale), leakage_of(technology, "int_multiply", width))

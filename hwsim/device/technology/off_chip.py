@@ -27,6 +27,11 @@ def off_chip_energy(memory_type: str) -> Estimated:
     return Estimated(value, "J", sheet["sources"][source], quality, low=value * (1 - around), high=value * (1 + around))
 
 
+def off_chip_types() -> tuple[str, ...]:
+    """Types of memory that ``off_chip_energy`` knows."""
+    return tuple(table("off_chip")["energy_pj_per_bit"])
+
+
 @dataclass(frozen=True, slots=True)
 class Stack:
     """One HBM stack. bandwidth [B/s], capacity [B], pin_rate [bit/s], pins [1]."""

@@ -34,10 +34,11 @@ _UNIT: dict[Column, tuple[float, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """One memory. kind : ``sram`` or ``flip-flops``. read, write : energy of one word [J]; area [m²]; leakage [W];
-    latency : of one access [s], None for flip-flops."""
+    """One memory. kind : ``sram`` or ``flip-flops``. width_bits : of a word [bit]. read, write : energy of one word [J]; area [m²];
+    leakage [W]; latency : of one access [s], None for flip-flops."""
 
     kind: Literal["sram", "flip-flops"]
+    width_bits: int
     read: Estimated
     write: Estimated
     area: Estimated
@@ -79,6 +80,7 @@ def register_file(technology: Technology, capacity: float, width_bits: int = 16,
     gates = ports * max(0.0, bits - width_bits)
     return Storage(
         "flip-flops",
+        width_bits,
         read=word + gate.energy.times(width_bits * math.log2(words)),
         write=word,
         area=cell.area.times(bits) + gate.area.times(gates),
@@ -112,7 +114,7 @@ def sram(technology: Technology, capacity: float, width_bits: int = 64, ports: i
         wire = wire_energy(technology, math.sqrt(area.value) / 2).times(width_bits)
         note = f"{math.ceil(macros)} macros of at most {largest / 1024:g} KiB"
         read, write = (read + wire).noted(note), (write + wire).noted(note)
-    return Storage("sram", read, write, area, figures["leakage"].times(macros), figures["latency"])
+    return Storage("sram", width_bits, read, write, area, figures["leakage"].times(macros), figures["latency"])
 
 
 def _macro(technology: Technology, column: Column, capacity: float, width_bits: int) -> Estimated:

@@ -1,0 +1,476 @@
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hwsim.device import Device, LevelConstraint, Pool, check, describe, json_schema, load
+from hwsim.errors import ProfileError
+from tests.device.profiles import TINY, replaced, write
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    return write(tmp_path, TINY)
+
+
+def findings(path: Path, *overrides: str) -> list[str]:
+    """What is wrong, without the folder."""
+    with pytest.raises(ProfileError) as caught:
+        load(path, overrides)
+    return [finding.replace(f"{path.parent}/", "") for finding in caught.value.findings]
+
+
+def test_every_key_becomes_si_once(tiny: Path) -> None:
+    device = load(tiny)
+    assert (device.name, device.kind, device.clock_hz, device.node_nm, device.voltage_v) == (
+        "tiny",
+        "accelerator",
+        5e8,
+        28,
+        1.0,
+    )
+    assert (device.array.x, device.array.y, device.array.cores, device.array.pes) == (8, 4, 2, 64)
+    first, fast = device.precisions
+    assert (first.accumulate, first.mac_j, first.efficiency) == ("int32", 0.5e-12, 1.0)
+    assert (fast.weight, fast.accumulate, fast.macs_per_pe_per_cycle, fast.mac_j) == ("int4", "int32", 2, None)
+    assert device.vector is not None
+    assert (device.vector.ops_per_s, device.vector.by_function, device.vector.op_j) == (
+        8e9,
+        {"exp": 1e9},
+        pytest.approx(1e-13),
+    )
+    assert device.overheads.kernel_s == pytest.approx(2e-6)
+    assert (device.overheads.pass_cycles, device.overheads.pass_level) == (10, "gbuf")
+    assert device.overheads.inference_s == pytest.approx(5e-6)
+    assert device.sparsity.compressed == {"weight"}
+    assert (device.sparsity.structured, device.sparsity.structured_speedup) == ((2, 4), 1.8)
+    assert device.host is not None
+    assert (device.host.bandwidth, device.host.latency_s) == (4e9, pytest.approx(1e-5))
+    assert device.host.j_per_byte == pytest.approx(2e-11)
+    assert device.area_mm2 == {"core": 1.5}
+    assert device.static_w == pytest.approx(3e-3)
+    assert device.power_w == {"tdp": 0.2, "thermal_cap": 2.0}
+
+
+def test_memory_levels(tiny: Path) -> None:
+    rf, gbuf, dram = load(tiny).memories
+    assert [(m.mesh_x, m.mesh_y) for m in (rf, gbuf, dram)] == [(16, 4), (2, 1), (1, 1)]
+    assert set(rf.pools) == {
+        Pool(frozenset({"input"}), 24),
+        Pool(frozenset({"weight"}), 448),
+        Pool(frozenset({"output"}), 48),
+    }
+    assert set(gbuf.pools) == {Pool(frozenset({"input", "output"}), 102400), Pool(frozenset({"weight"}), 8192)}
+    assert gbuf.keeps == {"input": "always", "weight": "free", "output": "always"}
+    assert (gbuf.read_bandwidth, gbuf.write_bandwidth, gbuf.shared_bandwidth) == (8e9, 4e9, None)
+    assert (gbuf.read_ports, gbuf.write_ports, gbuf.width_bits, gbuf.buffering) == (2, 1, 64, 2)
+    assert gbuf.read_j == {
+        "input": pytest.approx(3e-12),
+        "weight": pytest.approx(4e-12),
+        "output": pytest.approx(4e-12),
+    }
+    assert gbuf.write_j == dict.fromkeys(("input", "weight", "output"), pytest.approx(4e-12))
+    assert gbuf.leakage_w == pytest.approx(2e-3)
+    assert (dram.capacity, dram.shared_bandwidth, dram.overlapped, dram.retains) == (2**30, 12.8e9, False, {"weight"})
+    assert dram.read_j == dict.fromkeys(("input", "weight", "output"), pytest.approx(64e-12))
+    assert load(tiny).off_chip == dram
+
+
+@pytest.mark.parametrize(
+    ("per", "mesh"),
+    [("pe", (16, 4)), ("sm", (16, 4)), ("row", (2, 4)), ("column", (16, 1)), ("core", (2, 1)), ("chip", (1, 1))],
+)
+def test_where_instances_lie(tmp_path: Path, per: str, mesh: tuple[int, int]) -> None:
+    path = write(tmp_path, replaced("name: rf, per: pe", f"name: rf, per: {per}"))
+    level = load(path, ["memory.gbuf.per=chip"]).memories[0]
+    assert (level.mesh_x, level.mesh_y) == mesh
+
+
+def test_explicit_mesh(tmp_path: Path) -> None:
+    gbuf = load(write(tmp_path, replaced("per: core", "mesh: {x: 4, y: 2}"))).memories[1]
+    assert (gbuf.mesh_x, gbuf.mesh_y, gbuf.instances) == (4, 2, 8)
+    assert findings(write(tmp_path, replaced("per: core", "mesh: {x: 3, y: 2}"))) == [
+        "tiny.yaml:18: memory.gbuf.mesh: 3 × 2 instances do not divide the 16 × 4 PEs",
+        "tiny.yaml:17: memory.gbuf: 3 × 2 instances do not divide the 16 × 4 of rf",
+    ]
+
+
+def test_capacities_and_bandwidths_in_other_units(tmp_path: Path) -> None:
+    text = replaced("capacity_gib: 1, bandwidth_gb_per_s: 12.8", "bandwidth_gbit_per_s: 8").replace(
+        '"input+output": 100, weight: 8', '"input+weight+output": {value: 2, source: lab}'
+    )
+    text = text.replace("capacity_kib", "capacity_mib").replace("ports: {read: 2, write: 1}", "bytes_per_cycle: 4")
+    _, gbuf, dram = load(write(tmp_path, text)).memories
+    assert (gbuf.capacity, gbuf.shared_bandwidth, gbuf.read_bandwidth) == (2 * 2**20, 2e9, None)
+    assert (dram.capacity, dram.shared_bandwidth) == (None, 1e9)
+
+
+def test_network_and_dataflow(tiny: Path) -> None:
+    device = load(tiny)
+    (wires,) = device.networks
+    assert (wires.outer, wires.inner, wires.multicast, wires.reduce) == ("gbuf", "rf", False, True)
+    assert wires.bandwidth == {"input": 1e9, "weight": 4e9}
+    assert wires.hop_j == pytest.approx(1e-13)
+    flow = device.dataflow
+    assert flow.min_utilization == 0.25
+    assert flow.levels == {
+        "gbuf": LevelConstraint(("P", "Q"), {"R": 0}, {"K": 16}, ("K",), ("C",)),
+        "dram": LevelConstraint(spatial_x=("K",), spatial_y=("C",)),
+    }
+
+
+def test_every_number_has_a_unit_and_a_source(tiny: Path) -> None:
+    device = load(tiny)
+    assert device.quantities["memory.gbuf.capacity_kib.input+output"] == (100, "KiB", "paper")
+    assert device.quantities["memory.gbuf.leakage_mw"] == (2, "mW", "lab")
+    assert device.quantities["compute.precisions.fast.macs_per_pe_per_cycle"] == (2, "MAC/cycle", "paper")
+    assert device.quantities["network.gbuf_rf.bytes_per_cycle.weight"] == (8, "B/cycle", "paper")
+    assert device.qualities["memory.gbuf.leakage_mw"] == "measured"
+    assert device.intervals == {"memory.gbuf.leakage_mw": (1, 3)}
+    assert device.sources == {"paper": "A. Author, A Paper, 2020", "lab": "our bench"}
+    assert all(source for _, _, source in device.quantities.values())
+
+
+def test_a_section_may_name_its_source(tmp_path: Path) -> None:
+    device = load(write(tmp_path, replaced("area: {core_mm2", "area: {source: lab, core_mm2")))
+    assert device.quantities["area.core_mm2"] == (1.5, "mm²", "lab")
+
+
+def test_numbers_without_a_source_are_all_named(tmp_path: Path) -> None:
+    lines = findings(
+        write(
+            tmp_path,
+            replaced("default_source: paper\n", "").replace(
+                "per_kernel_us: 2", "per_kernel_us: {value: 2, source: paper}"
+            ),
+        )
+    )
+    assert (
+        "tiny.yaml:6: clock_mhz: no source: write {value: ..., source: ...}, or give the file a default_source" in lines
+    )
+    assert not any("per_kernel_us" in line or "leakage_mw" in line for line in lines)
+    assert len(lines) > 40
+
+
+def test_a_source_must_be_known(tmp_path: Path) -> None:
+    assert findings(write(tmp_path, replaced("source: lab", "source: labb"))) == [
+        "tiny.yaml:26: memory.gbuf.leakage_mw: source labb is not in sources (did you mean lab?)"
+    ]
+
+
+def test_all_mistakes_of_a_file_come_at_once_in_its_order(tmp_path: Path) -> None:
+    text = (
+        replaced("clock_mhz: 500", "clock_mhz: -1")
+        .replace("capacity_kib", "capacity_kb")
+        .replace("latency_us", "latency_ms")
+    )
+    lines = findings(write(tmp_path, text))
+    assert [line.split(": ")[1] for line in lines] == ["clock_mhz", "memory.gbuf.capacity_kb", "host.latency_ms"]
+
+
+@pytest.mark.parametrize(
+    ("override", "finding"),
+    [
+        ("memory.gbuf.capacity_kb=1", "--set memory.gbuf.capacity_kb: unknown key (did you mean capacity_kib?)"),
+        (
+            "memory.gbuff.capacity_kib=1",
+            "--set memory.gbuff.capacity_kib: memory has no entry gbuff (did you mean gbuf?)",
+        ),
+        ("memory.zzz.capacity_kib=1", "--set memory.zzz.capacity_kib: memory has no entry zzz (it has rf, gbuf, dram)"),
+        ("clock_mhz", "--set clock_mhz: must read dotted.path=value"),
+        ("=3", "--set =3: must read dotted.path=value"),
+        ("clock_mhz.x.y=3", "--set clock_mhz.x.y: clock_mhz holds no further keys"),
+        ("clock_mhz=quick", "--set clock_mhz: must be a number, or {value: ..., source: ...}"),
+        ("clock=5", "--set clock: unknown key (did you mean clock_mhz?)"),
+        ("operating_point=lo", "--set operating_point: no operating point lo (did you mean low?)"),
+        ("compute.pe_array={x: 1", "--set compute.pe_array: not valid YAML: did not find expected ',' or '}'"),
+        ("compute.cores=0", "--set compute.cores: must be a whole number from 1 to 2^31"),
+        ("clock_mhz=" + "9" * 60, "--set clock_mhz: a number of 60 characters (at most 40)"),
+    ],
+)
+def test_a_mistaken_override_names_itself(tiny: Path, override: str, finding: str) -> None:
+    assert findings(tiny, override) == [finding]
+
+
+def test_all_mistaken_overrides_come_at_once(tiny: Path) -> None:
+    assert len(findings(tiny, "a.b", "memory.x.y=1")) == 2
+
+
+def test_overrides(tiny: Path) -> None:
+    device = load(
+        tiny,
+        [
+            "memory.gbuf.capacity_kib=216",
+            "compute.pe_array.x=16",
+            "clock_mhz=1e3",
+            "compute.precisions.int8.mac_pj=0.25",
+        ],
+    )
+    assert device.memories[1].pools == (Pool(frozenset({"input", "weight", "output"}), 216 * 1024),)
+    assert (device.array.x, device.clock_hz, device.precisions[0].mac_j) == (16, 1e9, 0.25e-12)
+    assert device.quantities["clock_mhz"] == (1000, "MHz", "override")
+    assert load(tiny, ["memory.gbuf.capacity_kib.weight=16"]).memories[1].pools[1].capacity == 16384
+    assert load(tiny, ["memory.gbuf.keeps=[weight, input, output]"]).memories[1].keeps["weight"] == "always"
+    assert load(tiny, ["host=null"]).host is None
+    assert load(tiny, ["clock_mhz.value=100"]).clock_hz == 1e8
+    assert load(tiny, ["power.cap_w=2"]).power_w["cap"] == 2
+
+
+def test_an_override_in_another_unit_replaces_the_first(tiny: Path) -> None:
+    assert load(tiny, ["memory.dram.capacity_mib=512", "memory.dram.bytes_per_cycle=4"]).memories[2].capacity == 2**29
+    assert load(tiny, ["memory.dram.bytes_per_cycle=4"]).memories[2].shared_bandwidth == 2e9
+
+
+def test_the_hash_is_of_what_is_said(tmp_path: Path, tiny: Path) -> None:
+    first = load(tiny).sha256
+    assert load(tiny, ["clock_mhz=500"]).sha256 == first
+    assert load(tiny, ["clock_mhz={value: 500.0, source: lab}"]).sha256 == first
+    assert load(tiny, ["clock_mhz=501"]).sha256 != first
+    assert load(tiny, ["dataflow.gbuf.temporal.order_inner_to_outer=[Q, P]"]).sha256 != first
+    assert load(write(tmp_path, replaced("A Paper", "Another Paper"), "other")).sha256 == first
+    assert load(write(tmp_path, TINY.replace("\n", "\r\n"), "crlf")).sha256 == first
+
+
+def test_operating_points(tiny: Path) -> None:
+    base, low, follow = load(tiny), load(tiny, ["operating_point=low"]), load(tiny, ["operating_point=follow"])
+    assert (low.clock_hz, low.voltage_v, low.operating_point, low.operating_points) == (
+        2.5e8,
+        0.8,
+        "low",
+        ("low", "follow"),
+    )
+    assert low.memories[2].shared_bandwidth == 6.4e9
+    assert low.precisions[0].mac_j == pytest.approx(0.64 * 0.5e-12)
+    rf, _, dram = low.memories
+    assert rf.read_j is not None
+    assert rf.read_j["input"] == pytest.approx(0.64 * 0.2e-12)
+    assert dram.read_j == base.memories[2].read_j
+    # V / (V - Vt)^1.3: 1.25 times at 0.8 V against 1 V is (1 / 0.8) · (0.5 / 0.7)^1.3
+    assert follow.clock_hz == pytest.approx(5e8 * (1 / 0.8) * (0.5 / 0.7) ** 1.3)
+    assert load(tiny, ["operating_point=low", "clock_mhz=300"]).clock_hz == 3e8
+    assert load(tiny, ["operating_point=low", "operating_points.low.clock_mhz=200"]).clock_hz == 2e8
+    assert len({base.sha256, low.sha256, follow.sha256}) == 3
+
+
+def test_energy_follows_an_overridden_voltage(tiny: Path) -> None:
+    assert load(tiny, ["technology.voltage_v=0.5"]).precisions[0].mac_j == pytest.approx(0.125e-12)
+
+
+EXTENDING = """\
+name: child
+extends: ./tiny.yaml
+description: a child
+sources: {note: "a note"}
+default_source: note
+clock_mhz: 800
+host: null
+compute: {precisions: [{name: fast, macs_per_pe_per_cycle: 4}, {input: float16, weight: float16, macs_per_pe_per_cycle: 0.5}]}
+memory:
+  - {name: l2, capacity_kib: 512}
+  - {name: dram, bandwidth_gbit_per_s: 80}
+"""
+
+
+def test_extends_merges_by_name(tmp_path: Path, tiny: Path) -> None:
+    device = load(write(tmp_path, EXTENDING, "child"))
+    assert (device.name, device.kind, device.clock_hz, device.host) == ("child", "accelerator", 8e8, None)
+    assert [memory.name for memory in device.memories] == ["rf", "gbuf", "l2", "dram"]
+    assert device.memories[3].shared_bandwidth == 10e9
+    assert [(p.input, p.weight, p.macs_per_pe_per_cycle) for p in device.precisions] == [
+        ("int8", "int8", 1),
+        ("int8", "int4", 4),
+        ("float16", "float16", 0.5),
+    ]
+    assert device.quantities["clock_mhz"][2] == "note"
+    assert device.quantities["memory.dram.capacity_gib"][2] == "paper"
+    assert load(tiny).clock_hz == 5e8
+
+
+def test_a_mistake_is_reported_in_the_file_that_makes_it(tmp_path: Path, tiny: Path) -> None:
+    write(tmp_path, replaced("latency_us", "latency_ms"))
+    child = write(tmp_path, EXTENDING.replace("host: null\n", "").replace("clock_mhz: 800", "clock_mhz: 0"), "child")
+    assert sorted(findings(child)) == [
+        "child.yaml:6: clock_mhz: must be above 0",
+        "tiny.yaml:36: host.latency_ms: unknown key (did you mean latency_us?)",
+    ]
+
+
+def test_circles_and_dead_ends_of_extends(tmp_path: Path) -> None:
+    write(tmp_path, "name: a\nextends: ./b.yaml\n", "a")
+    b = write(tmp_path, "name: b\nextends: ./a.yaml\n", "b")
+    (line,) = findings(b)
+    assert line == "b.yaml:2: extends: goes round in a circle, or too far: b -> a -> b"
+    (line,) = findings(write(tmp_path, "name: c\nextends: eyeris_v1\n", "c"))
+    assert line == "c.yaml:2: extends: eyeris_v1: no such device (did you mean eyeriss_v1?)"
+    (line,) = findings(write(tmp_path, "name: d\nextends: [a]\n", "d"))
+    assert line == "d.yaml:2: extends: must be the name or path of one profile"
+
+
+def test_extending_a_shipped_profile(tmp_path: Path) -> None:
+    device = load(
+        write(
+            tmp_path,
+            "name: mine\nextends: eyeriss_v1\ndescription: mine\nclock_mhz: {value: 250, source: estimated}\n",
+            "mine",
+        )
+    )
+    assert (device.name, device.clock_hz, device.array.x) == ("mine", 2.5e8, 14)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "empty file"),
+        (b"- a\n- b\n", "a profile is a mapping of keys"),
+        (b"just text", "a profile is a mapping of keys"),
+        (b"\xff\xfe\x00", "not a text file in UTF-8"),
+        (b"---\n", "a profile is a mapping of keys"),
+        (b"a: 1\n" * 300_000, "larger than"),
+    ],
+)
+def test_files_that_are_no_profile(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_bytes(content)
+    (line,) = findings(path)
+    assert line.startswith("x.yaml: ")
+    assert message in line
+
+
+HCM = """\
+name: h
+kind: accelerator
+description: d
+default_source: estimated
+clock_mhz: 800
+area_budget_mm2: 1
+pe: {kernel: [3, 3], bits: 8}
+memory: [{name: dram, off_chip: true, bandwidth_gbit_per_s: 153.6}]
+"""
+
+
+@pytest.mark.parametrize(("bits", "used"), [(16, 196), (8, 676), (4, 1849)])
+def test_pes_in_an_area_budget(tmp_path: Path, bits: int, used: int) -> None:
+    device = load(write(tmp_path, HCM), [f"pe.bits={bits}"])
+    assert device.array.pes == used
+    assert (device.precisions[0].input, device.precisions[0].macs_per_pe_per_cycle) == (f"int{bits}", 9)
+    assert (device.pe_kernel, device.pe_bits, device.area_mm2) == ((3, 3), bits, {"budget": 1.0})
+    assert device.notes == ()
+
+
+def test_extrapolated_pes_are_noted_and_impossible_ones_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, HCM)
+    assert load(path, ["pe.bits=32"]).notes == ("PE area of 32 bits extrapolates a fit of 2 to 16 bits",)
+    assert load(path, ["pe.kernel=[5, 5]"]).notes == ("PE area of a 5×5 kernel extrapolates a fit of 3×3",)
+    assert load(path, ["pe.area_fit=linear"]).array.x == 26
+    assert findings(path, "area_budget_mm2=0.001") == ["--set area_budget_mm2: smaller than one PE"]
+    assert findings(path, "area_budget_mm2=null") == ["tiny.yaml: area_budget_mm2: missing"]
+    assert "compute.pe_array: missing (or pe with area_budget_mm2)" in findings(path, "pe=null")[0]
+
+
+def test_check_compares_the_published_peak(tmp_path: Path) -> None:
+    good = write(tmp_path, replaced("mac_pj: 0.5", "mac_pj: 0.5, peak_tops: 0.064"))
+    assert check(good) == ()
+    (line,) = check(write(tmp_path, replaced("mac_pj: 0.5", "mac_pj: 0.5, peak_tops: 0.066")))
+    assert "peak_tops is 0.066, but 64 PEs × 1 MACs × 2 × clock make 0.064" in line
+    assert check(write(tmp_path, replaced("clock_mhz: 500", "clock_mhz: 0")))[0].endswith("clock_mhz: must be above 0")
+
+
+def test_description_shows_every_number_with_its_source(tiny: Path) -> None:
+    device = load(tiny, ["operating_point=low"])
+    text = describe(device)
+    rows = {line.split()[0]: line for line in text.splitlines() if line}
+    assert all(key in rows and rows[key].endswith(source) for key, (_, _, source) in device.quantities.items())
+    assert "2 mW [1, 3] (measured)" in rows["memory.gbuf.leakage_mw"]
+    assert "operating point low of low, follow" in text
+    assert "paper: A. Author, A Paper, 2020" in text
+    assert device.sha256 in text
+
+
+def test_json_schema_describes_what_editors_need() -> None:
+    schema = json_schema()
+    assert schema["additionalProperties"] is False
+    assert {"name", "kind", "clock_mhz", "memory"} <= set(schema["required"])
+    memory = schema["$defs"]["Memory"]
+    assert memory["additionalProperties"] is False
+    assert {"capacity_kib", "read_pj_per_byte", "keeps"} <= set(memory["properties"])
+    assert {"$ref": "#/$defs/Quantity"} in schema["properties"]["clock_mhz"]["anyOf"]
+    assert schema["$defs"]["Dataflow"]["additionalProperties"] == {"$ref": "#/$defs/LevelDataflow"}
+
+
+def _paths(value: object, at: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [at, *(path for key, inner in entries for path in _paths(inner, (*at, key)))]
+
+
+WHOLE = yaml.safe_load(TINY)
+JUNK = st.sampled_from(
+    [
+        None,
+        True,
+        "",
+        "on",
+        -1,
+        0,
+        1e400,
+        float("nan"),
+        10**30,
+        3.7,
+        [],
+        {},
+        [[]],
+        {"value": "x"},
+        {"x": 1},
+        "weight",
+        [1, "a"],
+    ]
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(_paths(WHOLE)[1:]), JUNK, st.booleans())
+def test_broken_profiles_never_crash(tmp_path: Path, place: tuple[object, ...], junk: object, remove: bool) -> None:
+    whole = copy.deepcopy(WHOLE)
+    here = whole
+    for step in place[:-1]:
+        here = here[step]
+    if remove:
+        del here[place[-1]]
+    else:
+        here[place[-1]] = junk
+    path = write(tmp_path, yaml.safe_dump(whole, sort_keys=False))
+    try:
+        device = load(path)
+    except ProfileError as error:
+        assert error.findings
+        assert all(finding.startswith(str(path)) for finding in error.findings)
+    else:
+        assert isinstance(device, Device)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_broken_text_never_crashes(tmp_path: Path, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(TINY)))
+    length = data.draw(st.integers(0, 30))
+    text = TINY[:start] + data.draw(st.text(max_size=12)) + TINY[start + length :]
+    path = tmp_path / "tiny.yaml"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    try:
+        load(path)
+    except ProfileError as error:
+        assert error.findings
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(max_size=30))
+def test_any_override_is_taken_or_refused(assignment: str) -> None:
+    for text in (assignment, f"memory.{assignment}", f"clock_mhz={assignment}", f"compute.{assignment}=1"):
+        try:
+            load("hcm_28nm", [text])
+        except ProfileError as error:
+            assert error.findings

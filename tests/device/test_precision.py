@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pytest
+
+from hwsim.device import Array, Device, Memory, Pool, Precision, precision_for
+from hwsim.device.precision import known_dtype
+
+
+def device(*types: str) -> Device:
+    """A device with a precision for each ``type`` or ``input×weight``."""
+    precisions = []
+    for word in types:
+        a, _, b = word.partition("×")
+        precisions.append(Precision(a, b or a, "float32", 1.0))
+    memory = Memory("dram", 1, 1, (Pool(frozenset({"input"}), None),), {"input": "always"})
+    return Device("box", "accelerator", "", 1e9, Array(1, 1), tuple(precisions), (memory,))
+
+
+GPU = ("float64", "float32", "float16", "bfloat16", "tfloat32", "int8", "int4")
+
+
+@pytest.mark.parametrize(
+    ("types", "wanted", "runs", "note"),
+    [
+        (("int8",), "int8", "int8", None),
+        (("int8",), "uint8×int8", "int8", None),
+        (("int8",), "int4", "int8", "int4 runs at the int8 rate on box"),
+        (("int8",), "int8×int4", "int8", "int8×int4 runs at the int8 rate on box"),
+        (("int16", "int8"), "int4", "int8", "int4 runs at the int8 rate on box"),
+        (("int16", "int8"), "int8×int16", "int16", "int8×int16 runs at the int16 rate on box"),
+        (("int8", "int8×int4"), "int8×int4", "int8×int4", None),
+        (("int8", "int8×int4"), "int4", "int8×int4", "int4 runs at the int8×int4 rate on box"),
+        (("int8",), "bool", "int8", "bool runs at the int8 rate on box"),
+        (("float16", "float32"), "int8", "float16", "int8 runs at the float16 rate on box"),
+        (("bfloat16", "float32"), "int16", "float32", "int16 runs at the float32 rate on box"),
+        (("float16", "int8"), "float8e4m3fn", "float16", "float8e4m3fn runs at the float16 rate on box"),
+        (("float16", "float8"), "float8e5m2×float8e4m3fn", "float8", None),
+        (("bfloat16",), "float16", "bfloat16", "float16 runs at the bfloat16 rate on box"),
+        (("bfloat16", "float16"), "float16", "float16", None),
+        (("tfloat32", "float32"), "float32", "float32", None),
+        (GPU, "float16×int4", "float16", "float16×int4 runs at the float16 rate on box"),
+        (GPU, "int32", "float64", "int32 runs at the float64 rate on box"),
+        (
+            ("int8",),
+            "float32",
+            "int8",
+            "float32 does not run on box: costed as int8, which needs the network quantized to it",
+        ),
+        (
+            ("int16", "int8"),
+            "float16",
+            "int16",
+            "float16 does not run on box: costed as int16, which needs the network quantized to it",
+        ),
+        (
+            ("int8", "float16"),
+            "float32",
+            "float16",
+            "float32 does not run on box: costed as float16, which needs the network converted to it",
+        ),
+        (
+            ("int4",),
+            "int8",
+            "int4",
+            "int8 does not run on box: costed as int4, which needs the network quantized to it",
+        ),
+    ],
+)
+def test_fallback(types: tuple[str, ...], wanted: str, runs: str, note: str | None) -> None:
+    a, _, b = wanted.partition("×")
+    precision, said = precision_for(device(*types), a, b or a)
+    assert (precision.input, precision.weight) == ((runs, runs) if "×" not in runs else tuple(runs.split("×")))
+    assert said == note
+
+
+def test_the_order_of_precisions_does_not_matter() -> None:
+    for types in (GPU, GPU[::-1]):
+        assert precision_for(device(*types), "float16", "float16")[0].input == "float16"
+        assert precision_for(device(*types), "int2", "int2")[0].input == "int4"
+
+
+def test_unknown_types() -> None:
+    assert not known_dtype("float")
+    assert not known_dtype("int0")
+    assert known_dtype("float8e4m3fn")
+    with pytest.raises(ValueError, match="not a data type"):
+        precision_for(device("int8"), "quaternion", "int8")

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hwsim.device.yaml_reader import MAX_DEPTH, MAX_NODES, read, scalar
+from hwsim.errors import ProfileError
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e9", 1e9),
+        ("1E-3", 1e-3),
+        (".5", 0.5),
+        ("5.", 5.0),
+        ("-12", -12),
+        ("+7", 7),
+        ("007", 7),
+        ("0x1F", 31),
+        ("0o17", 15),
+        ("on", "on"),
+        ("yes", "yes"),
+        ("1_000", "1_000"),
+        ("12:30", "12:30"),
+        ("true", True),
+        ("False", False),
+        ("~", None),
+        ("null", None),
+        ("2020-01-01", "2020-01-01"),
+        ("1.2.3", "1.2.3"),
+        ("0x", "0x"),
+        ("e5", "e5"),
+    ],
+)
+def test_scalars_follow_the_core_schema(text: str, value: object) -> None:
+    result = scalar(text)
+    assert result == value
+    assert type(result) is type(value)
+
+
+def test_nan_and_infinity_are_read_as_such() -> None:
+    assert scalar(".inf") == math.inf
+    assert scalar("-.inf") == -math.inf
+    assert math.isnan(float(str(scalar(".nan"))))
+
+
+def test_quoted_scalars_are_text() -> None:
+    assert read("a: '1e9'\nb: \"true\"", "f").value == {"a": "1e9", "b": "true"}
+
+
+def test_lines_are_those_of_the_keys() -> None:
+    document = read("a: 1\nb:\n  - x: 2\n    y: 3\n", "f")
+    assert document.lines == {("a",): 1, ("b",): 2, ("b", 0): 3, ("b", 0, "x"): 3, ("b", 0, "y"): 4}
+
+
+def test_byte_order_mark_and_windows_line_ends() -> None:
+    document = read("\ufeffa: 1\r\nb: x\r\n", "f")
+    assert document.value == {"a": 1, "b": "x"}
+    assert document.lines["b",] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "finding"),
+    [
+        ("a: 1\na: 2\n", "f:2: a: given twice (first on line 1)"),
+        ("a: &x 1\nb: *x\n", "f:2: b: alias *x is not supported (write the value out, or use extends)"),
+        ("a: {<<: {b: 1}}\n", "f:1: a.<<: merge keys are not supported (use extends)"),
+        (
+            "a: !!python/object/apply:os.system [ls]\n",
+            "f:1: a: tag tag:yaml.org,2002:python/object/apply:os.system is not supported",
+        ),
+        ("a: 1\n---\nb: 2\n", "f:2: a second document (one profile a file)"),
+        ("[a, b]: 1\n", "f:1: a key must be a plain word"),
+        ("", "f: empty file"),
+        ("# nothing\n", "f: empty file"),
+        ("a: " + "9" * 50, "f:1: a: a number of 50 characters (at most 40)"),
+    ],
+)
+def test_what_is_refused(text: str, finding: str) -> None:
+    with pytest.raises(ProfileError) as caught:
+        read(text, "f")
+    assert caught.value.findings == (finding,)
+
+
+def test_all_repeated_keys_are_reported_at_once() -> None:
+    with pytest.raises(ProfileError) as caught:
+        read("a: 1\na: 2\nb: {c: 1, c: 2}\n", "f")
+    assert [finding.split(":")[1] for finding in caught.value.findings] == ["2", "3"]
+
+
+@pytest.mark.parametrize("text", ["a: [1, 2", "a: b: c", "\ta: 1", "a: 'x", "a: \x00b", "a: @x", "%YAML 9.9.9\n"])
+def test_broken_yaml_names_file_and_problem(text: str) -> None:
+    with pytest.raises(ProfileError, match=r"^f(:\d+)?: not valid YAML: ."):
+        read(text, "f")
+
+
+def test_deep_nesting_is_refused_while_reading() -> None:
+    with pytest.raises(ProfileError, match=f"nested more than {MAX_DEPTH} deep"):
+        read("[" * 900, "f")
+    with pytest.raises(ProfileError):
+        read("[" * 100_000, "f")
+
+
+def test_many_values_are_refused_while_reading() -> None:
+    with pytest.raises(ProfileError, match="more than 50,000 values"):
+        read("[" + "1," * (MAX_NODES + 1) + "]", "f")
+
+
+def test_a_bomb_of_aliases_does_not_grow() -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
+    with pytest.raises(ProfileError) as caught:
+        read("\n".join(lines), "f")
+    assert len(caught.value.findings) == 9 * 11
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_read_or_refused_in_one_way(text: str) -> None:
+    try:
+        read(text, "f")
+    except ProfileError as error:
+        assert all(finding.startswith("f:") for finding in error.findings)
+
+
+@given(
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers(-(10**30), 10**30)
+        | st.text(st.characters(codec="ascii", exclude_categories=("C",)), max_size=9),
+        lambda inner: (
+            st.lists(inner, max_size=4)
+            | st.dictionaries(st.text("abcxyz_", min_size=1, max_size=6).filter(lambda k: k != "<<"), inner, max_size=4)
+        ),
+        max_leaves=20,
+    )
+)
+def test_what_pyyaml_writes_is_read_back(value: object) -> None:
+    assert read(yaml.safe_dump({"v": value}, default_style='"' if isinstance(value, str) else None), "f").value == {
+        "v": value
+    }
