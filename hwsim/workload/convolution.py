@@ -66,6 +66,8 @@ def conv_transpose(call: Call) -> Demand:
     x, weight, out = call.need(0, 3), call.need(1, 3), call.result(3)
     rank = len(x.shape) - 2
     groups = max(1, call.integer("group", 1))
+    if len(weight.shape) != rank + 2:
+        raise call.error(f"weight {list(weight.shape)} does not fit input {list(x.shape)}")
     if x.shape[1] % groups:
         raise call.error(f"{x.shape[1]} input channels do not divide into {groups} groups")
     strides, dilations = _per_axis(call, "strides", rank), _per_axis(call, "dilations", rank)

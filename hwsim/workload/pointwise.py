@@ -14,7 +14,6 @@ from hwsim.workload.functions import (
     SOFTMAX,
     VARIADIC,
 )
-from hwsim.workload.work import VectorOp
 
 
 def elementwise(call: Call) -> Demand:
@@ -29,7 +28,7 @@ def elementwise(call: Call) -> Demand:
     elif op == "MultiThreshold":
         levels = call.input(1)
         operations *= levels.shape[-1] if levels is not None and levels.shape else 1
-    return Demand(vectors=(VectorOp(function, operations * elements, elements),) if elements else ())
+    return Demand(vectors=vector(function, operations * elements, elements))
 
 
 def pool(call: Call) -> Demand:

@@ -1,0 +1,157 @@
+"""Matrix products and Einsum against numpy and a walk over the indices."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hwsim.errors import ModelError
+from hwsim.graph import Tensor
+from tests.workload import naive
+from tests.workload.single import activation, parameter, work
+
+sizes = st.integers(1, 4)
+
+
+@st.composite
+def operands(draw):
+    """Two shapes that numpy can multiply, broadcast or not, vectors too."""
+    rows, reduction, columns = draw(sizes), draw(sizes), draw(sizes)
+    batch = draw(st.lists(sizes, max_size=2))
+    kept = [draw(st.lists(st.booleans(), min_size=len(batch), max_size=len(batch))) for _ in range(2)]
+    left = [size if keep else 1 for size, keep in zip(batch, kept[0], strict=True)]
+    right = [size if keep else 1 for size, keep in zip(batch, kept[1], strict=True)]
+    left, right = left[draw(st.integers(0, len(left))) :], right[draw(st.integers(0, len(right))) :]
+    a = (reduction,) if draw(st.booleans()) and not left else (*left, rows, reduction)
+    b = (reduction,) if draw(st.booleans()) and not right else (*right, reduction, columns)
+    return a, b
+
+
+@given(operands(), st.booleans())
+def test_matmul_counts_what_numpy_multiplies(shapes, weight):
+    a, b = shapes
+    out = np.matmul(np.ones(a), np.ones(b)).shape
+    second = Tensor("b", b, "float32", "parameter" if weight else "activation")
+    found = work("MatMul", [activation("a", *a), second], [activation("y", *out)])
+    assert found.macs == naive.matmul(a, b)
+    (nest,) = found.nests
+    assert nest.elements[2] == int(np.prod(out))
+    assert nest.elements[1] == int(np.prod(b))
+    assert nest.weight_role == ("parameter" if weight else "activation")
+
+
+def test_a_weight_shared_by_a_batch_is_more_rows():
+    (nest,) = work("MatMul", [activation("a", 8, 12, 64), parameter("b", 64, 32)], [activation("y", 8, 12, 32)]).nests
+    assert (nest.g, nest.p, nest.c, nest.k) == (1, 96, 64, 32)
+
+
+def test_heads_are_groups():
+    q, k = activation("q", 2, 4, 16, 8), activation("k", 2, 4, 8, 16)
+    (nest,) = work("MatMul", [q, k], [activation("y", 2, 4, 16, 16)]).nests
+    assert (nest.g, nest.p, nest.c, nest.k, nest.weight_role) == (8, 16, 8, 16, "activation")
+
+
+def test_a_weight_on_the_left_is_still_the_weight():
+    w, x = parameter("w", 16, 64, dtype="int4"), activation("x", 2, 64, 10, dtype="float16")
+    (nest,) = work("MatMul", [w, x], [activation("y", 2, 16, 10, dtype="float16")]).nests
+    assert (nest.macs, nest.k, nest.weight.dtype, nest.input.dtype) == (2 * 16 * 64 * 10, 16, "int4", "float16")
+    assert nest.accumulator.dtype == "float32"
+
+
+@given(sizes, sizes, sizes, st.booleans(), st.booleans())
+def test_gemm(m, k, n, turn_a, turn_b):
+    a = activation("a", *((k, m) if turn_a else (m, k)))
+    b = parameter("b", *((n, k) if turn_b else (k, n)))
+    attributes = {"transA": int(turn_a), "transB": int(turn_b)}
+    for op, inputs in (("Gemm", [a, b, parameter("c", n)]), ("QGemm", [a, None, None, b])):
+        found = work(op, inputs, [activation("y", m, n)], attributes, "com.microsoft" if op == "QGemm" else "")
+        assert found.macs == naive.matmul((m, k), (k, n))
+
+
+@st.composite
+def equations(draw):
+    letters = "abcde"
+    extents = {letter: draw(st.integers(1, 3)) for letter in letters}
+    left = "".join(draw(st.lists(st.sampled_from(letters), min_size=1, max_size=4, unique=True)))
+    right = "".join(draw(st.lists(st.sampled_from(letters), min_size=1, max_size=4, unique=True)))
+    together = sorted(set(left + right))
+    result = "".join(draw(st.permutations(together))[: draw(st.integers(0, len(together)))])
+    return f"{left},{right}->{result}", extents
+
+
+@given(equations())
+def test_einsum_of_two_counts_every_assignment_of_its_indices(drawn):
+    equation, extents = drawn
+    terms, result = equation.split("->")
+    a, b = (tuple(extents[index] for index in term) for term in terms.split(","))
+    out = tuple(extents[index] for index in result)
+    found = work("Einsum", [activation("a", *a), activation("b", *b)], [activation("y", *out)], {"equation": equation})
+    assert found.macs == naive.einsum(equation, extents)
+
+
+def test_einsum_forms():
+    a, b = activation("a", 2, 3, 5, 4), activation("b", 2, 3, 4, 6)
+    y = activation("y", 2, 3, 5, 6)
+    found = work("Einsum", [a, b], [y], {"equation": "...ij, ...jk -> ...ik"})
+    assert (found.macs, found.nests[0].g) == (2 * 3 * 5 * 4 * 6, 6)
+    assert work("Einsum", [activation("a", 5, 4), activation("b", 4, 6)], [activation("y", 5, 6)], {"equation": "ij,jk"}).macs == 120
+    three = work(
+        "Einsum",
+        [activation("a", 2, 3), activation("b", 3, 4), activation("c", 4, 5)],
+        [activation("y", 2, 5)],
+        {"equation": "ij,jk,kl->il"},
+    )
+    assert three.macs == 2 * 3 * 4 + 2 * 4 * 5
+    turned = work("Einsum", [activation("a", 2, 3)], [activation("y", 3, 2)], {"equation": "ij->ji"})
+    assert turned.macs == 0 and turned.moves
+    trace = work("Einsum", [activation("a", 3, 3)], [activation("y")], {"equation": "ii->"})
+    assert trace.vectors[0].function == "reduce"
+
+
+@pytest.mark.parametrize("equation", ["ij->ij", "ijk,jk->i", "ij,jk->iz"])
+def test_an_equation_that_does_not_fit_names_the_node(equation):
+    with pytest.raises(ModelError, match="node 'node': Einsum"):
+        work("Einsum", [activation("a", 2, 3), activation("b", 3, 4)], [activation("y", 2)], {"equation": equation})
+
+
+def test_packed_weights_of_a_few_bits():
+    x, y = activation("x", 3, 5, 64, dtype="float16"), activation("y", 3, 5, 48, dtype="float16")
+    blob, scales = Tensor("w", (48, 2, 16), "uint8", "parameter", learned=48 * 64), Tensor("s", (96,), "float16", "constant")
+    attributes = {"K": 64, "N": 48, "bits": 4, "block_size": 32}
+    found = work("MatMulNBits", [x, blob, scales], [y], attributes, "com.microsoft")
+    (nest,) = found.nests
+    assert (found.macs, nest.weight.bits, nest.accumulator.dtype) == (15 * 64 * 48, 4, "float32")
+    assert dict(found.reads) == {"x": x.bytes, "w": 48 * 64 // 2, "s": 192}
+
+
+def test_fused_matmul_swaps_the_last_dims():
+    a, b = activation("a", 2, 8, 5), activation("b", 2, 6, 8)
+    found = work("FusedMatMul", [a, b], [activation("y", 2, 5, 6)], {"transA": 1, "transB": 1}, "com.microsoft")
+    assert found.macs == 2 * 5 * 8 * 6
+
+
+def test_dynamic_quantization_multiplies_integers():
+    x, w = activation("x", 4, 16), parameter("w", 16, 8, dtype="int8")
+    found = work("DynamicQuantizeMatMul", [x, w], [activation("y", 4, 8)], domain="com.microsoft")
+    (nest,) = found.nests
+    assert (nest.input.dtype, nest.weight.dtype, nest.accumulator.dtype, nest.output.dtype) == (
+        "uint8",
+        "int8",
+        "int32",
+        "float32",
+    )
+    assert {op.function for op in found.vectors} == {"quantize", "dequantize"}
+
+
+def test_one_bit_products():
+    a, b = activation("a", 4, 16), parameter("b", 16, 8)
+    (nest,) = work("XnorPopcountMatMul", [a, b], [activation("y", 4, 8)], domain="qonnx.custom_op.general").nests
+    assert (nest.macs, nest.input.bits, nest.weight.bits) == (4 * 16 * 8, 1, 1)
+
+
+@pytest.mark.parametrize(("a", "b"), [((3, 4), (5, 6)), ((2, 3, 4), (3, 4, 5))])
+def test_shapes_that_do_not_multiply_name_the_node(a, b):
+    with pytest.raises(ModelError, match="node 'node': MatMul: .* differ"):
+        work("MatMul", [activation("a", *a), activation("b", *b)], [activation("y", 3, 6)])
