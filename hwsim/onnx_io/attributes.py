@@ -46,7 +46,10 @@ def schema_of(op: str, domain: str, version: int) -> Schema | None:
         return None
     return Schema(
         found,
-        {name: (attribute.type.name, attribute.required) for name, attribute in found.attributes.items()},
+        {
+            name: (str(attribute.type).rpartition(".")[2], attribute.required)
+            for name, attribute in found.attributes.items()
+        },
         tuple(formal.name for formal in found.inputs),
         tuple(formal.type_str if formal.is_homogeneous else "" for formal in found.inputs),
         found.min_input,

@@ -77,7 +77,8 @@ def element_type(info: onnx.ValueInfoProto, where: str) -> str:
 def bind(inputs: list[onnx.ValueInfoProto], given: Given, rebind: bool) -> Bound:
     """Shapes of the inputs (initializers not among them).
 
-    rebind : whether leading dims fixed at 1 become the batch. Raises ModelError that names every dim that stays unknown, and how to give it.
+    rebind : whether leading dims fixed at 1 become the batch. Raises ModelError that names every dim that stays
+    unknown, and how to give it.
     """
     declared = {info.name: dims_of(info.type) for info in inputs}
     bound = Bound({}, dict(given.dims), [])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import onnx
@@ -11,10 +10,7 @@ import onnx
 from hwsim.errors import ModelError
 from hwsim.onnx_io.attributes import plain
 from hwsim.onnx_io.names import printable
-from hwsim.onnx_io.shapes import Op
-from hwsim.onnx_io.values import MAX_ELEMENTS, Shape, Value, shown
 from hwsim.onnx_io.scope import (
-    LocatedError,
     Reading,
     Scope,
     emit,
@@ -25,6 +21,8 @@ from hwsim.onnx_io.scope import (
     subgraphs,
     title,
 )
+from hwsim.onnx_io.shapes import Op
+from hwsim.onnx_io.values import MAX_ELEMENTS, Shape, Value, shown
 
 Control = Callable[[Reading, onnx.NodeProto, int, Scope, "list[Value | None]"], None]
 
@@ -271,73 +269,6 @@ def _without(shape: Shape, axis: int, batched: bool) -> Shape:
     axis += len(shape) if axis < 0 else 0
     rest = (*shape[:axis], *shape[axis + 1 :])
     return rest[1:] if batched else rest
-
-
-def call(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope, function: onnx.FunctionProto) -> None:
-    """A model-local function: its body in place of the call."""
-    given = {attribute.name: attribute for attribute in function.attribute_proto}
-    for attribute in node.attribute:
-        source: Any = attribute
-        if attribute.ref_attr_name:
-            source = (scope.given or {}).get(attribute.ref_attr_name)
-        if source is not None:
-            given[attribute.name] = source
-    if len(node.input) > len(function.input) or len(node.output) > len(function.output):
-        raise ModelError(
-            f"is called with {len(node.input)} inputs and {len(node.output)} outputs; the function has fewer"
-        )
-    label = node.name or f"{node.op_type}_{index}"
-    opsets = {
-        ("" if item.domain == "ai.onnx" else item.domain): item.version for item in function.opset_import
-    } or scope.opsets
-    inner = Scope({}, opsets, None, f"{scope.prefix}{label}/", given, scope.repeat, scope.depth + 1)
-    for formal, actual in zip(function.input, node.input, strict=False):
-        value = scope.find(actual) if actual else None
-        if actual and value is None:
-            raise ModelError(
-                f"input {printable(actual)!r} is written by no node, and is no input or initializer of the graph"
-            )
-        if value is not None:
-            inner.values[formal] = value
-    for formal, actual in zip(function.output, node.output, strict=False):
-        if actual:
-            inner.renamed.setdefault(
-                formal, scope.renamed.get(actual) or reading.tensor_names.unique(scope.prefix + actual)
-            )
-    omitted = set(function.input) - set(inner.values)
-    try:
-        reading.run(reading, _with_omitted(function, omitted), inner)
-    except LocatedError as problem:
-        raise LocatedError(
-            f"in function {printable(function.name)!r}, {problem}" if scope.depth == 0 else str(problem)
-        ) from None
-    for formal, actual in zip(function.output, node.output, strict=False):
-        if not actual:
-            continue
-        made = inner.find(formal)
-        if made is None:
-            raise ModelError(
-                f"output {printable(formal)!r} of function {printable(function.name)!r} is written by no node"
-            )
-        scope.values[actual] = made
-
-
-def _with_omitted(function: onnx.FunctionProto, omitted: set[str]) -> list[onnx.NodeProto]:
-    """The body, with inputs that the caller left out left out."""
-    if not omitted:
-        return list(function.node)
-    nodes = []
-    for node in function.node:
-        if any(name in omitted for name in node.input):
-            copy = onnx.NodeProto()
-            copy.CopyFrom(node)
-            for position, name in enumerate(copy.input):
-                if name in omitted:
-                    copy.input[position] = ""
-            nodes.append(copy)
-        else:
-            nodes.append(node)
-    return nodes
 
 
 CONTROL: dict[str, Control] = {"Constant": constant, "If": branch, "Loop": loop, "Scan": scan}

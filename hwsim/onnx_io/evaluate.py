@@ -70,7 +70,7 @@ def _cast(op: Op, arrays: list[Any], shape: Shape, kind: np.dtype[Any]) -> Array
 
 
 def _concat(op: Op, arrays: list[Any], shape: Shape, kind: np.dtype[Any]) -> Array:
-    return np.concatenate(arrays, axis=int(op.attributes.get("axis", 1)))
+    return np.asarray(np.concatenate(arrays, axis=int(op.attributes.get("axis", 1))))
 
 
 def _transpose(op: Op, arrays: list[Any], shape: Shape, kind: np.dtype[Any]) -> Array:
@@ -78,7 +78,7 @@ def _transpose(op: Op, arrays: list[Any], shape: Shape, kind: np.dtype[Any]) -> 
 
 
 def _gather(op: Op, arrays: list[Any], shape: Shape, kind: np.dtype[Any]) -> Array:
-    return np.take(arrays[0], arrays[1], axis=int(op.attributes.get("axis", 0)))
+    return np.asarray(np.take(arrays[0], arrays[1], axis=int(op.attributes.get("axis", 0))))
 
 
 def _slice(op: Op, arrays: list[Any], shape: Shape, kind: np.dtype[Any]) -> Array:
@@ -122,7 +122,7 @@ def _reduction(function: Callable[..., Any]) -> Evaluator:
 
 
 def _where(op: Op, arrays: list[Any], shape: Shape, kind: np.dtype[Any]) -> Array:
-    return np.where(arrays[0], arrays[1], arrays[2])
+    return np.asarray(np.where(arrays[0], arrays[1], arrays[2]))
 
 
 def _trilu(op: Op, arrays: list[Any], shape: Shape, kind: np.dtype[Any]) -> Array:
@@ -133,7 +133,7 @@ def _trilu(op: Op, arrays: list[Any], shape: Shape, kind: np.dtype[Any]) -> Arra
 def _cum_sum(op: Op, arrays: list[Any], shape: Shape, kind: np.dtype[Any]) -> Array:
     if op.attributes.get("exclusive", 0) or op.attributes.get("reverse", 0):
         raise ValueError("only the plain form is evaluated")
-    return np.cumsum(arrays[0], axis=int(arrays[1].reshape(-1)[0]))
+    return np.asarray(np.cumsum(arrays[0], axis=int(arrays[1].reshape(-1)[0])))
 
 
 def _scatter_nd(op: Op, arrays: list[Any], shape: Shape, kind: np.dtype[Any]) -> Array:
@@ -158,7 +158,7 @@ def _one_hot(op: Op, arrays: list[Any], shape: Shape, kind: np.dtype[Any]) -> Ar
     grid = np.arange(depth).reshape(
         [-1 if size == depth and at == axis % len(shape) else 1 for at, size in enumerate(shape)]
     )
-    return np.where(wanted == grid, on, off)
+    return np.asarray(np.where(wanted == grid, on, off))
 
 
 def _arg_max(op: Op, arrays: list[Any], shape: Shape, kind: np.dtype[Any]) -> Array:

@@ -14,10 +14,11 @@ _SHAPE_ONLY = {"Shape", "Size"}
 #: They turn stored weights into the numbers that are computed with; the passes fold them into the tensor's type.
 DEQUANTIZERS = {"DequantizeLinear", "Quant", "IntQuant", "BipolarQuant", "FloatQuant", "Trunc"}
 #: Operators that only rearrange or select the numbers of their first input (Concat: of all).
-_RELAYOUT = set(
-    "Transpose Reshape Flatten Squeeze Unsqueeze Identity Cast CastLike Slice Split Concat Gather GatherElements GatherND Pad Tile Expand "
-    "DepthToSpace SpaceToDepth Dropout ConstantOfShape QuantizeLinear".split()
-)
+_REARRANGING = """
+Transpose Reshape Flatten Squeeze Unsqueeze Identity Cast CastLike Slice Split Concat Gather GatherElements GatherND
+Pad Tile Expand DepthToSpace SpaceToDepth Dropout ConstantOfShape QuantizeLinear
+"""
+_RELAYOUT = frozenset(_REARRANGING.split())
 #: More tensors than this in one constant: it counts as a tensor of its own.
 _MAX_ORIGINS = 256
 
@@ -54,10 +55,7 @@ def derived_origins(op: Op, generated: Set[str]) -> tuple[str, ...]:
         for value in given
         if value.origins and value.elements > 0 and not value.dtype.startswith(("int64", "bool"))
     ]
-    if len(found) == 1:
-        merged = found[0]
-    else:
-        merged = tuple(dict.fromkeys(name for origins in found for name in origins))
+    merged = found[0] if len(found) == 1 else tuple(dict.fromkeys(name for origins in found for name in origins))
     if not moved and generated:
         merged = tuple(name for name in merged if name not in generated)
     return merged if len(merged) <= _MAX_ORIGINS else ()

@@ -14,11 +14,11 @@ from hwsim.onnx_io.binding import Bound, Given, bind, check_names, element_type
 from hwsim.onnx_io.limits import check_expansion
 from hwsim.onnx_io.names import printable
 from hwsim.onnx_io.roles import tensors_of
+from hwsim.onnx_io.scope import Reading, Scope, open_scope
 from hwsim.onnx_io.source import load
 from hwsim.onnx_io.values import Value, shown
-from hwsim.onnx_io.weights import without_unused_dequantizers
-from hwsim.onnx_io.scope import Reading, Scope, open_scope
 from hwsim.onnx_io.walk import NEWEST, run
+from hwsim.onnx_io.weights import without_unused_dequantizers
 
 
 def imported(source: str | os.PathLike[str] | onnx.ModelProto, given: Given) -> Network:
@@ -102,7 +102,7 @@ def _read(
         outputs.append(value.name)
     _duplicates(reading, graph)
     if reading.external:
-        location, names = next(iter(reading.external.items()))
+        location = next(iter(reading.external))
         count = sum(map(len, reading.external.values()))
         reading.note(
             f"the data of {count} weight(s) lies in other files ({printable(location)}), which were not read: only shapes are needed"

@@ -7,36 +7,40 @@ import onnx
 from hwsim.errors import ModelError
 from hwsim.onnx_io.binding import dims_of
 from hwsim.onnx_io.names import printable
-from hwsim.onnx_io.scope import Reading, Scope, title
+from hwsim.onnx_io.scope import Reading, Scope
 from hwsim.onnx_io.shapes import Op, RunTimeError, Shaped, handler_of
 from hwsim.onnx_io.shapes.inference import inferred
 from hwsim.onnx_io.values import DTYPES, Shape, shown
 
 
 def shapes_of(
-    reading: Reading, node: onnx.NodeProto, index: int, scope: Scope, op: Op, schema: onnx.defs.OpSchema | None
+    reading: Reading, node: onnx.NodeProto, scope: Scope, op: Op, schema: onnx.defs.OpSchema | None
 ) -> tuple[Shaped, ...]:
-    forced = [reading.given.shapes.get(name) for name in node.output]
+    """Shapes and types of all outputs; raises ModelError where nothing gives them, saying what would."""
+    forced = [reading.given.shapes.get(name) for name in node.output] if reading.given.shapes else []
     try:
-        handler = handler_of(op.op, op.domain)
-        if handler is not None:
-            found = handler(op)
-        elif schema is not None:
-            found = inferred(op, _resolved(node, scope), schema, scope.opsets)
-        else:
-            found = _unknown(reading, node, index, scope, op)
+        found = _computed(reading, node, scope, op, schema)
     except RunTimeError as unknown:
-        found = _declared(reading, node, scope, op)
-        if found is None:
-            if forced and all(forced):
-                found = tuple(Shaped(shape, _first_dtype(op)) for shape in forced if shape)
-            else:
-                raise ModelError(_run_time_text(node, op, unknown)) from None
+        declared = _declared(reading, node, scope, op)
+        if declared is None and not (forced and all(forced)):
+            raise ModelError(_run_time_text(node, op, unknown)) from None
+        found = declared or tuple(Shaped(shape, _first_dtype(op)) for shape in forced if shape)
     if any(forced):
         found = tuple(Shaped(shape or made.shape, made.dtype) for shape, made in zip(forced, found, strict=False))
     if len(found) < len(node.output):
         raise ModelError(f"writes {len(node.output)} outputs; {node.op_type} has {len(found)}")
     return found
+
+
+def _computed(
+    reading: Reading, node: onnx.NodeProto, scope: Scope, op: Op, schema: onnx.defs.OpSchema | None
+) -> tuple[Shaped, ...]:
+    handler = handler_of(op.op, op.domain)
+    if handler is not None:
+        return handler(op)
+    if schema is not None:
+        return inferred(op, _resolved(node, scope), schema, scope.opsets)
+    return _unknown(reading, node, scope, op)
 
 
 def _resolved(node: onnx.NodeProto, scope: Scope) -> onnx.NodeProto:
@@ -93,7 +97,7 @@ def _declared(reading: Reading, node: onnx.NodeProto, scope: Scope, op: Op) -> t
     return tuple(found)
 
 
-def _unknown(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope, op: Op) -> tuple[Shaped, ...]:
+def _unknown(reading: Reading, node: onnx.NodeProto, scope: Scope, op: Op) -> tuple[Shaped, ...]:
     """An operator that nobody here knows: the declared shapes, or those of its first input."""
     kind = f"{printable(op.domain)}.{printable(op.op)}" if op.domain else printable(op.op)
     found = _declared(reading, node, scope, op)
@@ -112,6 +116,7 @@ def _unknown(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope, o
 
 
 def compare(reading: Reading, scope: Scope, name: str, shape: Shape, dtype: str) -> None:
+    """Note where the file declares another shape than was computed."""
     declared = declared_shape(reading, scope, name) if name in scope.declared else None
     if declared is not None and declared[0] != shape:
         reading.tally(

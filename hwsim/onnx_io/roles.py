@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Set
 
 from hwsim.graph import Layer, Tensor, dtype_kind
+from hwsim.onnx_io.scope import Reading
 from hwsim.onnx_io.tensors import density_of
 from hwsim.onnx_io.values import Value
-from hwsim.onnx_io.scope import Reading
+
+#: Operators none of whose inputs is learned.
+_NOTHING_LEARNED = """
+Where Clip Pad Resize Upsample Slice Reshape Expand Tile TopK OneHot Range CumSum Trilu ReverseSequence
+NonMaxSuppression RoiAlign GridSample RotaryEmbedding QLinearAdd QLinearMul QLinearConcat MultiThreshold Pow Max Min
+Mod
+"""
 
 #: Inputs that are learned where they are stored, by operator; those of the operators not named here follow their type and size.
 LEARNED: dict[str, frozenset[int]] = {
@@ -64,8 +71,7 @@ LEARNED: dict[str, frozenset[int]] = {
         "MoE": (2, 3, 4, 5, 6, 7),
         "QMoE": (2, 5, 8),
         **dict.fromkeys(
-            "Where Clip Pad Resize Upsample Slice Reshape Expand Tile TopK OneHot Range CumSum Trilu ReverseSequence NonMaxSuppression RoiAlign "
-            "GridSample RotaryEmbedding QLinearAdd QLinearMul QLinearConcat MultiThreshold Pow Max Min Mod".split(),
+            _NOTHING_LEARNED.split(),
             (),
         ),
     }.items()

@@ -51,6 +51,15 @@ class Scope:
             scope = scope.parent
         return None
 
+    def need(self, name: str) -> Value:
+        """The value of that name; ModelError where nothing has it."""
+        found = self.find(name)
+        if found is None:
+            raise ModelError(
+                f"input {printable(name)!r} is written by no node, and is no input or initializer of the graph"
+            )
+        return found
+
 
 #: Reads all nodes of a graph into layers: handed down so that nodes that hold graphs can have them read.
 Run = Callable[["Reading", Sequence[onnx.NodeProto], "Scope"], None]

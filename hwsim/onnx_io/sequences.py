@@ -9,11 +9,11 @@ import onnx
 
 from hwsim.errors import ModelError
 from hwsim.onnx_io.attributes import plain
+from hwsim.onnx_io.scope import Reading, Scope, emit, new_value, title
 from hwsim.onnx_io.shapes import Op
 from hwsim.onnx_io.shapes.layout import concat, split
 from hwsim.onnx_io.shapes.op import normal_axis
 from hwsim.onnx_io.values import DTYPES, Value, shown
-from hwsim.onnx_io.scope import Reading, Scope, emit, new_value, title
 
 Sequence = Callable[[Reading, onnx.NodeProto, int, Scope, "list[Value | None]"], None]
 

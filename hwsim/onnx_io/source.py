@@ -90,7 +90,7 @@ def load(source: str | os.PathLike[str]) -> tuple[onnx.ModelProto, str]:
 def parse(content: bytes, where: str) -> onnx.ModelProto:
     """The ModelProto in ``content``; raises ModelError in one line where there is none."""
     import onnx
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     model = onnx.ModelProto()
     try:

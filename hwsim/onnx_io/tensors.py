@@ -90,7 +90,7 @@ def density_of(tensor: TensorProto, zero: float = 0.0) -> float:
     if is_external(tensor) or not 0 < count <= MAX_MEASURED or tensor.data_type == TensorProto.STRING:
         return 1.0
     array: Array = numpy_helper.to_array(tensor)
-    return float(np.count_nonzero(array != array.dtype.type(zero))) / count
+    return float(np.count_nonzero(array != array.dtype.type(zero)) / count)
 
 
 def described_sparse(tensor: onnx.SparseTensorProto, name: str) -> Value:

@@ -34,8 +34,9 @@ ELEMENT_TYPES: dict[str, int] = {name: number for number, name in DTYPES.items()
 class Value:
     """One tensor (or sequence of tensors) while its graph is read.
 
-    name : unique in the network. data : its elements where they are small and known. static : known before run time, whether or not the
-    elements are at hand. origins : names of the stored tensors that its numbers come from. items : tensors of a sequence. soft : whether its shape is only the largest possible.
+    name : unique in the network. data : its elements where they are small and known. static : known before run time, whether or
+    not the elements are at hand. origins : names of the stored tensors that its numbers come from. items : tensors of a sequence.
+    soft : whether its shape is only the largest possible.
     """
 
     name: str

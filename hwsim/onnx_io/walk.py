@@ -9,9 +9,10 @@ import onnx
 
 from hwsim.errors import ModelError
 from hwsim.onnx_io.attributes import check, plain, schema_of
-from hwsim.onnx_io.control import CONTROL, call
+from hwsim.onnx_io.control import CONTROL
 from hwsim.onnx_io.evaluate import evaluated
 from hwsim.onnx_io.folding import DEQUANTIZERS, derived_origins, is_folded
+from hwsim.onnx_io.functions import call
 from hwsim.onnx_io.names import printable
 from hwsim.onnx_io.order import in_order
 from hwsim.onnx_io.outputs import compare, shapes_of
@@ -49,7 +50,7 @@ def read_node(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope) 
     if function is not None:
         call(reading, node, index, scope, function)
         return
-    inputs = [_input(scope, name) for name in node.input]
+    inputs = [scope.need(name) if name else None for name in node.input]
     if len(inputs) > MANY_INPUTS:
         reading.note(f"{title(node, index)}: reads {len(inputs)} tensors, which is unusual")
     control = (CONTROL.get(node.op_type) or SEQUENCES.get(node.op_type)) if domain == "" else None
@@ -75,7 +76,7 @@ def read_node(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope) 
         counts=reading.given.dims,
         batch=reading.given.batch if reading.bound.rebound else None,
     )
-    found = shapes_of(reading, node, index, scope, op, None if schema is None else schema.found)
+    found = shapes_of(reading, node, scope, op, None if schema is None else schema.found)
     for text in op.notes:
         reading.note(f"{title(node, index)}: {text}")
     if op.rebatched:
@@ -84,17 +85,6 @@ def read_node(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope) 
             title(node, index),
         )
     finish(reading, node, index, scope, op, found)
-
-
-def _input(scope: Scope, name: str) -> Value | None:
-    if not name:
-        return None
-    found = scope.values.get(name) or scope.find(name)
-    if found is None:
-        raise ModelError(
-            f"input {printable(name)!r} is written by no node, and is no input or initializer of the graph"
-        )
-    return found
 
 
 def finish(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope, op: Op, found: Sequence[Shaped]) -> None:

@@ -8,9 +8,9 @@ import onnx
 
 from hwsim.graph import Layer
 from hwsim.onnx_io.folding import DEQUANTIZERS
+from hwsim.onnx_io.scope import Reading, Scope, emit
 from hwsim.onnx_io.shapes import Op
 from hwsim.onnx_io.values import Value
-from hwsim.onnx_io.scope import Reading, Scope, emit
 
 
 def turned(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope, op: Op, made: Value) -> bool:
@@ -20,10 +20,10 @@ def turned(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope, op:
         return False
     perm: tuple[int, ...] = op.resolved["perm"]
     weight = source.value(0)
-    inputs = [_transposed(reading, weight, perm)]
+    inputs: list[Value | None] = [_transposed(reading, weight, perm)]
     for value in source.inputs[1:]:
-        same_rank = value is not None and len(value.shape) == len(perm) and value.elements > 1
-        inputs.append(_transposed(reading, value, perm) if same_rank and value is not None else value)
+        turns = value is not None and len(value.shape) == len(perm) and value.elements > 1
+        inputs.append(_transposed(reading, value, perm) if turns and value is not None else value)
     attributes = dict(source.attributes)
     if isinstance(attributes.get("axis"), int):
         axis = attributes["axis"]
@@ -34,8 +34,7 @@ def turned(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope, op:
     return True
 
 
-def _transposed(reading: Reading, value: Value | None, perm: tuple[int, ...]) -> Value:
-    assert value is not None
+def _transposed(reading: Reading, value: Value, perm: tuple[int, ...]) -> Value:
     name = reading.tensor_names.unique(f"{value.name}/transposed")
     shape = tuple(value.shape[axis] for axis in perm)
     return Value(name, shape, value.dtype, static=True, origins=value.origins, density=value.density)

@@ -21,6 +21,7 @@ def to_type(dtype: str) -> Handler:
 
 
 def cast(op: Op) -> tuple[Shaped, ...]:
+    """Cast: the attribute ``to`` names the type."""
     to = op.attributes.get("to")
     if isinstance(to, str):  # opset 1 to 5 spell it out
         named = {"FLOAT": "float32", "DOUBLE": "float64"}.get(to, to.lower())
@@ -31,6 +32,7 @@ def cast(op: Op) -> tuple[Shaped, ...]:
 
 
 def cast_like(op: Op) -> tuple[Shaped, ...]:
+    """CastLike: the type of the second input."""
     return (Shaped(op.shape(0), op.dtype(1)),)
 
 
@@ -47,18 +49,22 @@ def _together(op: Op) -> Shape:
 
 
 def elementwise(op: Op) -> tuple[Shaped, ...]:
+    """All inputs broadcast; the first one's type."""
     return (Shaped(_together(op), op.dtype(0)),)
 
 
 def compare(op: Op) -> tuple[Shaped, ...]:
+    """All inputs broadcast to bool."""
     return (Shaped(_together(op), "bool"),)
 
 
 def where(op: Op) -> tuple[Shaped, ...]:
+    """Condition and both choices broadcast; the type of a choice."""
     return (Shaped(_together(op), op.dtype(1)),)
 
 
 def prelu(op: Op) -> tuple[Shaped, ...]:
+    """PRelu: the slope broadcasts to the input, one way (before opset 9 one slope a channel)."""
     x, slope = op.shape(0), op.shape(1)
     if op.version < 9 and len(slope) == 1 and len(x) > 1 and slope[0] in (1, x[1]):
         return (Shaped(x, op.dtype(0)),)
@@ -100,6 +106,7 @@ def gemm_shape(op: Op, a: int, b: int) -> Shape:
 
 
 def gemm(op: Op) -> tuple[Shaped, ...]:
+    """Gemm: [M, N], to which C broadcasts one way."""
     shape = gemm_shape(op, 0, 1)
     if op.has(2) and op.version >= 7 and broadcast(shape, op.shape(2)) != shape:
         raise ModelError(f"C {shown(op.shape(2))} does not broadcast to the product {shown(shape)}")
@@ -114,26 +121,24 @@ def _reduced(shape: Shape, axes: tuple[int, ...], keep: bool) -> Shape:
 
 
 def reduce(op: Op) -> tuple[Shaped, ...]:
+    """Reduce*: the axes are an attribute or, in newer opsets, an input."""
     shape, axes = op.shape(0), op.ints_of("axes", 1)
     keep = bool(op.number("keepdims", 1))
     if not axes:
-        if (
-            axes is not None
-            and op.number("noop_with_empty_axes", 0)
-            or axes is None
-            and op.number("noop_with_empty_axes", 0)
-        ):
+        if op.number("noop_with_empty_axes", 0):
             return (Shaped(shape, op.dtype(0)),)
         axes = tuple(range(len(shape)))
     return (Shaped(_reduced(shape, axes, keep), op.dtype(0)),)
 
 
 def arg_reduce(op: Op) -> tuple[Shaped, ...]:
+    """ArgMax, ArgMin: positions along one axis."""
     shape = op.shape(0)
     return (Shaped(_reduced(shape, (op.number("axis", 0),), bool(op.number("keepdims", 1))), "int64"),)
 
 
 def top_k(op: Op) -> tuple[Shaped, ...]:
+    """TopK: k elements along one axis, and where they were."""
     shape = op.shape(0)
     axis = normal_axis(op.number("axis", -1), len(shape))
     try:
@@ -164,10 +169,12 @@ def along_axis(default: int) -> Handler:
 
 
 def softmax(op: Op) -> tuple[Shaped, ...]:
+    """Softmax and its like: the default axis moved from 1 to -1 in opset 13."""
     return along_axis(-1 if op.version >= 13 else min(1, len(op.shape(0)) - 1))(op)
 
 
 def batch_normalization(op: Op) -> tuple[Shaped, ...]:
+    """BatchNormalization: one statistic a channel; further outputs in training."""
     x = op.shape(0)
     channels = x[1] if len(x) > 1 else 1
     for index in range(1, 5):
@@ -178,6 +185,7 @@ def batch_normalization(op: Op) -> tuple[Shaped, ...]:
 
 
 def layer_normalization(op: Op) -> tuple[Shaped, ...]:
+    """LayerNormalization: mean and inverse deviation as further outputs."""
     x = op.shape(0)
     axis = normal_axis(op.number("axis", -1), len(x))
     stats = Shaped((*x[:axis], *(1 for _ in x[axis:])), "float32")
@@ -185,6 +193,7 @@ def layer_normalization(op: Op) -> tuple[Shaped, ...]:
 
 
 def quantize_linear(op: Op) -> tuple[Shaped, ...]:
+    """QuantizeLinear: the zero point's type, ``output_dtype``, or uint8."""
     dtype = "uint8"
     if op.has(2):
         dtype = op.dtype(2)
@@ -195,6 +204,7 @@ def quantize_linear(op: Op) -> tuple[Shaped, ...]:
 
 
 def dequantize_linear(op: Op) -> tuple[Shaped, ...]:
+    """DequantizeLinear: the scale's type or ``output_dtype``."""
     dtype = op.dtype(1)
     if op.number("output_dtype", 0):
         dtype = dtype_name(op.number("output_dtype", 0), "attribute 'output_dtype'")
@@ -222,10 +232,12 @@ def _check_scale(op: Op) -> None:
 
 
 def dynamic_quantize_linear(op: Op) -> tuple[Shaped, ...]:
+    """DynamicQuantizeLinear: uint8, with a scale and a zero point found at run time."""
     return (Shaped(op.shape(0), "uint8"), Shaped((), "float32"), Shaped((), "uint8"))
 
 
 def qlinear_matmul(op: Op) -> tuple[Shaped, ...]:
+    """QLinearMatMul: operands at 0 and 3; the type of the output's zero point."""
     dtype = op.dtype(7) if op.has(7) else op.dtype(0)
     return (Shaped(matmul_shape(op.shape(0), op.shape(3)), dtype),)
 
@@ -258,21 +270,25 @@ def recurrent(gates: int) -> Handler:
 
 
 def shape_of(op: Op) -> tuple[Shaped, ...]:
+    """Shape: as many numbers as dims between ``start`` and ``end``."""
     rank = len(op.shape(0))
     start, end, _ = slice(op.number("start", 0), op.number("end", rank)).indices(rank)
     return (Shaped((max(0, end - start),), "int64"),)
 
 
 def size_of(op: Op) -> tuple[Shaped, ...]:
+    """Size: one number."""
     return (Shaped((), "int64"),)
 
 
 def dropout(op: Op) -> tuple[Shaped, ...]:
+    """Dropout: the mask as a second output."""
     first = op.value(0)
     return (Shaped(first.shape, first.dtype), Shaped(first.shape, "bool" if op.version >= 10 else first.dtype))
 
 
 def range_(op: Op) -> tuple[Shaped, ...]:
+    """Range: its length from start, limit and delta, which must be known."""
     name = op.output_names[0] if op.output_names else ""
     if name in op.counts:
         return (Shaped((op.counts[name],), op.dtype(0)),)
@@ -280,7 +296,7 @@ def range_(op: Op) -> tuple[Shaped, ...]:
     if start is None or limit is None or delta is None:
         raise ModelError("start, limit and delta must be given")
     step = delta.reshape(-1)[0].item()
-    if step == 0 or step != step:
+    if step == 0 or math.isnan(step):
         raise ModelError(f"delta is {step}: the range never ends")
     count = (limit.reshape(-1)[0].item() - start.reshape(-1)[0].item()) / step
     if not count < 2**53:
@@ -289,24 +305,43 @@ def range_(op: Op) -> tuple[Shaped, ...]:
 
 
 def constant_of_shape(op: Op) -> tuple[Shaped, ...]:
+    """ConstantOfShape: the shape is the input."""
     shape = op.ints(0) or ()
     value = op.attributes.get("value")
     dtype = "float32" if value is None else dtype_name(value.data_type, "attribute 'value'")
     return (Shaped(shape, dtype),)
 
 
-_UNARY = (
-    "Abs Neg Floor Ceil Round Sqrt Reciprocal Exp Log Erf Sign Not BitwiseNot Sin Cos Tan Asin Acos Atan Sinh Cosh Tanh Asinh Acosh Atanh "
-    "Relu LeakyRelu Elu Selu Celu Sigmoid HardSigmoid HardSwish Softplus Softsign ThresholdedRelu Gelu Mish Swish Shrink Clip Identity "
-    "LRN InstanceNormalization GroupNormalization MeanVarianceNormalization RMSNormalization CumSum CumProd Trilu ReverseSequence "
-    "ImageScaler Affine Scale ParametricSoftplus ScaledTanh Crop GivenTensorFill"
-).split()
-_REDUCE = [f"Reduce{kind}" for kind in "Sum Mean Max Min Prod L1 L2 LogSum LogSumExp SumSquare".split()]
-_ELEMENTWISE = "Add Sub Mul Div Pow Mod Max Min Sum Mean BitShift BitwiseAnd BitwiseOr BitwiseXor".split()
-_COMPARE = "Equal Greater Less GreaterOrEqual LessOrEqual And Or Xor".split()
+_SAME_SHAPE = """
+Abs Neg Floor Ceil Round Sqrt Reciprocal Exp Log Erf Sign Not BitwiseNot Sin Cos Tan Asin Acos Atan Sinh Cosh Tanh
+Asinh Acosh Atanh Relu LeakyRelu Elu Selu Celu Sigmoid HardSigmoid HardSwish Softplus Softsign ThresholdedRelu Gelu
+Mish Swish Shrink Clip Identity LRN InstanceNormalization GroupNormalization MeanVarianceNormalization
+RMSNormalization CumSum CumProd Trilu ReverseSequence ImageScaler Affine Scale ParametricSoftplus ScaledTanh Crop
+GivenTensorFill
+"""
+_REDUCE = [
+    f"Reduce{kind}" for kind in ["Sum", "Mean", "Max", "Min", "Prod", "L1", "L2", "LogSum", "LogSumExp", "SumSquare"]
+]
+_ELEMENTWISE = [
+    "Add",
+    "Sub",
+    "Mul",
+    "Div",
+    "Pow",
+    "Mod",
+    "Max",
+    "Min",
+    "Sum",
+    "Mean",
+    "BitShift",
+    "BitwiseAnd",
+    "BitwiseOr",
+    "BitwiseXor",
+]
+_COMPARE = ["Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual", "And", "Or", "Xor"]
 
 HANDLERS: dict[str, Handler] = {
-    **dict.fromkeys(_UNARY, unary),
+    **dict.fromkeys(_SAME_SHAPE.split(), unary),
     **dict.fromkeys(_REDUCE, reduce),
     **dict.fromkeys(_ELEMENTWISE, elementwise),
     **dict.fromkeys(_COMPARE, compare),

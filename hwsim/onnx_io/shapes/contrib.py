@@ -220,8 +220,7 @@ def _distances(op: Op) -> tuple[Shaped, ...]:
 
 def _reduce_quantized(op: Op) -> tuple[Shaped, ...]:
     """QLinearReduceMean: axes are an attribute."""
-    reduced = arithmetic.reduce(Op(op.op, "", 11, op.attributes, op.inputs[:1], 1))
-    return reduced
+    return arithmetic.reduce(Op(op.op, "", 11, op.attributes, op.inputs[:1], 1))
 
 
 def _reorder_output(op: Op) -> tuple[Shaped, ...]:
@@ -253,10 +252,15 @@ def _global_pool(op: Op) -> tuple[Shaped, ...]:
     return (Shaped((shape[0], *(1,) * spatial, shape[-1]) if last else (*shape[:2], *(1,) * spatial), op.dtype(0)),)
 
 
+_SAME_SHAPE = """
+QLinearSigmoid QLinearLeakyRelu QLinearSoftmax Gelu FastGelu BiasGelu QuickGelu BiasAdd BiasSoftmax BiasDropout
+Inverse RotaryEmbedding GemmaRotaryEmbedding MoE QMoE GroupNorm SkipGroupNorm SimplifiedLayerNormalization Trilu
+NhwcUpsample
+"""
+
 HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(
-        "QLinearSigmoid QLinearLeakyRelu QLinearSoftmax Gelu FastGelu BiasGelu QuickGelu BiasAdd BiasSoftmax BiasDropout Inverse RotaryEmbedding "
-        "GemmaRotaryEmbedding MoE QMoE GroupNorm SkipGroupNorm SimplifiedLayerNormalization Trilu NhwcUpsample".split(),
+        _SAME_SHAPE.split(),
         _of_first,
     ),
     "QLinearAdd": _binary,

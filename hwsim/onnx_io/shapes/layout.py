@@ -52,6 +52,7 @@ def _with_batch(op: Op, shape: Shape, target: tuple[int, ...]) -> tuple[int, ...
 
 
 def reshape(op: Op) -> tuple[Shaped, ...]:
+    """Reshape: the target is an attribute (opset 1) or an input."""
     target = op.ints_of("shape", 1)
     if target is None:
         raise ModelError("neither an attribute nor an input gives the target shape")
@@ -64,6 +65,7 @@ def reshape(op: Op) -> tuple[Shaped, ...]:
 
 
 def transpose(op: Op) -> tuple[Shaped, ...]:
+    """Transpose: the reverse order unless ``perm`` says another."""
     shape = op.shape(0)
     perm = op.numbers("perm")
     if perm is None:
@@ -75,6 +77,7 @@ def transpose(op: Op) -> tuple[Shaped, ...]:
 
 
 def flatten(op: Op) -> tuple[Shaped, ...]:
+    """Flatten: two dims, split at ``axis``."""
     shape, axis = op.shape(0), op.number("axis", 1)
     if not -len(shape) <= axis <= len(shape):
         raise ModelError(f"axis {axis} is out of range for {len(shape)} dims")
@@ -83,6 +86,7 @@ def flatten(op: Op) -> tuple[Shaped, ...]:
 
 
 def squeeze(op: Op) -> tuple[Shaped, ...]:
+    """Squeeze: the named dims, or all that are 1, vanish."""
     shape, axes = op.shape(0), op.ints_of("axes", 1)
     if axes is None:
         return (Shaped(tuple(extent for extent in shape if extent != 1), op.dtype(0)),)
@@ -94,6 +98,7 @@ def squeeze(op: Op) -> tuple[Shaped, ...]:
 
 
 def unsqueeze(op: Op) -> tuple[Shaped, ...]:
+    """Unsqueeze: dims of 1 appear."""
     shape, axes = op.shape(0), op.ints_of("axes", 1)
     if axes is None:
         raise ModelError("neither an attribute nor an input gives the axes")
@@ -103,6 +108,7 @@ def unsqueeze(op: Op) -> tuple[Shaped, ...]:
 
 
 def concat(op: Op) -> tuple[Shaped, ...]:
+    """Concat: dims add up along one axis and agree elsewhere."""
     shapes = [value.shape for value in op.inputs if value is not None]
     if not shapes:
         raise ModelError("has no inputs")
@@ -119,6 +125,7 @@ def concat(op: Op) -> tuple[Shaped, ...]:
 
 
 def split(op: Op) -> tuple[Shaped, ...]:
+    """Split: sizes given, or as many equal parts as outputs."""
     shape = op.shape(0)
     axis = normal_axis(op.number("axis", 0), len(shape))
     parts = op.ints_of("split", 1)
@@ -138,6 +145,7 @@ def split(op: Op) -> tuple[Shaped, ...]:
 
 
 def slice_(op: Op) -> tuple[Shaped, ...]:
+    """Slice: attributes (opset 1) or inputs; bounds are clamped as in Python."""
     shape = op.shape(0)
     try:
         starts, ends = op.ints_of("starts", 1), op.ints_of("ends", 2)
@@ -179,6 +187,7 @@ def _bounded_slice(op: Op, unknown: RunTimeError) -> tuple[Shaped, ...]:
 
 
 def gather(op: Op) -> tuple[Shaped, ...]:
+    """Gather: the shape of the indices in place of one axis."""
     shape, indices = op.shape(0), op.value(1)
     if not shape:
         raise ModelError("a scalar cannot be gathered from")
@@ -196,6 +205,7 @@ def _check_indices(op: Op, extent: int) -> None:
 
 
 def gather_elements(op: Op) -> tuple[Shaped, ...]:
+    """GatherElements: the shape of the indices."""
     if len(op.shape(0)) != len(op.shape(1)):
         raise ModelError(
             f"data {shown(op.shape(0))} and indices {shown(op.shape(1))} must have the same number of dims"
@@ -205,6 +215,7 @@ def gather_elements(op: Op) -> tuple[Shaped, ...]:
 
 
 def gather_nd(op: Op) -> tuple[Shaped, ...]:
+    """GatherND: the last dim of the indices picks."""
     shape, indices, batch = op.shape(0), op.shape(1), op.number("batch_dims", 0)
     if not indices or not 0 <= batch < len(indices) or batch + indices[-1] > len(shape):
         raise ModelError(f"indices {shown(indices)} do not fit the data {shown(shape)} with batch_dims {batch}")
@@ -212,6 +223,7 @@ def gather_nd(op: Op) -> tuple[Shaped, ...]:
 
 
 def scatter(op: Op) -> tuple[Shaped, ...]:
+    """ScatterElements: the shape of the data."""
     normal_axis(op.number("axis", 0), len(op.shape(0)))
     if op.shape(1) != op.shape(2):
         raise ModelError(f"indices {shown(op.shape(1))} and updates {shown(op.shape(2))} must have the same shape")
@@ -219,6 +231,7 @@ def scatter(op: Op) -> tuple[Shaped, ...]:
 
 
 def scatter_nd(op: Op) -> tuple[Shaped, ...]:
+    """ScatterND: the shape of the data."""
     indices = op.shape(1)
     if not indices or indices[-1] > len(op.shape(0)):
         raise ModelError(f"indices {shown(indices)} do not fit the data {shown(op.shape(0))}")
@@ -226,6 +239,7 @@ def scatter_nd(op: Op) -> tuple[Shaped, ...]:
 
 
 def expand(op: Op) -> tuple[Shaped, ...]:
+    """Expand: broadcast to a shape."""
     target = op.ints_of("shape", 1) or ()
     if any(extent < 0 for extent in target):
         raise ModelError(f"the target shape {list(target)[:12]} has a negative dim")
@@ -233,6 +247,7 @@ def expand(op: Op) -> tuple[Shaped, ...]:
 
 
 def tile(op: Op) -> tuple[Shaped, ...]:
+    """Tile: every dim repeated."""
     shape, repeats = op.shape(0), op.ints_of("repeats", 1) or ()
     if op.version < 6 and len(op.inputs) == 3:
         return _tile_along(op)
@@ -248,6 +263,7 @@ def _tile_along(op: Op) -> tuple[Shaped, ...]:
 
 
 def pad(op: Op) -> tuple[Shaped, ...]:
+    """Pad: begins, then ends, of all dims or of ``axes``; negative ones crop."""
     shape = op.shape(0)
     pads = op.ints_of("pads", 1) or op.numbers("paddings")
     axes = op.ints(3) if op.has(3) else None
@@ -318,6 +334,7 @@ def _block(op: Op) -> tuple[Shape, int]:
 
 
 def depth_to_space(op: Op) -> tuple[Shaped, ...]:
+    """DepthToSpace: channels become blocks."""
     (n, c, h, w), block = _block(op)
     if c % (block * block):
         raise ModelError(f"{c} channels cannot be divided into blocks of {block}x{block}")
@@ -325,6 +342,7 @@ def depth_to_space(op: Op) -> tuple[Shaped, ...]:
 
 
 def space_to_depth(op: Op) -> tuple[Shaped, ...]:
+    """SpaceToDepth: blocks become channels."""
     (n, c, h, w), block = _block(op)
     if h % block or w % block:
         raise ModelError(f"{h}x{w} cannot be divided into blocks of {block}x{block}")
@@ -332,6 +350,7 @@ def space_to_depth(op: Op) -> tuple[Shaped, ...]:
 
 
 def one_hot(op: Op) -> tuple[Shaped, ...]:
+    """OneHot: a new dim of ``depth``."""
     indices, depth = op.shape(0), op.ints(1) or (0,)
     axis = normal_axis(op.number("axis", -1), len(indices) + 1)
     if depth[0] < 1:
@@ -341,6 +360,7 @@ def one_hot(op: Op) -> tuple[Shaped, ...]:
 
 
 def eye_like(op: Op) -> tuple[Shaped, ...]:
+    """EyeLike: the shape of the input."""
     from hwsim.onnx_io.values import dtype_name
 
     code = op.attributes.get("dtype")
