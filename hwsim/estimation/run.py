@@ -71,9 +71,10 @@ def estimate(
         "units": units,
         "keep_activations": keep,
         "overrides": list(overrides),
+        "converted": list(conversions),
         "folded": [*prepared.folded, *([f"free at run time: {prepared.free}"] if prepared.free else [])],
     }
-    warnings = (*prepared.warnings, *conversions, *_unknown(prepared), *stays.notes, *said.found, *_missing(device))
+    warnings = (*prepared.warnings, *_unknown(prepared), *stays.notes, *said.found, *_missing(device))
     return Estimate(
         model={
             "name": prepared.network.name,

@@ -35,9 +35,11 @@ def comparison_text(estimates: Sequence[Estimate]) -> str:
         )
     head = ("model", "device", "rung", "latency", "inf/s", "energy", "util.", "bound by")
     lines = columns(rows, head, left=3)
+    remarks = {f"note: {note}": None for estimate in estimates for note in estimate.settings.get("converted", [])}
     for estimate in estimates:
-        for warning in estimate.warnings:
-            lines += wrapped(f"warning: {estimate.model['name']} on {estimate.device['name']}: {warning}")
+        remarks |= {f"warning: {estimate.model['name']}: {warning}": None for warning in estimate.warnings}
+    for remark in remarks:
+        lines += wrapped(remark)
     return "\n".join(lines)
 
 
@@ -137,6 +139,8 @@ def _remarks(estimate: Estimate) -> list[str]:
     for reason in dict.fromkeys(estimate.unavailable.values()):
         names = [name for name, given in estimate.unavailable.items() if given == reason]
         lines += wrapped(f"not given: {', '.join(names)}: {reason}")
+    for note in estimate.settings.get("converted", []):
+        lines += wrapped(f"note: {note}")
     for warning in estimate.warnings:
         lines += wrapped(f"warning: {warning}")
     return lines
