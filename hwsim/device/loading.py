@@ -17,17 +17,16 @@ from hwsim.device import schema
 from hwsim.device.findings import findings, keys_at
 from hwsim.device.keys import unit
 from hwsim.device.library import find
+from hwsim.device.operating import at_operating_point, energy_scale
 from hwsim.device.records import Device
 from hwsim.device.resolve import resolve
-from hwsim.device.tree import NAMED, OVERRIDE, Tree, is_number, load_tree, numbers, override, shown
+from hwsim.device.tree import NAMED, OVERRIDE, Tree, is_number, load_tree, numbers, override, plain, shown
 from hwsim.device.yaml_reader import Steps
 from hwsim.errors import ProfileError, nearest
 
 #: Sources that need no entry in ``sources``.
 OWN_WORDS = ("estimated", "fitted", "arithmetic")
 PEAK_TOLERANCE = 0.02
-#: Exponent of the alpha-power law of delay, V / (V - Vt)^1.3: T. Sakurai and A. R. Newton, IEEE JSSC 25(2), 1990.
-ALPHA = 1.3
 
 
 def load(name_or_path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Device:
@@ -39,11 +38,11 @@ def load(name_or_path: str | os.PathLike[str], overrides: Sequence[str] = ()) ->
     path = find(name_or_path)
     base = load_tree(path)
     changed = _overridden(base, overrides)
-    tree = _at_operating_point(changed)
+    tree = at_operating_point(changed)
     if tree is not changed:
         tree = _overridden(tree, overrides)
     profile = _validated(tree)
-    device, found = resolve(profile, _energy_scale(base, tree))
+    device, found = resolve(profile, energy_scale(base, tree))
     if found:
         raise ProfileError(*(tree.finding(steps, message) for steps, message in found))
     return _with_record(device, profile, tree, path)
@@ -82,58 +81,6 @@ def _overridden(tree: Tree, overrides: Sequence[str]) -> Tree:
     if problems:
         raise ProfileError(*problems)
     return tree
-
-
-def _plain(value: Any) -> Any:
-    return value["value"] if isinstance(value, dict) and is_number(value.get("value")) else value
-
-
-def _voltage(tree: Tree, key: str = "voltage_v") -> float | None:
-    technology = tree.value.get("technology")
-    value = _plain(technology.get(key)) if isinstance(technology, dict) else None
-    return value if is_number(value) else None
-
-
-def _at_operating_point(tree: Tree) -> Tree:
-    """The tree with the fields of its operating point in force; the clock follows the voltage where only that is given."""
-    name = tree.value.get("operating_point")
-    if name is None:
-        return tree
-    points = tree.value.get("operating_points")
-    point = points.get(name) if isinstance(points, dict) and isinstance(name, str) else None
-    if not isinstance(point, dict):
-        names = list(points) if isinstance(points, dict) else []
-        hint = nearest(str(name), names) or (f" (it has {', '.join(names)})" if names else "")
-        raise ProfileError(tree.finding(("operating_point",), f"no operating point {name}{hint}"))
-    fields = {"technology.voltage_v": point.get("voltage_v"), "clock_mhz": point.get("clock_mhz")}
-    if fields["clock_mhz"] is None:
-        fields["clock_mhz"] = _alpha_power(tree, _plain(point.get("voltage_v")))
-    further = point.get("set")
-    fields.update(further if isinstance(further, dict) else {})
-    changed = tree
-    for dotted, value in fields.items():
-        plain = _plain(value)
-        if isinstance(plain, int | float | str):
-            changed = override(changed, f"{dotted}={json.dumps(plain) if isinstance(plain, bool) else plain}")
-            steps: Steps = tuple(dotted.split("."))
-            key = {"technology.voltage_v": "voltage_v", "clock_mhz": "clock_mhz"}.get(dotted)
-            own: Steps = ("operating_points", name, *((key,) if key else ("set", dotted)))
-            changed.cites[steps] = tree.cites.get(own, "arithmetic")
-            changed.origins[steps] = tree.origins.get(own, tree.origins.get(("operating_points", name), ""))
-    return changed
-
-
-def _alpha_power(tree: Tree, voltage: Any) -> float | None:
-    nominal, threshold, clock = _voltage(tree), _voltage(tree, "threshold_v"), _plain(tree.value.get("clock_mhz"))
-    known = all(is_number(value) for value in (voltage, nominal, threshold, clock))
-    if not known or nominal is None or threshold is None or min(voltage, nominal) <= threshold:
-        return None
-    return float(clock * (nominal / voltage) * ((voltage - threshold) / (nominal - threshold)) ** ALPHA)
-
-
-def _energy_scale(base: Tree, tree: Tree) -> float:
-    nominal, actual = _voltage(base), _voltage(tree)
-    return (actual / nominal) ** 2 if nominal and actual else 1.0
 
 
 def _validated(tree: Tree) -> schema.Profile:
@@ -238,9 +185,9 @@ def _at(value: Any, steps: Steps) -> Any:
 def _canonical(value: Any) -> Any:
     if is_number(value):
         return float(value)
-    plain = _plain(value)
-    if plain is not value:
-        return float(plain)
+    bare = plain(value)
+    if bare is not value:
+        return float(bare)
     if isinstance(value, dict):
         return {key: _canonical(inner) for key, inner in value.items() if key != "source"}
     return [_canonical(inner) for inner in value] if isinstance(value, list) else value

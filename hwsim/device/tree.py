@@ -47,6 +47,11 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def plain(value: Any) -> Any:
+    """A value without its source: ``{value: 6, source: x}`` is 6."""
+    return value["value"] if isinstance(value, dict) and is_number(value.get("value")) else value
+
+
 def numbers(value: Any, steps: Steps = ()) -> Iterator[tuple[Steps, float]]:
     """Every number below ``value`` with its steps; ``{value: 6, source: x}`` is the number 6."""
     if is_number(value):

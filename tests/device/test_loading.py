@@ -257,6 +257,19 @@ def test_operating_points(tiny: Path) -> None:
     assert len({base.sha256, low.sha256, follow.sha256}) == 3
 
 
+def test_a_point_below_the_threshold_is_refused(tiny: Path) -> None:
+    (line,) = findings(tiny, "operating_points.follow.voltage_v=0.2", "operating_point=follow")
+    assert line.startswith("--set operating_points.follow.voltage_v: supply of 0.2 V: not above the threshold")
+
+
+def test_without_a_threshold_the_clock_follows_the_law_of_the_node(tiny: Path) -> None:
+    clock = load(tiny, ["technology.threshold_v=null", "technology.node_nm=45", "operating_point=follow"]).clock_hz
+    assert 2e8 < clock < 5e8
+    assert (
+        load(tiny, ["technology.threshold_v=null", "technology.node_nm=null", "operating_point=follow"]).clock_hz == 5e8
+    )
+
+
 def test_energy_follows_an_overridden_voltage(tiny: Path) -> None:
     assert load(tiny, ["technology.voltage_v=0.5"]).precisions[0].mac_j == pytest.approx(0.125e-12)
 
@@ -431,7 +444,7 @@ JUNK = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(_paths(WHOLE)[1:]), JUNK, st.booleans())
 def test_broken_profiles_never_crash(tmp_path: Path, place: tuple[object, ...], junk: object, remove: bool) -> None:
     whole = copy.deepcopy(WHOLE)
@@ -443,13 +456,14 @@ def test_broken_profiles_never_crash(tmp_path: Path, place: tuple[object, ...], 
     else:
         here[place[-1]] = junk
     path = write(tmp_path, yaml.safe_dump(whole, sort_keys=False))
-    try:
-        device = load(path)
-    except ProfileError as error:
-        assert error.findings
-        assert all(finding.startswith(str(path)) for finding in error.findings)
-    else:
-        assert isinstance(device, Device)
+    for overrides in ((), ("operating_point=low",), ("operating_point=follow",)):
+        try:
+            device = load(path, overrides)
+        except ProfileError as error:
+            assert error.findings
+            assert all(finding.startswith((str(path), "--set ")) for finding in error.findings)
+        else:
+            assert isinstance(device, Device)
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
