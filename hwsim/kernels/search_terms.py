@@ -1,0 +1,304 @@
+"""What one operand moves between two levels, from the numbers of tiles alone: the terms that a search adds up.
+
+A tile at a level is described by how many of it cover each dim (``count``), not by where it lies. That is enough: an operand's traffic
+into a tile is its volume times, for every dim that it does not depend on, the number of windows of that dim during which the tile stays
+where it is. With ceiling division the counts of a chain of tiles are a chain again, for ceil(ceil(n / a) / b) = ceil(n / (a b)).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from hwsim.kernels.jit import inline_kernel
+from hwsim.kernels.packed import INPUT, OUTPUT, WEIGHT, C, Float, G, Int, K, N, P, Q, R, S
+
+#: The operand that does not depend on a dim, -1 where all three do: N, G, K, C, Q, P, S, R.
+FREE_OF = np.array((WEIGHT, -1, INPUT, OUTPUT, WEIGHT, WEIGHT, OUTPUT, OUTPUT), np.int64)
+
+
+#: Where things are in ``Problem.nest``: extents first, then (stride, dilation) of height and width, whether addresses (1) or boxes (0)
+#: make a tile of inputs, (pad before, unpadded size) of height and width, bits of a word held, whether factors divide, the objective's
+#: number, and the level from which on passes are counted (-1 none).
+WINDOW, ADDRESSES, REAL, BITS, PERFECT, OBJECTIVE, PASS_LEVEL = 8, 12, 13, 17, 20, 21, 22
+#: ``Problem.factors``: children by dim; temporal factor, 0 free; the largest; choices in ``tables``.
+SPATIAL, FIXED, AT_MOST, LENGTH = range(4)
+#: ``Problem.tables``: tiles that cover the dim; their least extent; least compute steps of the dim.
+COUNT, SIZE, STEPS = range(3)
+#: ``Problem.levels``: operand kept; next level outside that keeps it, -1 none; whether one word serves all children; pool; bits of
+#: each pool; operands that some loop order at or outside of the level can leave in place; orders listed; whether the tile is a choice.
+KEEP, PARENT, SHARE, POOL, POOL_BITS, LEADS, ORDERS, CHOICE = range(8)
+#: ``Problem.reals``: least compute cycles; MACs per PE and cycle; leakage per cycle [J]; ramp-up cycles of a pass; least words that PEs
+#: take of each operand.
+COMPUTE, RATE, LEAKAGE_J, PASS_CYCLES, MAC_LEAST = range(5)
+#: Objectives by number.
+EDP, ENERGY, LATENCY = range(3)
+
+
+class Problem(NamedTuple):
+    """One nest on one hierarchy with spatial factors and kept operands chosen; what is left is tiles in time and loop orders.
+
+    Few arrays with named places, for a kernel compiles ten times slower with forty. L levels, M choices, A orders, B limited resources.
+    nest [23]; factors [4, L, 8]; tables [3, L, 8, M]; orders [L, A, 8] : loop orders to try, inner to outer; levels [8, L, 3].
+    words [L, 3, 2, 1 + B] : energy of one word of an operand, then the cycles that it takes on each resource, for words that leave the
+    parent for a level's tile and for words that arrive there. base [5, 1 + B] : the same for words between the PEs and the innermost
+    level that keeps each operand, then of all that tiles do not change; in the last row 0 for resources that hide behind compute, else
+    the number (from 1) of the level whose transfers add. reals [7].
+    """
+
+    nest: Int
+    factors: Int
+    tables: Int
+    orders: Int
+    levels: Int
+    words: Float
+    base: Float
+    reals: Float
+
+
+@inline_kernel
+def ceiling(value: int, divisor: int) -> int:
+    """Quotient, rounded up."""
+    return (value + divisor - 1) // divisor
+
+
+@inline_kernel
+def value_of(energy: float, cycles: float, problem: Problem) -> float:
+    """The objective [J·cycle, J or cycle], leakage included."""
+    whole = np.ceil(cycles - 1e-9 * cycles)
+    if problem.nest[OBJECTIVE] == 2:
+        return whole
+    total = energy + problem.reals[LEAKAGE_J] * whole
+    if problem.nest[OBJECTIVE] == 1:
+        return total
+    return total * whole
+
+
+@inline_kernel
+def sums(first: int, first_step: int, second: int, second_step: int) -> int:
+    """Distinct values of i·first_step + j·second_step for i < first, j < second.
+
+    (i, j) and (i + b, j - a) with a : b the reduced ratio of the steps give the same sum, so of each such chain one value counts.
+    """
+    a, b = first_step, second_step
+    while b:
+        a, b = b, a % b
+    across, along = second_step // a, first_step // a
+    return first * second - max(0, first - across) * max(0, second - along)
+
+
+@inline_kernel
+def span(tile: int, kernel: int, stride: int, dilation: int, addresses: int) -> int:
+    """Inputs along one axis that a tile of ``tile`` positions and ``kernel`` taps touches: addresses, or the box around them."""
+    if addresses:
+        return sums(tile, stride, kernel, dilation)
+    return (tile - 1) * stride + (kernel - 1) * dilation + 1
+
+
+@inline_kernel
+def overlap(tile: int, kernel: int, stride: int, dilation: int, step: int, addresses: int) -> int:
+    """Inputs along one axis that two such tiles ``step`` inputs apart have in common, at most."""
+    if not addresses:
+        return max(0, (tile - 1) * stride + (kernel - 1) * dilation + 1 - step)
+    shared = 0
+    if step % stride == 0 and step // stride < tile:
+        shared = max(shared, sums(tile - step // stride, stride, kernel, dilation))
+    return max(shared, min(span(tile, kernel, stride, dilation, 1), max(0, (tile - 1) * stride + (kernel - 1) * dilation + 1 - step)))
+
+
+@inline_kernel
+def windows(dim: int, level: int, parent: int, reach: int, count: int, shared_only: bool, operand: int, problem: Problem) -> int:
+    """How often the tile at ``level`` is delivered because of a dim its operand is free of.
+
+    reach : the outermost level whose loop over the dim leaves the tile in place; count : tiles of that level. With ``shared_only`` words
+    that leave the parent are counted, else words that arrive in all children.
+    """
+    spatial = problem.factors[SPATIAL]
+    number = count
+    if shared_only:
+        together = 1
+        for outer in range(level + 1, spatial.shape[0]):
+            if outer <= parent:
+                if problem.levels[SHARE, outer, operand]:
+                    if outer > reach:
+                        together *= spatial[outer, dim]
+                elif outer <= reach:
+                    number *= spatial[outer, dim]
+            elif outer <= reach:
+                number *= spatial[outer, dim]
+        return ceiling(number, together)
+    for outer in range(level + 1, reach + 1):
+        number *= spatial[outer, dim]
+    return number
+
+
+@inline_kernel
+def neighbours(level: int, parent: int, tile: Int, problem: Problem) -> float:
+    """Share of a parent's children, down to ``level``, that need different inputs because of P, R, Q, S (tile [L, 8])."""
+    share = 1.0
+    for outer in range(level + 1, parent + 1):
+        if not problem.levels[SHARE, outer, INPUT]:
+            continue
+        for axis in range(2):
+            position, tap = (Q, S) if axis == 0 else (P, R)
+            first, second = problem.factors[SPATIAL, outer, position], problem.factors[SPATIAL, outer, tap]
+            if first > 1 and second > 1:
+                rows = tile[outer - 1, position] if outer > 0 else 1
+                taps = tile[outer - 1, tap] if outer > 0 else 1
+                different = sums(
+                    first, rows * problem.nest[WINDOW + 2 * axis], second, taps * problem.nest[WINDOW + 2 * axis + 1]
+                )
+                share *= different / (first * second)
+    return share
+
+
+@inline_kernel
+def axis_words(level: int, axis: int, position_at: int, tap_at: int, problem: Problem) -> float:
+    """Inputs along height (axis 0) or width (1), summed over all pairs of a window tile and a tap tile; padding left out where known.
+
+    Never more than the true number: of a tile that reaches into the padding, all that lies between its first and last address there is
+    taken off, holes too.
+    """
+    position, tap = (Q, S) if axis == 0 else (P, R)
+    stride, dilation, addresses = problem.nest[WINDOW + 2 * axis], problem.nest[WINDOW + 2 * axis + 1], problem.nest[ADDRESSES]
+    tile, kernel = problem.tables[SIZE, level, position, position_at], problem.tables[SIZE, level, tap, tap_at]
+    many, taps = problem.tables[COUNT, level, position, position_at], problem.tables[COUNT, level, tap, tap_at]
+    if not addresses:
+        return float(many * taps * span(tile, kernel, stride, dilation, 0))
+    total = 0
+    before, size = problem.nest[REAL + 2 * axis], problem.nest[REAL + 2 * axis + 1]
+    for place in range(many):
+        wide = min(tile, problem.nest[position] - place * tile)
+        if wide <= 0:
+            break
+        for part in range(taps):
+            deep = min(kernel, problem.nest[tap] - part * kernel)
+            if deep <= 0:
+                break
+            first = place * tile * stride + part * kernel * dilation - before
+            last = first + (wide - 1) * stride + (deep - 1) * dilation
+            outside = max(0, min(last + 1, 0) - first) + max(0, last - max(first, size) + 1)
+            total += max(0, span(wide, deep, stride, dilation, 1) - outside)
+    return float(total)
+
+
+@inline_kernel
+def moved_inputs(
+    level: int,
+    stop_level: int,
+    stop_place: int,
+    plain: float,
+    tile: Int,
+    temporal: Int,
+    chosen: Int,
+    problem: Problem,
+) -> float:
+    """Inputs that arrive in the tiles of ``level``: ``plain`` (every tile fetched whole) less what each step finds there already.
+
+    The loops are walked outwards from the first that moves the tile. A step of loop j moves it by its own stride less the way back over
+    the loops inside: one stride each in the reference's samples, all strides but one in truth. The reference credits only a move equal to
+    one of the innermost loop; in truth every overlap counts.
+    """
+    addresses = problem.nest[ADDRESSES]
+    rows, taps_high = tile[level, Q], tile[level, S]
+    columns, taps_wide = tile[level, P], tile[level, R]
+    height = span(rows, taps_high, problem.nest[WINDOW + 0], problem.nest[WINDOW + 1], addresses)
+    width = span(columns, taps_wide, problem.nest[WINDOW + 2], problem.nest[WINDOW + 3], addresses)
+    whole = float(height * width)
+    saved = 0.0
+    behind_high = behind_wide = 0
+    first_high = first_wide = 0
+    elsewhere = False
+    passed = 1.0
+    begin = stop_place
+    started = False
+    for outer in range(stop_level, temporal.shape[0]):
+        for place in range(begin, 8):
+            dim = problem.orders[outer, chosen[outer], place]
+            trips = temporal[outer, dim]
+            if trips == 1:
+                continue
+            passed *= trips
+            step = tile[outer - 1, dim] * problem.factors[SPATIAL, outer, dim]
+            high = step * (problem.nest[WINDOW + 0] if dim == Q else problem.nest[WINDOW + 1]) if dim in (Q, S) else 0
+            wide = step * (problem.nest[WINDOW + 2] if dim == P else problem.nest[WINDOW + 3]) if dim in (P, R) else 0
+            here = dim not in (N, G, C)
+            if here and not elsewhere:
+                move_high, move_wide = abs(high - behind_high), abs(wide - behind_wide)
+                credited = True
+                if not addresses and started:
+                    credited = high - behind_high == first_high and wide - behind_wide == first_wide
+                if credited:
+                    common = overlap(rows, taps_high, problem.nest[WINDOW + 0], problem.nest[WINDOW + 1], move_high, addresses)
+                    common *= overlap(columns, taps_wide, problem.nest[WINDOW + 2], problem.nest[WINDOW + 3], move_wide, addresses)
+                    saved += common / whole * (trips - 1) / passed
+            if not started:
+                started = True
+                first_high, first_wide = high, wide
+            if not here:
+                elsewhere = True
+            back = trips - 1 if addresses else 1
+            behind_high += high * back
+            behind_wide += wide * back
+            if elsewhere and not addresses:
+                break
+        if elsewhere:
+            break
+        begin = 0
+    return plain * max(0.0, 1.0 - saved)
+
+
+@inline_kernel
+def boundary(
+    operand: int,
+    level: int,
+    plain: float,
+    count: Int,
+    tile: Int,
+    temporal: Int,
+    chosen: Int,
+    problem: Problem,
+    reach: Int,
+    out: Float,
+) -> None:
+    """Words that leave the parent for the tile of ``operand`` at ``level``, and that arrive there, all instances: ``out[0]``, ``out[1]``.
+
+    count, tile, temporal [L, 8], known from ``level`` outwards; chosen [L] : order of each level's loops, known outside of ``level``;
+    plain : inputs of all tiles along height and width, fetched whole; reach [8] : room to work in.
+    """
+    levels = count.shape[0]
+    parent = problem.levels[PARENT, level, operand]
+    for dim in range(8):
+        reach[dim] = level
+    stop_level, stop_place = levels, 0
+    for outer in range(level + 1, levels):
+        for place in range(8):
+            dim = problem.orders[outer, chosen[outer], place]
+            if temporal[outer, dim] == 1:
+                continue
+            if FREE_OF[dim] == operand:
+                reach[dim] = outer
+            else:
+                stop_level, stop_place = outer, place
+                break
+        if stop_level < levels:
+            break
+    leaves = arrives = 1.0
+    for dim in range(8):
+        if FREE_OF[dim] == operand:
+            if problem.nest[dim] > 1:
+                number = count[reach[dim], dim]
+                leaves *= windows(dim, level, parent, reach[dim], number, True, operand, problem)
+                arrives *= windows(dim, level, parent, reach[dim], number, False, operand, problem)
+        elif operand != INPUT or dim not in (Q, P, S, R):
+            leaves *= problem.nest[dim]
+            arrives *= problem.nest[dim]
+    if operand == INPUT:
+        words = plain
+        if stop_level < levels:
+            words = moved_inputs(level, stop_level, stop_place, plain, tile, temporal, chosen, problem)
+        leaves *= words * neighbours(level, parent, tile, problem)
+        arrives *= words
+    out[0] = leaves
+    out[1] = arrives

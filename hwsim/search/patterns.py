@@ -1,0 +1,109 @@
+"""Spatial patterns: which dims are spread over which axis of which level, by how much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim.kernels.packed import Int
+from hwsim.search.space import ANY, Space, factors_of
+
+#: Patterns kept at a time.
+MOST = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Patterns:
+    """Spatial factors of every pattern: along_x, along_y [P, L, 8]; steps [P] : least compute steps, the product of ceil(extent / children)."""
+
+    along_x: Int
+    along_y: Int
+    steps: NDArray[np.float64]
+
+    @property
+    def factors(self) -> Int:
+        """Children by dim [P, L, 8]."""
+        return self.along_x * self.along_y
+
+
+def patterns(space: Space, share: float) -> Patterns:
+    """All patterns in which every axis of every mesh is filled to at least ``share`` of the most that the nest allows there.
+
+    Patterns that differ only in how a dim's children are split between x and y count the same (where wires cost nothing) and are listed
+    once. Factors with the same number of trips left over are listed once, the smallest: it uses fewer children for the same steps.
+    """
+    levels = space.levels
+    extents = np.array(space.extents, np.int64)
+    along_x = np.ones((1, levels, 8), np.int64)
+    along_y = np.ones((1, levels, 8), np.int64)
+    for level in range(levels):
+        fan_x, fan_y = (int(fan) for fan in space.packed.fanout[level])
+        needed = space.spatial_fixed[level] > 1
+        if fan_x * fan_y == 1 and not needed.any():
+            continue
+        left, group = np.unique(_left(extents, along_x * along_y, space.perfect), axis=0, return_inverse=True)
+        parts_x, parts_y = [], []
+        for number, rest in enumerate(left):
+            here = np.flatnonzero(group.reshape(-1) == number)
+            own_x, own_y = _level_patterns(space, level, rest, fan_x, fan_y, share)
+            grown_x = np.repeat(along_x[here], len(own_x), axis=0)
+            grown_y = np.repeat(along_y[here], len(own_y), axis=0)
+            grown_x[:, level] = np.tile(own_x, (len(here), 1))
+            grown_y[:, level] = np.tile(own_y, (len(here), 1))
+            parts_x.append(grown_x)
+            parts_y.append(grown_y)
+        along_x, along_y = np.concatenate(parts_x), np.concatenate(parts_y)
+        if len(along_x) > MOST:
+            steps = _steps(extents, along_x * along_y)
+            chosen = np.sort(np.argsort(steps, kind="stable")[:MOST])
+            along_x, along_y = along_x[chosen], along_y[chosen]
+    return Patterns(along_x, along_y, _steps(extents, along_x * along_y))
+
+
+def _left(extents: Int, factors: Int, perfect: bool) -> Int:
+    """Trips left over of each dim for each pattern [P, 8]."""
+    left = np.broadcast_to(extents, (len(factors), 8)).copy()
+    for level in range(factors.shape[1]):
+        left = -(-left // factors[:, level])
+    return left
+
+
+def _steps(extents: Int, factors: Int) -> NDArray[np.float64]:
+    return np.asarray(_left(extents, factors, False).astype(np.float64).prod(axis=1))
+
+
+def _level_patterns(space: Space, level: int, left: Int, fan_x: int, fan_y: int, share: float) -> tuple[Int, Int]:
+    """Patterns of one level for the trips ``left`` [8] : along x and along y [P, 8]."""
+    fixed, at_most = space.spatial_fixed[level], space.spatial_at_most[level]
+    across = _axis(left, fan_x, space.along[level, 0], fixed, at_most, space.perfect, share)
+    along = _axis(left, fan_y, space.along[level, 1], fixed, at_most, space.perfect, share)
+    both = (across[:, None, :] * along[None, :, :]).reshape(-1, 8)
+    legal = (both <= np.minimum(at_most, np.where(left > 1, ANY, 1))).all(axis=1)
+    legal &= ((fixed == 0) | (both == fixed)).all(axis=1)
+    legal &= (left % both == 0).all(axis=1) if space.perfect else (both < 2 * left).all(axis=1)
+    where = np.flatnonzero(legal)
+    _, first = np.unique(both[where], axis=0, return_index=True)
+    where = where[np.sort(first)]
+    return across[where // len(along)], along[where % len(along)]
+
+
+def _axis(left: Int, fan: int, allowed: Int, fixed: Int, at_most: Int, perfect: bool, share: float) -> Int:
+    """Factors by dim along one axis with at most ``fan`` children, filling ``share`` of the most that fills it [A, 8]."""
+    rows = [(1, (1,) * 8)]
+    for dim in range(8):
+        if left[dim] == 1 or not allowed[dim]:
+            continue
+        limit = min(fan, int(at_most[dim]), int(fixed[dim]) or ANY)
+        options = [factor for factor in factors_of(int(left[dim]), perfect) if factor <= limit]
+        if fixed[dim] > 1 and int(fixed[dim]) <= fan and int(fixed[dim]) not in options:
+            options.append(int(fixed[dim]))
+        rows = [
+            (used * factor, (*row[:dim], factor, *row[dim + 1 :]))
+            for used, row in rows
+            for factor in options
+            if used * factor <= fan
+        ]
+    most = max(used for used, _ in rows)
+    return np.array([row for used, row in rows if used >= share * most], np.int64)

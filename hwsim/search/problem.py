@@ -1,0 +1,233 @@
+"""From a space, a spatial pattern and kept operands to the arrays that the search kernel takes."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim.kernels.packed import FILL, INPUT, OUTPUT, READ, UPDATE, Float, Int
+from hwsim.kernels.search_terms import CHOICE, FREE_OF, ORDERS, Problem
+from hwsim.search.space import Keep, Space, chains, free_of
+
+#: Objectives by number, as in Problem.
+OBJECTIVES = ("edp", "energy", "latency")
+
+
+def build(space: Space, keep: Keep, spatial: Int, objective: str) -> Problem | None:
+    """The arrays of one problem, or None where no chain of factors covers a dim. spatial [L, 8] : children by dim."""
+    levels = space.levels
+    kept = np.array(keep, np.bool_)
+    choice = _choices(space, kept)
+    at_most = np.where(choice[:, None] == 1, space.at_most, 1)
+    at_most[-1] = space.at_most[-1]
+    lists = []
+    for dim, extent in enumerate(space.extents):
+        listed = chains(
+            extent,
+            tuple(int(factor) for factor in spatial[:, dim]),
+            tuple(int(factor) for factor in space.fixed[:, dim]),
+            tuple(int(factor) for factor in at_most[:, dim]),
+            space.perfect,
+        )
+        if listed is None:
+            return None
+        lists.append(listed)
+    counts, sizes, steps, lengths = _tables(space, lists, spatial)
+    parent = _parents(kept)
+    terms = _Terms(space, kept, parent, spatial)
+    orders = np.zeros((levels, max(len(order) for order in space.orders), 8), np.int64)
+    for level, listed_orders in enumerate(space.orders):
+        orders[level, : len(listed_orders)] = listed_orders
+    packed, nest = space.packed, space.packed_nest
+    leads = _leads(space)
+    share = np.stack((packed.multicast, packed.multicast, packed.reduce), axis=1)
+    per_level = np.zeros((8, levels, 3), np.int64)
+    per_level[:6] = kept, parent, share, packed.pool, packed.pool_bits, leads
+    per_level[ORDERS] = np.array([len(order) for order in space.orders])[:, None]
+    per_level[CHOICE] = choice[:, None]
+    window = (nest.stride[0], nest.dilation[0], nest.stride[1], nest.dilation[1], int(space.exact))
+    real = (nest.pad[0], nest.size[0], nest.pad[1], nest.size[1])
+    held = (nest.bits[0], nest.bits[1], nest.bits[3])
+    rest = (int(space.perfect), OBJECTIVES.index(objective), packed.pass_level if packed.pass_cycles else -1)
+    leakage = 0.0 if math.isnan(packed.leakage_w) else packed.leakage_w / packed.clock_hz
+    return Problem(
+        nest=np.array((*nest.extents, *window, *real, *held, *rest), np.int64),
+        factors=np.stack((spatial, space.fixed, at_most, lengths)),
+        tables=np.stack((counts, sizes, steps)),
+        orders=orders,
+        levels=per_level,
+        words=terms.words,
+        base=terms.base,
+        reals=np.array(
+            (_compute(space, spatial), packed.macs_per_pe, leakage, packed.pass_cycles, *terms.mac_least), np.float64
+        ),
+    )
+
+
+def _compute(space: Space, spatial: Int) -> float:
+    steps = 1.0
+    for dim, extent in enumerate(space.extents):
+        steps *= -(-extent // math.prod(int(factor) for factor in spatial[:, dim]))
+    return steps / space.packed.macs_per_pe
+
+
+def _choices(space: Space, kept: NDArray[np.bool_]) -> Int:
+    """1 for levels whose tile is a choice: those below the outermost that keep something or are told their factors.
+
+    Where a level keeps nothing its temporal loops might as well be the innermost of the level outside: no tile is held between.
+    """
+    choice = kept.any(axis=1) | (space.fixed > 1).any(axis=1)
+    choice[-1] = False
+    return choice.astype(np.int64)
+
+
+def _parents(kept: NDArray[np.bool_]) -> Int:
+    parent = np.full(kept.shape, -1, np.int64)
+    for operand in range(3):
+        outer = -1
+        for level in range(len(kept) - 1, -1, -1):
+            parent[level, operand] = outer
+            if kept[level, operand]:
+                outer = level
+    return parent
+
+
+def _leads(space: Space) -> NDArray[np.bool_]:
+    """For each level, the operands that some order at it or outside of it can leave in place."""
+    leads = np.zeros((space.levels, 3), np.bool_)
+    for level in range(space.levels - 1, -1, -1):
+        if level + 1 < space.levels:
+            leads[level] = leads[level + 1]
+        for order in space.orders[level]:
+            for dim in order:
+                if space.extents[dim] == 1 or space.fixed[level, dim] == 1 or space.at_most[level, dim] == 1:
+                    continue
+                if FREE_OF[dim] >= 0:
+                    leads[level, FREE_OF[dim]] = True
+                if space.fixed[level, dim]:
+                    break
+    return leads
+
+
+def _tables(
+    space: Space, lists: list[tuple[tuple[tuple[int, int], ...], ...]], spatial: Int
+) -> tuple[Int, Int, Int, Int]:
+    levels = space.levels
+    longest = max(len(listed) for dim in lists for listed in dim)
+    counts = np.ones((levels, 8, longest), np.int64)
+    sizes = np.ones((levels, 8, longest), np.int64)
+    steps = np.ones((levels, 8, longest), np.int64)
+    lengths = np.ones((levels, 8), np.int64)
+    for dim, listed in enumerate(lists):
+        extent = space.extents[dim]
+        inner = np.cumprod(spatial[:, dim])
+        least = -(-extent // int(inner[-1]))
+        for level, pairs in enumerate(listed):
+            lengths[level, dim] = len(pairs)
+            for place, (count, size) in enumerate(pairs):
+                counts[level, dim, place], sizes[level, dim, place] = count, size
+                steps[level, dim, place] = least
+                if level + 1 < levels and spatial[level + 1, dim] > 1:
+                    uneven = _uneven(extent, size, int(spatial[level + 1, dim]), int(inner[level]))
+                    steps[level, dim, place] = max(least, -(-uneven // int(inner[-1] // inner[level + 1])))
+    return counts, sizes, steps, lengths
+
+
+def _uneven(extent: int, tile: int, children: int, inside: int) -> int:
+    """Least compute steps of a dim that is dealt out to ``children`` in tiles, which run ``inside`` of it in parallel."""
+    full, rest = divmod(extent, tile * children)
+    return full * -(-tile // inside) + -(-min(tile, rest) // inside)
+
+
+class _Terms:
+    """Energies and loads of one word over each boundary; see Problem."""
+
+    def __init__(self, space: Space, kept: NDArray[np.bool_], parent: Int, spatial: Int) -> None:
+        levels = space.levels
+        self.space, self.spatial = space, spatial
+        self.bits = [int(space.packed_nest.bits[index]) for index in (0, 1, 3)]
+        self.resources = _resources(space)
+        limited = len(self.resources)
+        self.words = np.zeros((levels, 3, 2, 1 + limited))
+        self.base = np.zeros((5, 1 + limited))
+        self.base[4, 1:] = [0 if space.packed.overlapped[level] else level + 1 for level, _, _ in self.resources]
+        self.mac_least = np.zeros(3)
+        mac_j = 0.0 if math.isnan(space.packed.mac_j) else space.packed.mac_j
+        self.base[3, 0] = mac_j * math.prod(space.extents)
+        for operand in range(3):
+            nearest = int(np.flatnonzero(kept[:, operand])[0])
+            self.base[operand] = self._leaves(nearest, operand)
+            self.mac_least[operand] = self._mac_words(nearest, operand)
+            if operand == OUTPUT:
+                self._first_touch(nearest, READ)
+            for level in range(levels - 1):
+                if kept[level, operand]:
+                    outer = int(parent[level, operand])
+                    self.words[level, operand, 0] = self._leaves(outer, operand)
+                    self.words[level, operand, 1] = self._access(level, FILL, operand)
+                    if operand == OUTPUT:
+                        self._first_touch(outer, READ)
+                        self._first_touch(level, FILL)
+        self.base[3] += self.mac_least @ self.base[:3]
+
+    def _leaves(self, level: int, operand: int) -> Float:
+        """Energy and loads at ``level`` of a word that goes inwards, or for outputs comes back and is fetched again."""
+        access = self._access(level, READ, operand) + self._wires(level, operand)
+        return access + self._access(level, UPDATE, operand) if operand == OUTPUT else access
+
+    def _first_touch(self, level: int, direction: int) -> None:
+        """Take off what the first accumulation of every output in each instance does not read."""
+        elements = math.prod(self.space.extents[dim] for dim in range(8) if FREE_OF[dim] != OUTPUT)
+        copies = math.prod(int(self.spatial[outer, dim]) for outer in range(level + 1, len(self.spatial)) for dim in free_of(OUTPUT))
+        self.base[3] -= elements * copies * self._access(level, direction, OUTPUT)
+
+    def _mac_words(self, nearest: int, operand: int) -> float:
+        packed = self.space.packed
+        share = packed.reduce if operand == OUTPUT else packed.multicast
+        words = float(math.prod(self.space.extents))
+        for level in range(nearest + 1):
+            if not share[level]:
+                continue
+            for dim in free_of(operand):
+                words /= self.spatial[level, dim]
+            if operand == INPUT:
+                for position, tap in ((4, 6), (5, 7)):
+                    first, second = int(self.spatial[level, position]), int(self.spatial[level, tap])
+                    words *= (first + second - 1) / (first * second)
+        return words
+
+    def _access(self, level: int, direction: int, operand: int) -> Float:
+        """Energy of a word read, filled or updated at one level, and the cycles that it takes of each resource [1 + B]."""
+        found = np.zeros(1 + len(self.resources))
+        each = float(self.space.packed.energy[level, direction, operand])
+        block = int(self.space.packed.block[level])
+        found[0] = 0.0 if math.isnan(each) else each * self.bits[operand] / (block or 1)
+        for index, (at, kind, rate) in enumerate(self.resources):
+            hits = kind == 2 or (kind == 0 and direction == READ) or (kind == 1 and direction != READ)
+            if at == level and hits:
+                found[1 + index] = self.bits[operand] / self._instances(level) / rate
+        return found
+
+    def _wires(self, level: int, operand: int) -> Float:
+        found = np.zeros(1 + len(self.resources))
+        for index, (at, kind, rate) in enumerate(self.resources):
+            if at == level and kind == 3 + operand:
+                found[1 + index] = self.bits[operand] / self._instances(level) / rate
+        return found
+
+    def _instances(self, level: int) -> int:
+        return math.prod(int(factor) for factor in self.spatial[level + 1 :].reshape(-1))
+
+
+def _resources(space: Space) -> list[tuple[int, int, float]]:
+    """What limits a level: (level, 0 read, 1 write, 2 shared port or 3 + operand for wires, bits per cycle)."""
+    found = []
+    for level in range(space.levels):
+        rates = [*space.packed.bandwidth[level], *space.packed.network[level]]
+        found += [(level, kind, float(rate)) for kind, rate in enumerate(rates) if math.isfinite(rate)]
+    return found
+
+
+

@@ -1,0 +1,141 @@
+"""Search a space to a proof, or as far as the work budget goes."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim.kernels.packed import Int
+from hwsim.kernels.search import join, tiles
+from hwsim.kernels.search_terms import CHOICE, COMPUTE, ENERGY, LATENCY, LEAKAGE_J, OBJECTIVE, Problem
+from hwsim.search.patterns import Patterns, patterns
+from hwsim.search.problem import build
+from hwsim.search.space import Keep, Space
+
+#: Tiles listed per level at most.
+_LISTED = 1 << 20
+#: How far above its bound a pattern is searched first, then next, while no mapping is known.
+_WIDENINGS = (1.01, 1.05, 1.2, 2.0, math.inf)
+
+
+@dataclass(slots=True)
+class Progress:
+    """The state of one search: the best mapping so far, the least bound of what was given up, the work done."""
+
+    budget: int
+    deadline: float
+    value: float = math.inf
+    given_up: float = math.inf
+    loops: tuple[Int, Int] | None = None
+    pattern: tuple[Int, Int] | None = None
+    keep: Keep | None = None
+    priced: int = 0
+    evaluated: int = 0
+    limited: bool = False
+    finalists: list[tuple[float, Int, Int, Int, Int, Keep]] = field(default_factory=list)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the budget of work or time is spent."""
+        if time.perf_counter() > self.deadline:
+            self.limited = True
+        return self.limited or self.priced >= self.budget
+
+
+def prove(space: Space, objective: str, progress: Progress) -> None:
+    """Search all patterns and kept operands, most promising first; what is cut is bounded by ``progress.value`` or ``given_up``."""
+    listed = patterns(space, 0.0)
+    jobs = []
+    for keep in space.keeps:
+        bounds = _bounds(space, keep, listed, objective)
+        jobs += [(bound, keep, index) for index, bound in enumerate(bounds)]
+    jobs.sort(key=lambda job: job[0])
+    for bound, keep, index in jobs:
+        if bound >= progress.value:
+            break
+        if progress.exhausted:
+            progress.given_up = min(progress.given_up, bound)
+            break
+        problem = build(space, keep, listed.factors[index], objective)
+        if problem is not None:
+            _solve(problem, keep, listed.along_x[index], listed.along_y[index], progress)
+
+
+def _bounds(space: Space, keep: Keep, listed: Patterns, objective: str) -> NDArray[np.float64]:
+    return np.zeros(len(listed.steps))
+
+
+def _solve(problem: Problem, keep: Keep, along_x: Int, along_y: Int, progress: Progress) -> None:
+    levels = problem.factors.shape[1]
+    chosen = [level for level in range(levels - 1) if problem.levels[CHOICE, level, 0]]
+    nothing = np.empty(0), np.empty((0, 8), np.int16)
+    least = {level: tiles(level, problem, 0.0, 0.0, -math.inf, *nothing) for level in chosen}
+    energies = {level: least[level][1] for level in chosen}
+    cycles = {level: least[level][2] for level in chosen}
+    if any(math.isinf(energy) for energy in energies.values()):
+        return
+    rest_energy, rest_cycles = np.zeros(levels), np.zeros(levels)
+    for level in chosen:
+        rest_energy[level] = sum(energies[inner] for inner in chosen if inner < level)
+        rest_cycles[level] = max((cycles[inner] for inner in chosen if inner < level), default=0.0)
+    total = problem.base[3, 0] + sum(energies.values())
+    longest = max(problem.reals[COMPUTE], *cycles.values())
+    bound = _value(total, longest, problem)
+    for widening in _WIDENINGS:
+        limit = min(progress.value, bound * widening)
+        if bound >= limit:
+            return
+        keys, found, starts = [], [], [0]
+        for level in range(levels):
+            if level in chosen:
+                others = problem.base[3, 0] + sum(energies[other] for other in chosen if other != level)
+                wait = max([problem.reals[COMPUTE], *(cycles[other] for other in chosen if other != level)])
+                key, tile = _listing(level, problem, others, wait, limit)
+                keys.append(key)
+                found.append(tile)
+            starts.append(starts[-1] + (len(keys[-1]) if level in chosen else 0))
+        temporal, order = np.ones((levels, 8), np.int64), np.zeros((levels, 8), np.int64)
+        value, priced, leaves, left, energy, time_taken = join(
+            problem,
+            np.concatenate(keys),
+            np.concatenate(found),
+            np.array(starts),
+            rest_energy,
+            rest_cycles,
+            limit,
+            progress.budget - progress.priced,
+            temporal,
+            order,
+        )
+        progress.priced += priced
+        progress.evaluated += leaves
+        progress.given_up = min(progress.given_up, left)
+        if value < limit:
+            progress.value = value
+            progress.loops, progress.pattern, progress.keep = (temporal, order), (along_x, along_y), keep
+        if value < limit or limit == progress.value or math.isfinite(left):
+            return
+
+
+def _listing(level: int, problem: Problem, others: float, wait: float, limit: float) -> tuple[NDArray[np.float64], NDArray[np.int16]]:
+    keys = np.empty(4096)
+    found = np.empty((4096, 8), np.int16)
+    number = tiles(level, problem, others, wait, limit, keys, found)[0]
+    if number > len(keys):
+        keys = np.empty(number)
+        found = np.empty((number, 8), np.int16)
+        number = tiles(level, problem, others, wait, limit, keys, found)[0]
+    ranked = np.argsort(keys[:number], kind="stable")
+    return keys[ranked], found[ranked]
+
+
+def _value(energy: float, cycles: float, problem: Problem) -> float:
+    whole = math.ceil(cycles - 1e-9 * cycles)
+    if problem.nest[OBJECTIVE] == LATENCY:
+        return float(whole)
+    total = energy + problem.reals[LEAKAGE_J] * whole
+    return total if problem.nest[OBJECTIVE] == ENERGY else total * whole

@@ -1,0 +1,248 @@
+"""The space of mappings of one nest on one hierarchy: what constraints leave free, and its size."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import cast
+
+import numpy as np
+
+from hwsim.device import LevelConstraint
+from hwsim.kernels.packed import ALWAYS, NEVER, HierarchyArrays, Int, NestArrays
+from hwsim.kernels.search_terms import FREE_OF
+from hwsim.mapping import Hierarchy
+from hwsim.mapping.pack import pack_hierarchy, pack_nest
+from hwsim.workload import DIMS, Dim, LoopNest
+
+#: A factor bound that nothing reaches.
+ANY = 1 << 62
+Keep = tuple[tuple[bool, bool, bool], ...]
+Column = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """All mappings of a nest on a hierarchy.
+
+    fixed, at_most [L, 8] : temporal factors (0: free); spatial_fixed, spatial_at_most [L, 8]; along [L, 2, 8] : dims that may be spread
+    along x and y. orders : loop orders that stand for all, by level, inner to outer. keeps : every choice of kept operands.
+    constrained : levels where the hierarchy says anything about temporal loops.
+    """
+
+    nest: LoopNest
+    hierarchy: Hierarchy
+    packed_nest: NestArrays
+    packed: HierarchyArrays
+    exact: bool
+    perfect: bool
+    fixed: Int
+    at_most: Int
+    spatial_fixed: Int
+    spatial_at_most: Int
+    along: Int
+    orders: tuple[tuple[tuple[int, ...], ...], ...]
+    keeps: tuple[Keep, ...]
+    constrained: tuple[bool, ...]
+
+    @property
+    def levels(self) -> int:
+        """Levels of the hierarchy [1]."""
+        return len(self.hierarchy.levels)
+
+    @property
+    def extents(self) -> tuple[int, ...]:
+        """Extents of one repeat, in the order of DIMS [1]."""
+        return self.nest.extents
+
+
+def space_of(nest: LoopNest, hierarchy: Hierarchy, exact: bool, perfect: bool) -> Space:
+    """The space under a hierarchy's constraints; raises MappingError where its pools leave an operand out."""
+    levels = hierarchy.levels
+    rules = [level.constraint for level in levels]
+    fixed, at_most = _bounds(nest, rules, [rule.fixed for rule in rules], [rule.at_most for rule in rules])
+    spatial_fixed, spatial_at_most = _bounds(
+        nest, rules, [rule.spatial_fixed for rule in rules], [rule.spatial_at_most for rule in rules]
+    )
+    along = np.ones((len(levels), 2, 8), np.int64)
+    for index, level in enumerate(levels):
+        rule = level.constraint
+        for axis, allowed in enumerate((rule.spatial_x, rule.spatial_y)):
+            if allowed is not None:
+                along[index, axis] = [int(dim in allowed) for dim in DIMS]
+    packed = pack_hierarchy(hierarchy)
+    top = len(levels) - 1
+    for dim, extent in enumerate(nest.extents):
+        if DIMS[dim] == "G" and extent > 1 and not fixed[:, dim].any():
+            at_most[:top, dim] = 1
+    return Space(
+        nest,
+        hierarchy,
+        pack_nest(nest),
+        packed,
+        exact,
+        perfect,
+        fixed,
+        at_most,
+        spatial_fixed,
+        spatial_at_most,
+        along,
+        tuple(_orders(nest, level.constraint.order) for level in levels),
+        tuple(_keeps(packed)),
+        tuple(bool(level.constraint.fixed or level.constraint.at_most or level.constraint.order) for level in levels),
+    )
+
+
+def _bounds(
+    nest: LoopNest, rules: list[LevelConstraint], fixed: list[Mapping[str, int]], at_most: list[Mapping[str, int]]
+) -> tuple[Int, Int]:
+    """Fixed factors (0 in a rule: all that the others leave; 0 in the result: free) and largest ones, [L, 8]."""
+    exactly = np.zeros((len(rules), 8), np.int64)
+    largest = np.full((len(rules), 8), ANY, np.int64)
+    for index, (factors, limits) in enumerate(zip(fixed, at_most, strict=True)):
+        for dim, factor in factors.items():
+            others = math.prod((rule.fixed.get(dim, 1) or 1) * (rule.spatial_fixed.get(dim, 1) or 1) for rule in rules)
+            place = DIMS.index(cast(Dim, dim))
+            exactly[index, place] = factor or -(-nest.extents[place] // others)
+        for dim, factor in limits.items():
+            largest[index, DIMS.index(cast(Dim, dim))] = factor
+    return exactly, largest
+
+
+def _keeps(packed: HierarchyArrays) -> list[Keep]:
+    """Every choice of operands kept by level; the outermost level keeps all."""
+    top = len(packed.keeps) - 1
+    choices = [
+        [
+            (True,) if level == top or rule == ALWAYS else (False,) if rule == NEVER else (True, False)
+            for rule in packed.keeps[level]
+        ]
+        for level in range(top + 1)
+    ]
+    per_level = [list(itertools.product(*options)) for options in choices]
+    return [keep for keep in itertools.product(*per_level)]
+
+
+def _orders(nest: LoopNest, prefix: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
+    """Loop orders of one level that stand for all others, inner to outer.
+
+    What an order decides is which operand stays still (the one free of the innermost dims: they go inside together, for more trips
+    without it moving cost no operand anything) and along which dim the input's next tile overlaps the one before (the innermost dim that
+    moves it). A fixed prefix goes first; of what it leaves free the same holds.
+    """
+    names = {name: index for index, name in enumerate(DIMS)}
+    extents = nest.extents
+    wide = extents[names["R"]] > 1 or nest.stride_w < 1
+    high = extents[names["S"]] > 1 or nest.stride_h < 1
+    kinds = []
+    for lead, tails in (
+        ("PQN", ("PRQNKCSG", "QSPNKCRG")),
+        ("K", ("KPRQSNCG", "KQSPRNCG", "KRPSQNCG", "KSQRPNCG")),
+        ("CRS", ("RPSCKQNG", "SQRCKPNG")),
+    ):
+        if not any(extents[names[dim]] > 1 for dim in lead):
+            continue
+        whole = []
+        for tail in tails:
+            first = next((dim for dim in tail if dim != "K"), "P")
+            if first in "PR" and not wide and tail is not tails[0]:
+                continue
+            if first in "QS" and not high and tail is not tails[0]:
+                continue
+            inside = [dim for dim in tail if dim in lead]
+            whole.append((*inside, *(dim for dim in tail if dim not in lead)))
+        kinds += whole
+    found: dict[tuple[int, ...], None] = {}
+    for kind in kinds or [("P", "Q", "N", "K", "C", "R", "S", "G")]:
+        order = (*prefix, *(dim for dim in kind if dim not in prefix))
+        found[tuple(names[dim] for dim in order)] = None
+    return tuple(found)
+
+
+@lru_cache(maxsize=4096)
+def divisors(number: int) -> tuple[int, ...]:
+    """Divisors, ascending."""
+    small = [factor for factor in range(1, math.isqrt(number) + 1) if number % factor == 0]
+    return tuple(sorted({*small, *(number // factor for factor in small)}))
+
+
+@lru_cache(maxsize=4096)
+def factors_of(number: int, perfect: bool) -> tuple[int, ...]:
+    """Factors worth trying, ascending: divisors, or the least factor for each number of trips ceil(number / factor)."""
+    if perfect:
+        return divisors(number)
+    found = []
+    factor = 1
+    while factor <= number:
+        found.append(factor)
+        trips = -(-number // factor)
+        if trips == 1:
+            break
+        factor = -(-number // (trips - 1))
+    return tuple(found)
+
+
+@lru_cache(maxsize=65536)
+def chains(
+    extent: int, spatial: Column, fixed: Column, at_most: Column, perfect: bool
+) -> tuple[tuple[tuple[int, int], ...], ...] | None:
+    """For each level, the (count of tiles, least tile extent) pairs of one dim that some legal chain of factors passes through.
+
+    Of two factors with the same number of trips outside only the smaller one is generated: every count is the same and no tile is larger.
+    None where no chain covers the extent.
+    """
+    forward: list[dict[int, int]] = []
+    states = {extent: 1}
+    for level in range(len(spatial)):
+        following: dict[int, int] = {}
+        for number, tile in states.items():
+            spread = spatial[level]
+            if perfect and number % spread:
+                continue
+            left, size = -(-number // spread), tile * spread
+            top = level == len(spatial) - 1
+            options = (fixed[level],) if fixed[level] else (left,) if top else factors_of(left, perfect)
+            for factor in options:
+                if factor > at_most[level] or (perfect and left % factor):
+                    continue
+                count = -(-left // factor)
+                if count not in following or following[count] > size * factor:
+                    following[count] = size * factor
+        forward.append(following)
+        states = following
+    if 1 not in forward[-1]:
+        return None
+    alive = {1}
+    backward = [alive]
+    for level in range(len(spatial) - 1, 0, -1):
+        alive = {
+            number
+            for number in forward[level - 1]
+            if any(_reaches(number, spatial[level], end, fixed[level], at_most[level], perfect) for end in alive)
+        }
+        backward.append(alive)
+    backward.reverse()
+    return tuple(
+        tuple(sorted(((count, size) for count, size in forward[level].items() if count in backward[level]), key=_by_size))
+        for level in range(len(spatial))
+    )
+
+
+def _by_size(pair: tuple[int, int]) -> tuple[int, int]:
+    return pair[1], -pair[0]
+
+
+def _reaches(number: int, spread: int, end: int, fixed: int, at_most: int, perfect: bool) -> bool:
+    if perfect and number % spread:
+        return False
+    left = -(-number // spread)
+    trips = fixed or -(-left // end)
+    return trips <= at_most and -(-left // trips) == end and (not perfect or trips * end == left)
+
+
+def free_of(operand: int) -> list[int]:
+    """Dims that an operand does not depend on."""
+    return [dim for dim in range(8) if FREE_OF[dim] == operand]
