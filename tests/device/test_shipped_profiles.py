@@ -57,6 +57,12 @@ def test_every_number_has_a_source_that_is_used(name: str, devices: dict[str, De
     cited = {source for _, _, source in device.quantities.values()}
     assert cited <= set(device.sources) | OWN_WORDS
     assert set(device.sources) <= cited
+    unknown = [
+        key
+        for key, (_, _, source) in device.quantities.items()
+        if source != "arithmetic" and key not in device.qualities
+    ]
+    assert unknown == [], "numbers of no stated quality"
     assert all(len(text) > 15 for text in device.sources.values())
 
 
@@ -65,7 +71,7 @@ def test_dimensions_are_plausible(name: str, devices: dict[str, Device]) -> None
     device = devices[name]
     assert 1e8 <= device.clock_hz <= 5e9
     for index, precision in enumerate(device.precisions):
-        assert 5e7 <= peak(device, index) <= 5e15
+        assert 5e7 <= peak(device, index) <= 1e16
         if precision.published_ops_per_s:
             assert math.isclose(peak(device, index), precision.published_ops_per_s, rel_tol=0.02)
         assert precision.mac_j is None or 1e-14 <= precision.mac_j <= 1e-10
@@ -78,7 +84,7 @@ def test_dimensions_are_plausible(name: str, devices: dict[str, Device]) -> None
     reads = [max(memory.read_j.values()) for memory in device.memories if memory.read_j]
     assert reads == sorted(reads), "farther memory costs no less"
     assert device.node_nm is None or 3 <= device.node_nm <= 180
-    assert all(0.05 <= area <= 1000 for area in device.area_mm2.values())
+    assert all(0.05 <= area <= 50_000 for area in device.area_mm2.values())
 
 
 @pytest.mark.parametrize("name", NAMES)
