@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hwsim.device.hcm import pe_bops
 from hwsim.device.technology import (
     Circuit,
     Technology,
@@ -23,8 +24,6 @@ from hwsim.device.technology import (
     operation,
     parse_node,
     pe_area,
-    pe_area_from_bops,
-    pe_bops,
     register,
 )
 from hwsim.device.technology.families import aladdin_curves
@@ -136,8 +135,8 @@ def test_hcm_processing_element(bits: int, quadratic: float, bops: float, linear
     area = pe_area(bits)
     assert area.value * 1e12 == pytest.approx(quadratic, abs=0.006)
     assert area.extrapolated == (bits == 32)
-    assert pe_bops(bits, bits) == pytest.approx(bops, abs=0.006)
-    assert pe_area_from_bops(pe_bops(bits, bits)).value * 1e12 == pytest.approx(linear, abs=0.006)
+    assert pe_bops(bits) == pytest.approx(bops, abs=0.006)
+    assert pe_area(bits, fit="linear").value * 1e12 == pytest.approx(linear, abs=0.006)
     assert mac(Technology(28, "hcm"), f"int{bits}").area.value * 9e12 == pytest.approx(quadratic, abs=0.006)
 
 
@@ -216,7 +215,7 @@ def test_widths_outside_of_the_tables_are_said() -> None:
     assert inside.energy is not None and outside.energy is not None
     assert not inside.energy.extrapolated
     assert outside.energy.extrapolated
-    assert "through 8 and 32 bits" in outside.energy.note
+    assert "formula of 8 to 32 bits" in outside.energy.note
     assert multiplier(HOROWITZ, "int8", "int32").energy == multiplier(HOROWITZ, "int16").energy
     assert math.isclose(operation(ALADDIN, "int_multiply", 8).area.value, 396.875e-12)
 

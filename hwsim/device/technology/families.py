@@ -60,7 +60,8 @@ def aladdin_curves(name: str, latency_ns: float = 0.0) -> dict[str, Curve]:
         columns["energy"].append((at, chosen[1]))
         columns["leakage"].append((at, chosen[2] or 0.0))
         columns["area"].append((at, chosen[4]))
-    return {key: Curve(tuple(points), row.get("exponent", 1)) for key, points in columns.items()}
+    exponent, everywhere = row.get("exponent", 1), row.get("per_bit", False)
+    return {key: Curve(tuple(points), exponent, everywhere) for key, points in columns.items()}
 
 
 def reference_voltage(technology: Technology) -> float:
@@ -78,12 +79,9 @@ def _figure(
     figure = Estimated(value * unit_factor, unit, str(source["source"]).strip(), quality)
     if not outside:
         return figure
-    points = (
-        " and ".join(f"{at:g}" for at, _ in values.points)
-        if len(values.points) < 3
-        else f"{values.points[0][0]:g} to {values.points[-1][0]:g}"
-    )
-    return figure.noted(f"{x:.3g} bits by a formula through {points} bits", extrapolated=True)
+    first, last = values.points[0][0], values.points[-1][0]
+    covered = f"{first:g}" if first == last else f"{first:g} to {last:g}"
+    return figure.noted(f"{x:.3g} bits by the formula of {covered} bits", extrapolated=True)
 
 
 def _family_energy_scale(technology: Technology, source: dict[str, object]) -> Estimated:

@@ -25,16 +25,17 @@ def table(name: str) -> Any:
 class Curve:
     """A positive quantity through tabulated points, straight in log-log space between and beyond them.
 
-    points : (x, y) by rising x. exponent : slope where there is one point only. ``at`` returns the value and whether x lies outside.
+    points : (x, y) by rising x. exponent : slope where there is one point only. everywhere : the law is exact, no x lies outside.
     """
 
     points: tuple[tuple[float, float], ...]
     exponent: float = 1.0
+    everywhere: bool = False
 
     def at(self, x: float) -> tuple[float, bool]:
         """Value at x, exact at the points; True where x lies outside of them."""
         points = self.points
-        outside = not points[0][0] <= x <= points[-1][0]
+        outside = not (self.everywhere or points[0][0] <= x <= points[-1][0])
         if len(points) == 1:
             ((at, value),) = points
             return value * (x / at) ** self.exponent, outside

@@ -1,0 +1,139 @@
+"""Area of a design: parts by hand, what cannot be known, and what must hold."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hwsim.cost.area import COMPONENTS, area, own_technology, pe_pitch
+from hwsim.device import Array, Device, Precision
+from hwsim.device.technology import Estimated, Technology, mac, overhead_fraction, pe_area, register_file, spread, sram
+from hwsim.errors import UsageError
+from tests.technology.devices import memory, small
+
+ALADDIN = Technology(40, "aladdin")
+NOTHING = Estimated(0.0, "1", "none", "estimated")
+
+
+def test_parts_by_hand() -> None:
+    """Aladdin at 40 nm: 8-bit multiplier 6350/16 and 32-bit adder 278, 48 flip-flops of 5.98, switches of 569.5 a 32-bit word [µm²]."""
+    found = area(small())
+    parts = found.by_component
+    assert parts["mac_array"] * 1e12 == pytest.approx(16 * (6350 / 16 + 278))
+    assert parts["latches"] * 1e12 == pytest.approx(16 * 48 * 5.98)
+    assert parts["register_files"] == pytest.approx(16 * register_file(ALADDIN, 64, 8).area.value)
+    assert parts["buffers"] == pytest.approx(sram(ALADDIN, 65536).area.value)
+    assert parts["network"] * 1e12 == pytest.approx(5 * 48 / 32 * 569.5), (
+        "a tree of five switches to 16 PEs, 1 + 1 + 4 bytes a cycle"
+    )
+    assert parts["vector"] == pytest.approx(4 * mac(ALADDIN, "int32").area.value)
+    assert tuple(parts) == COMPONENTS
+    assert found.unavailable == ()
+
+
+def test_parts_sum_to_the_total_and_the_overhead_is_a_fraction_of_them() -> None:
+    found = area(small())
+    modelled = sum(part.area.value for part in found.parts)
+    fraction = overhead_fraction("aladdin")
+    assert found.total == pytest.approx(modelled * (1 + fraction.value))
+    assert found.total == pytest.approx(sum(found.by_component.values()))
+    assert sum(found.shares.values()) == pytest.approx(1)
+    assert area(small(), overhead=NOTHING).total == pytest.approx(modelled)
+    assert found.interval is not None and found.interval[0] < found.total < found.interval[1]
+    assert area(small(), overhead=NOTHING).interval is None
+
+
+def test_published_areas_stand_beside_the_estimate() -> None:
+    found = area(small(area_mm2={"core": 0.5, "die": 1.0, "budget": 3.0, "pe": 0.01}))
+    assert found.published == {"core": 0.5e-6, "die": pytest.approx(1e-6)}
+    assert found.ratios == {name: pytest.approx(found.total / size) for name, size in found.published.items()}
+    assert area(small()).ratios == {}
+
+
+def test_what_no_table_describes_is_named() -> None:
+    levels = (
+        memory("spad", (4, 4), None),
+        memory("code", (1, 1), 1024, "flash"),
+        memory("dram", (1, 1), None, off_chip=True),
+    )
+    found = area(small(memories=levels))
+    assert found.unavailable == (
+        "spad (input+output+weight): the profile gives no capacity",
+        "code (input+output+weight): no tables of flash",
+    )
+    assert found.by_component["register_files"] == found.by_component["buffers"] == 0
+
+
+def test_a_register_level_replaces_the_latches_of_what_it_holds() -> None:
+    registers = replace(
+        memory("weights", (4, 4), 1, "register"), keeps={"input": "never", "weight": "always", "output": "never"}
+    )
+    levels = (registers, *small().memories[1:])
+    found = area(small(memories=levels))
+    assert found.by_component["latches"] * 1e12 == pytest.approx(16 * 40 * 5.98)
+    assert found.by_component["register_files"] * 1e12 == pytest.approx(16 * 8 * 5.98)
+
+
+def test_banks_are_shared_by_the_pools_of_a_level() -> None:
+    banked = memory("buffer", (1, 1), 65536, "sram", banks=16)
+    levels = (small().memories[0], banked, small().memories[2])
+    assert area(small(memories=levels)).by_component["buffers"] == pytest.approx(16 * sram(ALADDIN, 4096).area.value)
+
+
+def test_the_largest_precision_counts() -> None:
+    """Four 4-bit MACs a cycle are smaller than one of 16 bits."""
+    precisions = (Precision("int4", "int4", "int32", 4.0), Precision("int16", "int16", "int32", 1.0))
+    wide = mac(ALADDIN, "int16", "int16", "int32").area.value
+    four = 4 * mac(ALADDIN, "int4", "int4", "int32").area.value
+    assert area(small(precisions=precisions)).by_component["mac_array"] == pytest.approx(16 * max(wide, four))
+
+
+def test_hcm_elements_are_whole() -> None:
+    device = small(precisions=(Precision("int8", "int8", "int32", 9.0),), node_nm=28, technology_family="hcm")
+    parts = area(device).by_component
+    assert parts["mac_array"] == pytest.approx(16 * pe_area(8).value)
+    assert parts["latches"] == 0
+    floats = replace(device, precisions=(Precision("float16", "float16", "float32", 1.0),))
+    expected = mac(Technology(28, "horowitz"), "float16", "", "float32").area.value
+    assert area(floats).by_component["mac_array"] == pytest.approx(16 * expected)
+
+
+@settings(max_examples=60)
+@given(st.integers(1, 15), st.floats(3, 180), st.floats(3, 180), st.sampled_from(["horowitz", "aladdin"]))
+def test_more_bits_and_an_older_node_never_take_less_logic(bits: int, one: float, two: float, family: str) -> None:
+    def logic(width: int, node: float) -> float:
+        parts = area(_with_bits(width), Technology(node, family)).by_component
+        return parts["mac_array"] + parts["latches"] + parts["network"] + parts["vector"]
+
+    old, new = max(one, two), min(one, two)
+    assert logic(bits, new) <= logic(bits + 1, new)
+    assert logic(bits, new) <= logic(bits, old) * (1 + 1e-12)
+
+
+def _with_bits(bits: int) -> Device:
+    return small(precisions=(Precision(f"int{bits}", f"int{bits}", "int32", 1.0),))
+
+
+def test_pe_pitch_is_the_edge_of_a_pe_with_its_share_of_the_overhead() -> None:
+    found = area(small())
+    parts = found.by_component
+    own = (parts["mac_array"] + parts["latches"] + parts["register_files"]) / 16 * (1 + found.overhead.value)
+    assert pe_pitch(small(), ALADDIN) == pytest.approx(math.sqrt(own))
+
+
+def test_a_device_without_a_node_says_so() -> None:
+    with pytest.raises(UsageError, match="small: the profile gives no technology node"):
+        area(small(node_nm=None))
+    assert area(small(node_nm=None), ALADDIN).total == area(small()).total
+    assert own_technology(small(technology_family="")).family == "horowitz"
+
+
+def test_networks_spread_words_only_where_there_is_something_to_spread() -> None:
+    alone = small(array=Array(1, 1), memories=(memory("spad", (1, 1), 64), *small().memories[1:]))
+    assert area(alone).by_component["network"] == 0
+    bare = area(small(networks=())).by_component["network"]
+    assert bare == pytest.approx(spread(ALADDIN, 8 + 8 + 32, 16).area.value)

@@ -1,0 +1,149 @@
+"""Missing energies from technology: marked, never over a number of the profile, and named where nothing is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from hwsim.cost.area import area, pe_pitch
+from hwsim.cost.fill import with_technology
+from hwsim.device import Host, Network
+from hwsim.device.technology import Technology, adder, mac, off_chip_energy, register_file, sram, wire_energy
+from hwsim.errors import UsageError
+from tests.technology.devices import memory, small
+
+ALADDIN = Technology(40, "aladdin")
+LABEL = "technology:aladdin@40nm"
+
+
+def test_every_missing_energy_is_filled_and_marked() -> None:
+    device = with_technology(small())
+    unit, vector = mac(ALADDIN, "int8", "int8", "int32").energy, adder(ALADDIN, "int32").energy
+    assert unit is not None and vector is not None
+    assert device.precisions[0].mac_j == pytest.approx(unit.value)
+    assert device.vector is not None and device.vector.op_j == pytest.approx(vector.value)
+    spad, buffer, dram = device.memories
+    files, macro = register_file(ALADDIN, 64, 8), sram(ALADDIN, 65536, 64)
+    for level, read, write in (
+        (spad, files.read.value, files.write.value),
+        (buffer, macro.read.value / 8, macro.write.value / 8),
+        (dram, 8 * off_chip_energy("lpddr4").value, 8 * off_chip_energy("lpddr4").value),
+    ):
+        assert level.read_j == pytest.approx(dict.fromkeys(("input", "weight", "output"), read))
+        assert level.write_j == pytest.approx(dict.fromkeys(("input", "weight", "output"), write))
+    assert device.networks[0].hop_j == pytest.approx(8 * wire_energy(ALADDIN, pe_pitch(small(), ALADDIN)).value)
+    assert device.static_w == pytest.approx(area(small(), ALADDIN).leakage)
+    added = set(device.quantities)
+    assert added == {
+        "compute.precisions.int8.mac_pj",
+        "compute.vector.op_pj",
+        "power.static_mw",
+        "network.buffer_spad.hop_pj_per_byte",
+        *(f"memory.{name}.{way}_pj_per_byte" for name in ("spad", "buffer", "dram") for way in ("read", "write")),
+    }
+    assert {device.quantities[key][2] for key in added} == {LABEL}
+    assert {device.qualities[key] for key in added} == {"estimated"}
+    value, unit_of_key, _ = device.quantities["memory.dram.read_pj_per_byte"]
+    assert value == pytest.approx(64)
+    assert unit_of_key == "pJ/B"
+    assert device.intervals["memory.dram.read_pj_per_byte"] == pytest.approx((32, 96))
+
+
+def test_the_range_of_a_mac_is_that_of_the_families() -> None:
+    device = with_technology(small(), family="horowitz")
+    low, high = device.intervals["compute.precisions.int8.mac_pj"]
+    both = [mac(Technology(40, family), "int8", "int8", "int32").energy for family in ("horowitz", "aladdin")]
+    assert [low, high] == pytest.approx([1e12 * energy.value for energy in both if energy])
+    assert device.precisions[0].mac_j == pytest.approx(low * 1e-12)
+
+
+def test_a_number_of_the_profile_always_wins() -> None:
+    base = small()
+    spad = replace(base.memories[0], read_j={"input": 1e-15}, leakage_w=5.0)
+    buffer = replace(base.memories[1], read_j=dict.fromkeys(base.memories[1].keeps, 2e-15))
+    given = replace(
+        base,
+        precisions=(replace(base.precisions[0], mac_j=3e-15),),
+        memories=(spad, buffer, base.memories[2]),
+        networks=(replace(base.networks[0], hop_j=4e-15),),
+        vector=replace(base.vector, op_j=6e-15) if base.vector else None,
+        quantities={"compute.precisions.int8.mac_pj": (0.003, "pJ", "jssc17")},
+    )
+    device = with_technology(given)
+    assert device.precisions == given.precisions
+    assert device.vector == given.vector
+    assert device.networks == given.networks
+    assert device.memories[1].read_j == buffer.read_j
+    assert device.memories[0].read_j is not None and device.memories[0].read_j["input"] == 1e-15
+    assert device.quantities["compute.precisions.int8.mac_pj"][2] == "jssc17"
+    assert device.quantities["memory.spad.read_pj_per_byte.weight+output"][2] == LABEL
+    assert "memory.spad.read_pj_per_byte.input" not in device.quantities
+    assert device.static_w is not None and device.static_w > 5.0
+    assert with_technology(replace(given, static_w=7.0)).static_w == 7.0
+    again = with_technology(device)
+    assert (
+        again.precisions == device.precisions
+        and again.memories == device.memories
+        and again.static_w == device.static_w
+    )
+
+
+def test_a_hop_of_zero_that_the_profile_gives_stays() -> None:
+    given = small(quantities={"network.buffer_spad.hop_pj_per_byte": (0.0, "pJ/B", "paper")})
+    assert with_technology(given).networks[0].hop_j == 0
+
+
+def test_a_level_with_several_instances_inside_gets_a_network() -> None:
+    device = with_technology(small(networks=()))
+    assert [(network.outer, network.inner) for network in device.networks] == [("buffer", "spad")]
+    assert device.networks[0].hop_j > 0
+    assert device.networks[0] == replace(Network("buffer", "spad"), hop_j=device.networks[0].hop_j)
+
+
+def test_what_no_table_describes_stays_unknown_and_is_named() -> None:
+    levels = (
+        memory("spad", (4, 4), None),
+        memory("code", (1, 1), 1024, "flash"),
+        memory("dram", (1, 1), None, off_chip=True),
+    )
+    device = with_technology(small(memories=levels, host=Host()))
+    assert [level.read_j for level in device.memories] == [None, None, None]
+    assert device.notes[:1] == ("memory.spad.read_pj_per_byte: not known (the profile gives no capacity)",)
+    assert "memory.code.write_pj_per_byte: not known (no tables of flash)" in device.notes
+    assert "memory.dram.read_pj_per_byte: not known (the profile gives no memory type)" in device.notes
+    assert "host: no tables of link energy" in device.notes
+
+
+def test_the_node_can_be_asked_for() -> None:
+    unknown = with_technology(small(node_nm=None, technology_family=""), 28)
+    assert (unknown.node_nm, unknown.technology_family) == (28, "horowitz")
+    assert unknown.quantities["compute.precisions.int8.mac_pj"][2] == "technology:horowitz@28nm"
+    other = with_technology(small(), 28)
+    assert other.node_nm == 40
+    assert "missing energies are of 28 nm, the profile's own node is 40 nm" in other.notes
+    with pytest.raises(UsageError, match="no technology node"):
+        with_technology(small(node_nm=None))
+    with pytest.raises(UsageError, match="did you mean aladdin"):
+        with_technology(small(), family="aladin")
+
+
+def test_the_supply_of_the_profile_counts_at_its_own_node() -> None:
+    low, high = (with_technology(small(voltage_v=volts)).precisions[0].mac_j for volts in (0.8, 1.0))
+    assert low is not None and high is not None
+    assert low / high == pytest.approx(0.64)
+    assert with_technology(small(voltage_v=0.8), 28).precisions == with_technology(small(), 28).precisions
+
+
+def test_hcm_has_no_energies() -> None:
+    device = with_technology(small(technology_family="hcm"))
+    assert device.technology_family == "hcm"
+    assert device.quantities["compute.precisions.int8.mac_pj"][2] == "technology:horowitz@40nm"
+    assert device.notes[0] == "the hcm family has no energies: estimated with horowitz"
+
+
+def test_extrapolation_is_one_note() -> None:
+    device = with_technology(small(), 7)
+    beyond = [note for note in device.notes if "extrapolates its tables" in note]
+    assert len(beyond) == 1
+    assert "memory.buffer.read_pj_per_byte" in beyond[0]
