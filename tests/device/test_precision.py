@@ -37,6 +37,7 @@ GPU = ("float64", "float32", "float16", "bfloat16", "tfloat32", "int8", "int4")
         (("float16", "float8"), "float8e5m2×float8e4m3fn", "float8", None),
         (("bfloat16",), "float16", "bfloat16", "float16 runs at the bfloat16 rate on box"),
         (("bfloat16", "float16"), "float16", "float16", None),
+        (("int32", "float16"), "int8", "int32", "int8 runs at the int32 rate on box"),
         (("tfloat32", "float32"), "float32", "float32", None),
         (GPU, "float16×int4", "float16", "float16×int4 runs at the float16 rate on box"),
         (GPU, "int32", "float64", "int32 runs at the float64 rate on box"),
