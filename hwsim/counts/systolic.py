@@ -27,11 +27,14 @@ These are the timing and the on-chip word counts of SCALE-Sim 3.0.0 [1]_ [2]_; o
   hides behind compute and what does not fit behind it stalls.
 
 Two properties are kept because they are the array, not the tool: every fold costs the same, however ragged, and folds do not overlap.
-Output-stationary results leave through ports of their own, so they cost no drain beyond the skew.
+Output-stationary results leave through ports of their own, so they cost no drain beyond the skew. An array that is double-buffered
+does overlap its folds, as in TPU v1 [3]_: the next stationary operand is loaded while this one is at work, words of the next fold follow
+those of this one without a gap, and PEs change over as the words reach them, so that load, fill and drain are paid once.
 
 .. [1] A. Samajdar, J. M. Joseph, Y. Zhu, P. Whatmough, M. Mattina, T. Krishna, "A Systematic Methodology for Characterizing Scalability
    of DNN Accelerators using SCALE-Sim," ISPASS 2020, doi:10.1109/ISPASS48437.2020.00016.
 .. [2] SCALE-Sim 3.0.0, https://github.com/scalesim-project/SCALE-Sim, run as published.
+.. [3] N. P. Jouppi et al., "In-Datacenter Performance Analysis of a Tensor Processing Unit," ISCA 2017, doi:10.1145/3079856.3080246.
 """
 
 from __future__ import annotations
@@ -59,7 +62,8 @@ class SystolicCounts:
     ``stream_cycles`` stream and ``skew_cycles`` fill and drain [1]. compute_cycles, stall_cycles : of the nest [1].
     sram_reads, sram_writes : words that the array takes from and gives to the buffers, per operand [1].
     dram_reads, dram_writes : words between DRAM and the buffers, per operand [1]. dram_read_bits, dram_write_bits : the same [bit].
-    mapping_utilization : share of the PEs that hold work, mean over the folds [1].
+    mapping_utilization : share of the PEs that hold work, mean over the folds [1]. double_buffered : folds overlap, and ``fold_cycles``
+    are between the starts of two.
     """
 
     dataflow: Stationary
@@ -83,6 +87,7 @@ class SystolicCounts:
     dram_read_bits: Words
     dram_write_bits: Words
     mapping_utilization: float
+    double_buffered: bool = False
 
     @property
     def cycles(self) -> int:
@@ -115,6 +120,7 @@ def systolic(
     buffers: tuple[int | None, int | None, int | None] = (None, None, None),
     dram_bits_per_cycle: float | None = None,
     overlapped: bool = True,
+    double_buffered: bool = False,
 ) -> SystolicCounts:
     """Counts of one nest on ``arrays`` arrays of ``rows`` × ``cols`` PEs.
 
@@ -122,6 +128,7 @@ def systolic(
     runs, which are independent of each other [1]. buffers : usable words of the input, weight and output buffers, half of a double
     buffer; None is unlimited [1]. dram_bits_per_cycle : bandwidth shared by all operands and directions, None is unlimited [bit].
     overlapped : transfers hide behind compute, so that only what is left over stalls; else all of their cycles do.
+    double_buffered : PEs hold the stationary operand (or results) of two folds, so that folds overlap.
 
     DRAM words of one group, in the fold order above: the input is fetched once if it fits its buffer, else once per column fold
     (once input-stationary: each of its strips is needed in one column fold only). The weight is fetched once weight-stationary;
@@ -138,9 +145,15 @@ def systolic(
     on_rows, on_cols, stream = spread[dataflow]
     row_folds, column_folds = -(-on_rows // rows), -(-on_cols // cols)
     preload = 0 if dataflow == "output" else rows
-    fold_cycles = preload + stream + rows + cols - 2
+    skew = rows + cols - 2
     runs = nest.g * nest.repeat
-    compute = -(-runs * column_folds // arrays) * row_folds * fold_cycles
+    folds = -(-runs * column_folds // arrays) * row_folds
+    if double_buffered:
+        fold_cycles = max(preload, stream)
+        compute = preload + (folds - 1) * fold_cycles + stream + skew
+    else:
+        fold_cycles = preload + stream + skew
+        compute = folds * fold_cycles
 
     partials = 1 if dataflow == "output" else row_folds
     sram_reads = {
@@ -167,7 +180,7 @@ def systolic(
         fold_cycles=fold_cycles,
         preload_cycles=preload,
         stream_cycles=stream,
-        skew_cycles=rows + cols - 2,
+        skew_cycles=skew,
         compute_cycles=compute,
         stall_cycles=max(0, transfer - compute) if overlapped else transfer,
         macs=nest.macs,
@@ -178,6 +191,7 @@ def systolic(
         dram_read_bits=_times(runs, read_bits),
         dram_write_bits=_times(runs, write_bits),
         mapping_utilization=on_rows * on_cols / (row_folds * rows * column_folds * cols),
+        double_buffered=double_buffered,
     )
 
 

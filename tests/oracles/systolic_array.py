@@ -43,6 +43,87 @@ def multiply(inputs: Matrix, weights: Matrix, rows: int, cols: int, dataflow: st
     return _operand_stationary(weights.T, inputs.T, rows, cols, traffic).T, traffic
 
 
+def multiply_double_buffered(
+    inputs: Matrix, weights: Matrix, rows: int, cols: int, dataflow: str
+) -> tuple[Matrix, int]:
+    """The product on an array whose PEs hold two folds, and its cycles: words of consecutive folds follow each other.
+
+    Every word carries the number of its fold. A PE holds at most two folds' stationary words (or sums), and takes up the next when the
+    first word of it arrives. Stationary words are loaded a row a cycle, of one fold at a time, into a place that is free.
+    """
+    if dataflow == "input":
+        product, cycles = multiply_double_buffered(weights.T, inputs.T, rows, cols, "weight")
+        return product.T, cycles
+    folds = _folds(inputs, weights, rows, cols, dataflow)
+    product = np.zeros((inputs.shape[0], weights.shape[1]), dtype=np.int64)
+    length = inputs.shape[1] if dataflow == "output" else inputs.shape[0]
+    from_left, from_top = [fold[0] for fold in folds], [fold[1] for fold in folds]
+    starts: list[int] = []
+    loaded = 0
+    for _ in folds:
+        if dataflow == "weight":  # the place of fold - 2 is free once fold - 1 has started
+            loaded = max(loaded, starts[-1] if starts else 0) + rows
+        starts.append(max(loaded, starts[-1] + length if starts else 0))
+    right: list[list[tuple[int, int, int] | None]] = [[None] * cols for _ in range(rows)]
+    down: list[list[tuple[int, int, int] | None]] = [[None] * cols for _ in range(rows)]
+    cycle, last, pending = 0, 0, sum(rows * cols * length for _ in folds)
+    while pending:
+        edge = [_tagged(from_left, starts, length, r, cycle - r) for r in range(rows)]
+        right = [[edge[r], *right[r][:-1]] for r in range(rows)]
+        if dataflow == "output":
+            down = [[_tagged(from_top, starts, length, c, cycle - c) for c in range(cols)], *down[:-1]]
+        else:
+            down = [[None] * cols, *down[:-1]]
+        for r in range(rows):
+            for c in range(cols):
+                word = right[r][c]
+                if word is None:
+                    continue
+                value, step, fold = word
+                _, block, (top, left) = folds[fold]
+                if dataflow == "output":
+                    other = down[r][c]
+                    assert other is not None and other[1:] == (step, fold), "operands of different steps meet"
+                    if top + r < product.shape[0] and left + c < product.shape[1]:
+                        product[top + r, left + c] += value * other[0]
+                else:
+                    above = down[r][c]
+                    assert (above is None) == (r == 0) and (above is None or above[1:] == (step, fold))
+                    total = (above[0] if above else 0) + value * int(block[r, c])
+                    down[r][c] = (total, step, fold)
+                    if r == rows - 1 and left + c < product.shape[1]:
+                        product[step, left + c] += total
+                pending -= 1
+                last = cycle
+        cycle += 1
+    return product, last + 1
+
+
+def _folds(
+    inputs: Matrix, weights: Matrix, rows: int, cols: int, dataflow: str
+) -> list[tuple[Matrix, Matrix, tuple[int, int]]]:
+    """Per fold what enters from the left [rows, T], what enters from the top or stays, and where the results go."""
+    (m, k), n = inputs.shape, weights.shape[1]
+    found = []
+    for left in range(0, n, cols):
+        for top in range(0, m if dataflow == "output" else k, rows):
+            if dataflow == "output":
+                lanes = _padded(inputs[top : top + rows], rows, k)
+                found.append((lanes, _padded(weights[:, left : left + cols], k, cols).T, (top, left)))
+            else:
+                lanes = _padded(inputs[:, top : top + rows], m, rows).T
+                found.append((lanes, _padded(weights[top : top + rows, left : left + cols], rows, cols), (0, left)))
+    return found
+
+
+def _tagged(words: list[Matrix], starts: list[int], length: int, lane: int, time: int) -> tuple[int, int, int] | None:
+    """The word that enters a lane ``time`` cycles after lane 0 began, with its step and fold."""
+    for fold, start in enumerate(starts):
+        if start <= time < start + length:
+            return int(words[fold][lane, time - start]), time - start, fold
+    return None
+
+
 def _output_stationary(inputs: Matrix, weights: Matrix, rows: int, cols: int, traffic: Traffic) -> Matrix:
     (m, k), n = inputs.shape, weights.shape[1]
     product = np.zeros((m, n), dtype=np.int64)

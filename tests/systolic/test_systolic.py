@@ -16,7 +16,7 @@ from hwsim.counts.systolic import systolic, touched_inputs
 from hwsim.errors import UsageError
 from hwsim.workload import LoopNest, OperandType
 from tests.golden.scalesim import count_vector, main, read_vectors
-from tests.oracles.systolic_array import multiply
+from tests.oracles.systolic_array import multiply, multiply_double_buffered
 from tests.shared import SHARED, needs_shared
 
 Flow = Literal["input", "weight", "output"]
@@ -42,6 +42,19 @@ def test_the_register_level_array_agrees(m: int, k: int, n: int, rows: int, cols
         "input": (traffic.preload, traffic.left, traffic.read_back),
     }
     assert counts.sram_reads == reads[flow]
+
+
+@settings(max_examples=120, deadline=None)
+@given(small, small, small, st.integers(1, 5), st.integers(1, 5), st.sampled_from(FLOWS), st.integers(0, 2**32 - 1))
+def test_the_double_buffered_array_agrees(m: int, k: int, n: int, rows: int, cols: int, flow: Flow, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    inputs, weights = random.integers(-9, 9, (m, k)), random.integers(-9, 9, (k, n))
+    product, cycles = multiply_double_buffered(inputs, weights, rows, cols, flow)
+    assert (product == inputs @ weights).all()
+    nest = LoopNest(p=m, c=k, k=n)
+    counts = systolic(nest, rows, cols, flow, double_buffered=True)
+    assert counts.cycles == cycles
+    assert counts.cycles <= systolic(nest, rows, cols, flow).cycles
 
 
 def _walk_dram(nest: LoopNest, rows: int, cols: int, flow: Flow, buffers: tuple[int, int, int]) -> list[int]:
