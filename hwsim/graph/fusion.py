@@ -14,16 +14,18 @@ from hwsim.graph.records import Layer
 _AHEAD = 16
 #: Readers of a tensor that can all be in one group.
 _READERS = 8
+_FOLLOWING = ELEMENTWISE | {"Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"}
 _NETWORK = -1  # stands among a tensor's readers where the network itself returns it
 
 
 def fuse_elementwise(network: Network) -> Network:
     """Fuse activations, residual and bias additions, clips, casts and quantizations into the layer before them.
 
-    A group is a layer (a product, convolution, pooling, normalization, reduction or elementwise one) and elementwise layers of the same
-    shape, grown as long as exactly one tensor leaves it: chains, and diamonds such as x · sigmoid(x) or a gelu written out. A layer with
-    MACs further down has the first claim on an addition that joins two branches. A group stands where its last member stood, so the order
-    stays topological. ``Layer.members`` keeps what is inside; notes say how many were fused. Linear in layers.
+    A group is a layer (a product, convolution, pooling, normalization, reduction or elementwise one) and elementwise layers with as many
+    results, reshapes between them included, grown as long as exactly one tensor leaves it: chains, and diamonds such as x · sigmoid(x) or a
+    gelu written out. A layer with MACs further down has the first claim on an addition that joins two branches. A group stands where its
+    last member stood, so the order stays topological. ``Layer.members`` keeps what is inside; notes say how many were fused. Linear in
+    layers.
     """
     draft = Draft(network)
     macs = [index for index, layer in draft.present() if layer.op in CONVOLUTIONS | PRODUCTS]
@@ -80,7 +82,7 @@ def _grow(draft: Draft, head: int, taken: bytearray) -> list[int]:
     if not _can_lead(layer) or layer.outputs[0] not in draft.tensors:
         return [head]
     result = layer.outputs[0]
-    shape = draft.tensors[result].shape
+    elements = draft.tensors[result].elements
     group, committed = [head], 1
     waiting = {result: _readers(draft, result)}
     candidates = sorted(waiting[result])
@@ -89,7 +91,7 @@ def _grow(draft: Draft, head: int, taken: bytearray) -> list[int]:
     while candidates and len(group) - committed < _AHEAD:
         index = heapq.heappop(candidates)
         follower = draft.layers[index] if index != _NETWORK and not taken[index] else None
-        if follower is None or not _can_follow(draft, follower, shape, layer.repeat):
+        if follower is None or not _can_follow(draft, follower, elements, layer.repeat):
             break
         group.append(index)
         for name in follower.inputs:
@@ -99,15 +101,13 @@ def _grow(draft: Draft, head: int, taken: bytearray) -> list[int]:
                     del waiting[name]
         result = follower.outputs[0]
         waiting[result] = _readers(draft, result)
+        if len(waiting) == 1 and follower.op in ELEMENTWISE:
+            committed = len(group)
         if len(waiting[result]) > _READERS:
-            if len(waiting) == 1:
-                committed = len(group)
             break
         for reader in waiting[result]:
             if reader not in candidates:
                 heapq.heappush(candidates, reader)
-        if len(waiting) == 1:
-            committed = len(group)
     return group[:committed]
 
 
@@ -123,8 +123,8 @@ def _can_lead(layer: Layer) -> bool:
     return known_domain(layer) and len(layer.outputs) == 1 and (layer.op in ELEMENTWISE or layer.op in ABSORBING)
 
 
-def _can_follow(draft: Draft, layer: Layer, shape: tuple[int, ...], repeat: int) -> bool:
-    if layer.op not in ELEMENTWISE or len(layer.outputs) != 1 or layer.repeat != repeat or not known_domain(layer):
+def _can_follow(draft: Draft, layer: Layer, elements: int, repeat: int) -> bool:
+    if layer.op not in _FOLLOWING or len(layer.outputs) != 1 or layer.repeat != repeat or not known_domain(layer):
         return False
     result = draft.tensors.get(layer.outputs[0])
-    return result is not None and result.shape == shape
+    return result is not None and result.elements == elements

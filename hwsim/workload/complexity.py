@@ -10,6 +10,7 @@ from hwsim.graph import Network
 from hwsim.workload import hcm
 from hwsim.workload.liveness import peak_activation_bytes
 from hwsim.workload.lower import lower
+from hwsim.workload.nest import LoopNest
 from hwsim.workload.work import Work
 
 SCHEMA = "hwsim/complexity/1"
@@ -208,21 +209,27 @@ def _layer(network: Network, index: int, work: Work) -> LayerComplexity:
         else:
             input_bytes += size
     output_bytes = sum([size for _, size in work.writes])
-    nests = work.nests
     return LayerComplexity(
         layer.name,
         layer.op,
-        work.macs if nests else 0,
+        work.macs,
         parameters,
         weight_bytes,
         input_bytes,
         output_bytes,
         traffic + output_bytes,
         sum([op.operations for op in work.vectors]),
-        sum([hcm.bops(nest) for nest in nests]) if nests else 0.0,
-        sum([hcm.bops_product(nest) for nest in nests]),
-        sum([hcm.operations(nest) for nest in nests]),
-        sum([hcm.traffic_bits(nest) for nest in nests]),
+        *(_bit_counts(work.nests) if work.nests else (0.0, 0, 0, 0)),
         work.known,
         layer.fused,
+    )
+
+
+def _bit_counts(nests: tuple[LoopNest, ...]) -> tuple[float, int, int, int]:
+    """BOPs in HCM's convention and the plain one, HCM operations and traffic of some nests."""
+    return (
+        sum(hcm.bops(nest) for nest in nests),
+        sum(hcm.bops_product(nest) for nest in nests),
+        sum(hcm.operations(nest) for nest in nests),
+        sum(hcm.traffic_bits(nest) for nest in nests),
     )

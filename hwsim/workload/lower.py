@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from hwsim.graph import Layer, Network, Tensor
@@ -138,13 +139,12 @@ def lower(layer: Layer, network: Network) -> Work:
 _FREE = Work(free=True)
 
 
-def _touched(tensors: tuple[Tensor | None, ...], said: object, repeat: int) -> tuple[tuple[str, int], ...]:
+def _touched(tensors: tuple[Tensor | None, ...], said: Mapping[int, int], repeat: int) -> tuple[tuple[str, int], ...]:
     """Bytes by tensor name; a tensor that stands at two places is counted once, at the larger."""
     found: dict[str, int] = {}
     for position, tensor in enumerate(tensors):
         if tensor is not None:
-            size = said[position] if said and position in said else tensor.bytes  # type: ignore[index,operator]
-            size *= repeat
+            size = said.get(position, tensor.bytes) * repeat
             if size >= found.get(tensor.name, 0):
                 found[tensor.name] = size
     return tuple(found.items())

@@ -1,0 +1,95 @@
+"""Every figure of HCM that was read or reproduced: Karbachevsky et al., arXiv:2004.08906 and doi:10.3390/su13020717."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from hwsim.graph import Network
+from hwsim.graph.build import conv
+from hwsim.graph.precision import with_bits
+from hwsim.workload import LoopNest, OperandType, hcm
+from hwsim.workload.complexity import complexity
+
+
+def layer_11(bits: int) -> LoopNest:
+    """ResNet-18 layer 11: 3×3, 256 to 256, 14×14."""
+    kind = OperandType(f"int{bits}")
+    return LoopNest(
+        k=256, c=256, q=14, p=14, s=3, r=3, height=14, width=14, pad_top=1, pad_left=1, input=kind, weight=kind, output=kind
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("bits", "quadratic", "bops", "linear"),
+    [
+        (2, 207.68, 100.53, 323.76),
+        (4, 528.50, 244.53, 567.69),
+        (8, 1467.50, 748.53, 1421.47),
+        (16, 4534.94, 2620.53, 4592.64),
+        (32, 15427.58, 9820.53, 16789.44),
+    ],
+)
+def test_area_of_a_processing_element(bits, quadratic, bops, linear):
+    assert round(hcm.pe_area_um2(bits), 2) == quadratic
+    assert round(hcm.pe_bops(bits), 2) == bops
+    assert round(hcm.pe_area_from_bops(hcm.pe_bops(bits)), 2) == linear
+    assert hcm.extrapolates(bits) == (bits == 32)
+
+
+@pytest.mark.parametrize(("bits", "side"), [(16, 14), (8, 26), (4, 43), (32, 8)])
+def test_a_square_millimetre_of_elements(bits, side):
+    assert hcm.square_side(hcm.pe_count(1e6, hcm.pe_area_um2(bits))) == side
+
+
+@pytest.mark.parametrize(("bits", "intensity"), [(32, 5.82), (16, 11.63), (8, 23.26), (4, 46.53)])
+def test_intensity_of_layer_11(bits, intensity):
+    nest = layer_11(bits)
+    assert hcm.operations(nest) == 14 * 14 * 256 * 256 * 10
+    assert hcm.traffic_bits(nest) == bits * (256 * 256 * 9 + 2 * 14 * 14 * 256)
+    assert round(hcm.operations(nest) / hcm.traffic_bits(nest), 2) == intensity
+
+
+def test_multilayer_perceptron_at_32_bits():
+    widths = (16, 64, 32, 32, 5)
+    kind = OperandType("int32")
+    nests = [LoopNest(k=m, c=n, input=kind, weight=kind) for n, m in zip(widths, widths[1:], strict=False)]
+    assert sum(hcm.bops(nest) for nest in nests) == 4_652_832
+    builder = Network.builder("mlp").input("x", (1, 16), "int32")
+    for width in widths[1:]:
+        builder = builder.dense(width)
+    found = complexity(builder.build())
+    assert found.bops == 4_652_832 and found.to_dict()["totals"]["bops"] == 4_652_832
+
+
+@pytest.mark.parametrize(("bits", "ratio"), [(8, 1.42), (4, 2.20), (2, 4.79), (1, 14.2)])
+def test_ratio_to_the_plain_convention(bits, ratio):
+    nest = layer_11(bits)
+    assert hcm.bops_product(nest) == nest.macs * bits * bits
+    assert float(f"{hcm.bops(nest) / hcm.bops_product(nest):.3g}") == ratio
+
+
+def test_accumulator_width_is_not_rounded():
+    assert hcm.accumulator_bits(256, 9, 8, 8) == 16 + math.log2(2304)
+    nest = layer_11(8)
+    assert hcm.bops(nest) == nest.macs * (64 + 16 + math.log2(2304))
+
+
+def test_density_scales_only_the_product():
+    dense, half = (hcm.bops_per_mac(16, 9, 4, 8, density) for density in (1.0, 0.5))
+    assert dense - half == 16
+
+
+def test_groups_rectangles_batch_and_repeats():
+    nest = LoopNest(n=2, g=3, k=4, c=5, q=6, p=7, s=1, r=3, repeat=2)
+    assert hcm.bops(nest) == nest.macs * (64 + 16 + math.log2(15))
+    assert hcm.operations(nest) == nest.macs // 3 * 4
+    assert hcm.bops(LoopNest(c=0)) == 0
+
+
+def test_a_network_counts_its_layers():
+    found = complexity(with_bits(conv("1,256,14,14,256,3,3,1,1"), "w8a8"))
+    assert found.hcm_operations == hcm.operations(layer_11(8))
+    assert round(found.hcm_intensity, 2) == 23.26
+    assert found.bops == hcm.bops(layer_11(8))

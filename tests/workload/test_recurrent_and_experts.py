@@ -1,0 +1,71 @@
+"""Recurrent layers and mixtures of experts, by the equations that define them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.workload.single import activation, parameter, work
+
+CONTRIB = "com.microsoft"
+
+
+@given(
+    st.sampled_from([("LSTM", 4), ("GRU", 3), ("RNN", 1)]),
+    st.integers(1, 5),
+    st.integers(1, 3),
+    st.integers(1, 6),
+    st.integers(1, 6),
+    st.booleans(),
+    st.booleans(),
+)
+def test_every_step_multiplies_its_input_and_its_state(cell, length, batch, inputs, hidden, both, batch_first):
+    op, gates = cell
+    directions = 2 if both else 1
+    x = activation("x", *((batch, length) if batch_first else (length, batch)), inputs)
+    w, r = parameter("w", directions, gates * hidden, inputs), parameter("r", directions, gates * hidden, hidden)
+    attributes = {"hidden_size": hidden, "layout": int(batch_first), "direction": "bidirectional" if both else "forward"}
+    found = work(op, [x, w, r], [activation("y", length, directions, batch, hidden)], attributes)
+    macs = 0
+    for _step in range(length):
+        for _row in range(batch * directions * gates * hidden):
+            macs += inputs + hidden
+    assert found.macs == macs
+    assert found.nests[1].repeat == length and found.nests[1].p == batch
+    assert [nest.elements[1] for nest in found.nests] == [w.elements, r.elements]
+
+
+def test_a_dynamically_quantized_cell_multiplies_integers():
+    x = activation("x", 4, 1, 8)
+    w, r = parameter("w", 1, 8, 32, dtype="int8"), parameter("r", 1, 8, 32, dtype="int8")
+    found = work("DynamicQuantizeLSTM", [x, w, r], [activation("y", 4, 1, 1, 8)], {"hidden_size": 8}, CONTRIB)
+    assert found.macs == 4 * 32 * (8 + 8)
+    assert {(nest.input.dtype, nest.weight.dtype, nest.accumulator.dtype) for nest in found.nests} == {
+        ("uint8", "int8", "int32")
+    }
+
+
+@pytest.mark.parametrize(("tokens", "top"), [(8, 2), (1, 2), (7, 1), (64, 4)])
+def test_tokens_pass_through_their_experts_only(tokens, top):
+    count, width, inner = 8, 16, 32
+    x, router = activation("x", tokens, width), activation("p", tokens, count)
+    first, second = parameter("w1", count, inner, width), parameter("w2", count, width, inner)
+    operands = [x, router, first, None, second]
+    found = work("MoE", operands, [activation("y", tokens, width)], {"k": top}, CONTRIB)
+    assert found.macs == tokens * top * 2 * width * inner
+    touched = min(count, tokens * top)
+    assert dict(found.reads)["w1"] == first.bytes * touched // count
+    gated = work("MoE", [*operands, None, parameter("w3", count, inner, width)], [activation("y", tokens, width)], {"k": top}, CONTRIB)
+    assert gated.macs == tokens * top * 3 * width * inner
+
+
+def test_packed_experts_count_unpacked_weights():
+    x, router = activation("x", 8, 16), activation("p", 8, 4)
+    first, second = parameter("w1", 4, 32, 8, dtype="uint8"), parameter("w2", 4, 16, 16, dtype="uint8")
+    scales = parameter("s", 4, 32)
+    found = work("QMoE", [x, router, first, scales, None, second, scales], [activation("y", 8, 16)], {"k": 1, "expert_weight_bits": 4}, CONTRIB)
+    assert found.macs == 8 * 2 * 16 * 32
+    assert {nest.weight.bits for nest in found.nests} == {4}
+    glu = work("MoE", [x, router, parameter("w1", 4, 64, 16), None, parameter("w2", 4, 16, 32)], [activation("y", 8, 16)], {"k": 1, "activation_type": "swiglu"}, CONTRIB)
+    assert glu.macs == 8 * (16 * 64 + 32 * 16)
