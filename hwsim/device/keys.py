@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 #: Suffix of a key: (unit as printed, factor to SI). Longer suffixes are tried first.
 UNITS: dict[str, tuple[str, float]] = {
     "_bytes": ("B", 1.0),
@@ -61,6 +63,7 @@ def alternatives(key: str) -> tuple[str, ...]:
     return tuple(other for other in _ROW.get(key, ()) if other != key)
 
 
+@lru_cache(maxsize=512)
 def unit(key: str) -> tuple[str, float]:
     """Unit that a key ends in, as printed, and its factor to SI; ``("", 1.0)`` for a plain count."""
     for suffix in _BY_LENGTH:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import os
@@ -85,9 +84,10 @@ def _overridden(tree: Tree, overrides: Sequence[str]) -> Tree:
 
 def _validated(tree: Tree) -> schema.Profile:
     problems = _unknown_levels(tree)
-    value = copy.deepcopy(tree.value)
-    for steps in problems:
-        del value["dataflow"][steps[-1]]
+    value = dict(tree.value)
+    if problems:
+        known = {key: inner for key, inner in value["dataflow"].items() if ("dataflow", key) not in problems}
+        value["dataflow"] = known
     lines = [tree.finding(steps, message) for steps, message in problems.items()]
     profile: schema.Profile | None = None
     try:

@@ -6,10 +6,10 @@ extend others merge, and dotted keys address, entry by entry.
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,10 @@ OVERRIDE = "override"
 
 @dataclass(slots=True)
 class Tree:
-    """value : nested mappings; origins : ``file:line`` of each key; cites : source of each number, None where none is given."""
+    """Never changed once it is built.
+
+    value : nested mappings; origins : ``file:line`` of each key; cites : source of each number, None where none is given.
+    """
 
     value: dict[str, Any]
     origins: dict[Steps, str] = field(default_factory=dict)
@@ -87,8 +90,8 @@ def _load_chain(path: Path, above: tuple[Path, ...]) -> Tree:
     except ProfileError as error:
         raise ProfileError(tree.finding(("extends",), str(error))) from None
     inherited = _load_chain(below, (*above, real))
-    inherited.value.pop("name", None)
-    return merge(inherited, tree)
+    nameless = {key: value for key, value in inherited.value.items() if key != "name"}
+    return merge(Tree(nameless, inherited.origins, inherited.cites), tree)
 
 
 def shown(path: Path) -> str:
@@ -104,9 +107,17 @@ def _read_file(path: Path) -> tuple[Tree, Any]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise ProfileError(f"{where}: larger than {MAX_BYTES:,} bytes: not a profile")
-        text = path.read_bytes().decode("utf-8")
+        content = path.read_bytes()
     except OSError as error:
         raise ProfileError(f"{where}: {error.strerror or error}") from None
+    return _parse(content, where)
+
+
+@lru_cache(maxsize=128)
+def _parse(content: bytes, where: str) -> tuple[Tree, Any]:
+    """The tree of one file, shared between calls, and what it extends."""
+    try:
+        text = content.decode("utf-8")
     except UnicodeDecodeError:
         raise ProfileError(f"{where}: not a text file in UTF-8") from None
     document = read(text, where)
@@ -240,31 +251,29 @@ def override(tree: Tree, assignment: str) -> Tree:
     except (ValueError, ProfileError) as error:
         reason = str(error).splitlines()[0].partition(": ")[2] if isinstance(error, ProfileError) else error
         raise ProfileError(f"--set {path}: {reason}") from None
-    changed = Tree(copy.deepcopy(tree.value), dict(tree.origins), dict(tree.cites))
-    _put(changed, steps, _named(value, steps))
+    changed = Tree(_with(tree.value, steps, _named(value, steps)), dict(tree.origins), dict(tree.cites))
     changed.origins[steps] = "--set"
     for deeper, _ in numbers(value, steps):
         changed.cites[deeper] = OVERRIDE
     return changed
 
 
-def _put(tree: Tree, steps: Steps, value: Any) -> None:
-    here = tree.value
-    for depth, step in enumerate(steps[:-1]):
-        at = steps[:depth]
-        if str(step) not in here and at in NAMED:
-            raise ProfileError(
-                f"--set {'.'.join(map(str, steps))}: {at[-1]} has no entry {step}{nearest(str(step), list(here))}"
-                + ("" if nearest(str(step), list(here)) else f" (it has {', '.join(here)})")
-            )
-        inner = here.setdefault(str(step), {})
-        if not isinstance(inner, dict):
-            raise ProfileError(f"--set {'.'.join(map(str, steps))}: {step} holds no further keys")
-        here = inner
-    last = str(steps[-1])
-    for other in alternatives(last):
-        here.pop(other, None)
-    if value is None:
-        here.pop(last, None)
-    else:
-        here[last] = value
+def _with(value: dict[str, Any], steps: Steps, new: Any, at: Steps = ()) -> dict[str, Any]:
+    """A copy of nested mappings with one place changed; what lies beside the path is shared."""
+    step, rest = str(steps[0]), steps[1:]
+    changed = dict(value)
+    if not rest:
+        for key in (step, *alternatives(step)) if new is None else alternatives(step):
+            changed.pop(key, None)
+        if new is not None:
+            changed[step] = new
+        return changed
+    dotted = ".".join(str(part) for part in (*at, *steps))
+    if step not in value and at in NAMED:
+        hint = nearest(step, list(value)) or f" (it has {', '.join(value)})"
+        raise ProfileError(f"--set {dotted}: {at[-1]} has no entry {step}{hint}")
+    inner = value.get(step, {})
+    if not isinstance(inner, dict):
+        raise ProfileError(f"--set {dotted}: {step} holds no further keys")
+    changed[step] = _with(inner, rest, new, (*at, step))
+    return changed
