@@ -9,7 +9,16 @@ from itertools import pairwise
 from hwsim.cost.area import DEFAULT_FAMILY, UNDESCRIBED, area, level_storage, pe_pitch
 from hwsim.device import Device, Memory, Network, Precision
 from hwsim.device.records import Operand
-from hwsim.device.technology import Estimated, Technology, adder, mac, off_chip_energy, off_chip_types, wire_energy
+from hwsim.device.technology import (
+    Estimated,
+    Technology,
+    adder,
+    mac,
+    mac_energies,
+    off_chip_energy,
+    off_chip_types,
+    wire_energy,
+)
 from hwsim.errors import UsageError
 
 
@@ -93,17 +102,13 @@ def _marked(device: Device, filled: _Filled) -> Device:
 def _precision(precision: Precision, technology: Technology, filled: _Filled) -> Precision:
     if precision.mac_j is not None:
         return precision
-    energy = _mac_energy(precision, technology)
-    others = [_mac_energy(precision, replace(technology, family=family)).value for family in ("horowitz", "aladdin")]
+    types = (precision.input, precision.weight, precision.accumulate)
+    energy = mac(technology, *types).energy
+    assert energy is not None
+    others = [other.value for other in mac_energies(technology, *types).values()]
     name = precision.input if precision.input == precision.weight else f"{precision.input}_{precision.weight}"
     spread = replace(energy, low=min(others), high=max(others))
     return replace(precision, mac_j=filled.add(f"compute.precisions.{name}.mac_pj", spread, 1e12, "pJ"))
-
-
-def _mac_energy(precision: Precision, technology: Technology) -> Estimated:
-    energy = mac(technology, precision.input, precision.weight, precision.accumulate).energy
-    assert energy is not None
-    return energy
 
 
 def _memory(level: Memory, technology: Technology, filled: _Filled) -> Memory:

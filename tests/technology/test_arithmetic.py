@@ -19,6 +19,7 @@ from hwsim.device.technology import (
     bit_serial_mac,
     local_memory_area,
     mac,
+    mac_energies,
     multiplier,
     number_format,
     operation,
@@ -46,6 +47,11 @@ def _pj(technology: Technology, *types: str) -> float:
 def test_families_disagree_on_an_8_bit_mac_and_both_are_given() -> None:
     assert _pj(HOROWITZ, "int8") == pytest.approx(0.25)
     assert _pj(Technology(45, "aladdin"), "int8") == pytest.approx(1.03, abs=0.005)
+    both = mac_energies(HOROWITZ, "int8")
+    assert {family: round(1e12 * energy.value, 2) for family, energy in both.items()} == {
+        "horowitz": 0.25,
+        "aladdin": 1.03,
+    }
 
 
 @needs_shared

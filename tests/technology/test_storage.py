@@ -165,3 +165,18 @@ def test_switches() -> None:
     assert spread(technology, 64, 16).area.value == pytest.approx(5 * 2 * 569.5e-12)
     with pytest.raises(UsageError, match="at least 1"):
         switch(technology, 0)
+
+
+def test_the_readme_sets_sram_beside_figures_that_did_not_enter() -> None:
+    readme = (FOLDER.parent / "README.md").read_text()
+    for capacity, published, _ in table("horowitz")["sram_read_64b"]:
+        name = "1 MiB" if capacity == 1024 else f"{capacity} KiB"
+        read = sram(Technology(45), 1024 * capacity, 64).read.value * 1e12
+        assert f"| read of 64 bits from {name}, 45 nm | {read:.1f} pJ | {published} pJ |" in readme
+        assert 0.5 < read / published < 1.1
+    unit = mac(Technology(65), "int16").energy
+    assert unit is not None
+    files = sram(Technology(65), 512, 16)
+    assert f"| {files.read.value / unit.value:.1f} and {files.write.value / unit.value:.1f} | 1 |" in readme
+    whole, banked = (sram(Technology(65), 108 * 1024, 64, banks=banks).read.value / 4 / unit.value for banks in (1, 27))
+    assert f"| {whole:.1f} ({banked:.1f}) | 6 |" in readme

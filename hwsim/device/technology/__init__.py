@@ -1,6 +1,6 @@
 """Silicon before it exists: energy, area, leakage and delay of logic, storage and wires by process, each figure with its source."""
 
-from hwsim.device.technology.arithmetic import adder, bit_serial_mac, mac, multiplier, register
+from hwsim.device.technology.arithmetic import adder, bit_serial_mac, mac, mac_energies, multiplier, register
 from hwsim.device.technology.families import operation, reference_voltage
 from hwsim.device.technology.formats import NumberFormat, number_format
 from hwsim.device.technology.hcm import local_memory_area, pe_area
@@ -36,6 +36,7 @@ __all__ = [
     "leave_one_out",
     "local_memory_area",
     "mac",
+    "mac_energies",
     "multiplier",
     "nominal_voltage",
     "number_format",

@@ -8,11 +8,12 @@ tabulated from 8 to 32 bits; Aladdin characterizes 32 bits alone and scales mult
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from hwsim.device.technology.families import leakage_of, operation
 from hwsim.device.technology.formats import NumberFormat, number_format
 from hwsim.device.technology.hcm import pe_area
-from hwsim.device.technology.record import Circuit, Technology
+from hwsim.device.technology.record import FAMILIES, Circuit, Estimated, Technology
 from hwsim.device.technology.scaling import area_scale
 from hwsim.device.technology.tables import table
 from hwsim.errors import UsageError
@@ -58,6 +59,16 @@ def mac(technology: Technology, first: str, second: str = "", accumulate: str = 
         return inside
     shared = adder(technology, f"int{BLOCK_EXPONENT_BITS}") + adder(technology, "float32")
     return inside + shared.times(1 / BLOCK_ELEMENTS)
+
+
+def mac_energies(technology: Technology, first: str, second: str = "", accumulate: str = "") -> dict[str, Estimated]:
+    """Energy of one MAC in every family that has energies [J], by family, at the node and supply of ``technology``."""
+    circuits = {
+        family: mac(replace(technology, family=family), first, second, accumulate)
+        for family in FAMILIES
+        if family != "hcm"
+    }
+    return {family: circuit.energy for family, circuit in circuits.items() if circuit.energy is not None}
 
 
 def bit_serial_mac(technology: Technology, parallel_bits: int, serial_bits: int, accumulate_bits: int = 0) -> Circuit:
