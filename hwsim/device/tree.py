@@ -134,6 +134,9 @@ def _parse(content: bytes, where: str) -> tuple[Tree, Any]:
     default = value.pop("default_source", None)
     if default is not None and not isinstance(default, str):
         raise ProfileError(tree.finding(("default_source",), "must be a key of sources"))
+    sources = value.get("sources")
+    if default is None and isinstance(sources, dict) and len(sources) == 1:
+        default = next(iter(sources))
     _cite(value, (), default, tree.cites)
     return tree, value.pop("extends", None)
 

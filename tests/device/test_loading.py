@@ -157,6 +157,11 @@ def test_numbers_without_a_source_are_all_named(tmp_path: Path) -> None:
     assert len(lines) > 40
 
 
+def test_an_only_source_is_that_of_every_number(tmp_path: Path) -> None:
+    text = replaced("default_source: paper\n", "").replace('paper: "A. Author, A Paper, 2020", ', "")
+    assert load(write(tmp_path, text)).quantities["clock_mhz"] == (500, "MHz", "lab")
+
+
 def test_a_source_must_be_known(tmp_path: Path) -> None:
     assert findings(write(tmp_path, replaced("source: lab", "source: labb"))) == [
         "tiny.yaml:26: memory.gbuf.leakage_mw: source labb is not in sources (did you mean lab?)"
@@ -407,7 +412,11 @@ def test_description_shows_every_number_with_its_source(tiny: Path) -> None:
 def test_json_schema_describes_what_editors_need() -> None:
     schema = json_schema()
     assert schema["additionalProperties"] is False
-    assert {"name", "kind", "clock_mhz", "memory"} <= set(schema["required"])
+    assert schema["if"] == {"not": {"required": ["extends"]}}
+    assert {"name", "kind", "clock_mhz", "memory"} <= set(schema["then"]["required"])
+    assert schema["$defs"]["Memory"]["required"] == ["name"]
+    assert schema["$defs"]["Quantity"]["required"] == ["value"]
+    assert {"type": "null"} in schema["properties"]["network"]["anyOf"]
     memory = schema["$defs"]["Memory"]
     assert memory["additionalProperties"] is False
     assert {"capacity_kib", "read_pj_per_byte", "keeps"} <= set(memory["properties"])
