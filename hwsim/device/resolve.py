@@ -191,13 +191,10 @@ def _overheads(given: schema.Overheads | None, memories: tuple[Memory, ...], con
     if given is None:
         return Overheads()
     order = [level.name for level in memories]
-    level = given.pass_level or ""
+    on_chip = [level.name for level in memories if not level.off_chip]
+    level = given.pass_level or (on_chip[-1] if given.per_pass_cycles and on_chip else "")
     if level and level not in order:
         context.found.append((("overheads", "pass_level"), f"no memory level {level}{nearest(level, order)}"))
-    if given.per_pass_cycles is not None and given.per_pass_cycles.value > 0 and not level:
-        context.found.append(
-            (("overheads", "per_pass_cycles"), "needs pass_level: the memory level whose passes ramp up")
-        )
     return Overheads(
         kernel_s=si(given, "per_kernel_us") or 0.0,
         pass_cycles=si(given, "per_pass_cycles") or 0.0,

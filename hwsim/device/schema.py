@@ -224,7 +224,7 @@ class Dataflow(Section):
 
 
 class Overheads(Section):
-    """Fixed costs."""
+    """Fixed costs. pass_level : the level whose passes ramp up, by default the outermost on the chip."""
 
     per_kernel_us: NonNegative | None = None
     per_pass_cycles: NonNegative | None = None

@@ -390,6 +390,12 @@ def test_extrapolated_pes_are_noted_and_impossible_ones_refused(tmp_path: Path) 
     assert "compute.pe_array: missing (or pe with area_budget_mm2)" in findings(path, "pe=null")[0]
 
 
+def test_passes_are_those_of_the_outermost_level_on_the_chip_unless_said(tiny: Path) -> None:
+    assert load(tiny, ["overheads.pass_level=rf"]).overheads.pass_level == "rf"
+    assert load(tiny, ["overheads.pass_level=null"]).overheads.pass_level == "gbuf"
+    assert load(tiny, ["overheads.pass_level=null", "overheads.per_pass_cycles=null"]).overheads.pass_level == ""
+
+
 def test_check_compares_the_published_peak(tmp_path: Path) -> None:
     good = write(tmp_path, replaced("mac_pj: 0.5", "mac_pj: 0.5, peak_tops: 0.064"))
     assert check(good) == ()

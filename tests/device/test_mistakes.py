@@ -110,13 +110,6 @@ CONTRADICTIONS = [
     ),
     ("pass_level: gbuf", "pass_level: gbf", 34, "overheads.pass_level", "no memory level gbf (did you mean gbuf?)"),
     (
-        ", pass_level: gbuf",
-        "",
-        34,
-        "overheads.per_pass_cycles",
-        "needs pass_level: the memory level whose passes ramp up",
-    ),
-    (
         "name: rf, per: pe",
         "name: rf, per: pe, off_chip: true",
         16,
