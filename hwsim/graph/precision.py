@@ -51,8 +51,8 @@ def with_bits(network: Network, spec: str) -> Network:
     matches a layer holds. wN and aN are signed integers.
 
     An activation takes the type of the first layer that reads it (a layer's bits are those of its operands), or of the one that writes it
-    where nobody does. Vectors (biases, scales of normalizations) keep their type under integer formats, which accumulate wide. Integers
-    wider than 16 bits and booleans, being indices, shapes, masks and accumulators, stay as they are; so do packed weights (MatMulNBits).
+    where nobody does. Every parameter takes the type of the weights, biases too. What stays as it is: integers wider than 16 bits and
+    booleans, being indices, shapes, masks and accumulators; constants; packed weights (MatMulNBits).
     Raises UsageError for a spec that is malformed or names no layer.
     """
     rules = parse_bits(spec)
@@ -131,7 +131,7 @@ def _settle(tensors: dict[str, Tensor], settled: set[str], name: str, chosen: Fo
         dtype = chosen.activation
     else:
         dtype = chosen.weight
-        if layer.op in _PACKED or (len(tensor.shape) < 2 and dtype_kind(dtype or "int8") == "int"):
+        if layer.op in _PACKED:
             return
     if dtype and _changes(tensor.dtype):
         tensors[name] = replace(tensor, dtype=dtype)

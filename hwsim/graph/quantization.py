@@ -35,9 +35,9 @@ def fold_quantization(network: Network) -> Network:
             continue
         if layer.op in _FOLDS and _FOLDS[layer.op](draft, index, layer):
             folded[layer.op] += 1
-    if not folded:
-        return network
-    return draft.finish(f"folded {listed(folded)} into the layers around them")
+    if folded:
+        return draft.finish(f"folded {listed(folded)} into the layers around them")
+    return network if draft.tensors == network.tensors else draft.finish()
 
 
 def _dequantize(draft: Draft, index: int, layer: Layer) -> bool:
@@ -112,8 +112,8 @@ def _fake_quantize(draft: Draft, index: int, layer: Layer) -> bool:
     if result in draft.results:
         return False
     if draft.only_reader(source) is None and stored.dtype != dtype:  # rounded to several types: each is stored
-        learned = stored.parameters if next(iter(draft.readers[source])) == index else 0
-        draft.tensors[result] = replace(stored, name=result, dtype=dtype, learned=learned)
+        draft.tensors[result] = replace(stored, name=result, dtype=dtype)
+        draft.tensors[source] = replace(stored, learned=0)
         draft.drop(index)
         return True
     draft.tensors[source] = replace(stored, dtype=dtype)

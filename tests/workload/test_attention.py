@@ -18,12 +18,21 @@ def test_attention_of_onnx(batch, key_heads, share, queries, keys, width, value_
     heads = key_heads * share
     if flat:
         q, k = activation("q", batch, queries, heads * width), activation("k", batch, keys, key_heads * width)
-        v, y = activation("v", batch, keys, key_heads * value_width), activation("y", batch, queries, heads * value_width)
+        v, y = (
+            activation("v", batch, keys, key_heads * value_width),
+            activation("y", batch, queries, heads * value_width),
+        )
     else:
         q, k = activation("q", batch, heads, queries, width), activation("k", batch, key_heads, keys, width)
         v, y = activation("v", batch, key_heads, keys, value_width), activation("y", batch, heads, queries, value_width)
-    cache = [None, activation("pk", batch, key_heads, past, width), activation("pv", batch, key_heads, past, value_width)]
-    found = work("Attention", [q, k, v, *(cache if past else [])], [y], {"q_num_heads": heads, "kv_num_heads": key_heads})
+    cache = [
+        None,
+        activation("pk", batch, key_heads, past, width),
+        activation("pv", batch, key_heads, past, value_width),
+    ]
+    found = work(
+        "Attention", [q, k, v, *(cache if past else [])], [y], {"q_num_heads": heads, "kv_num_heads": key_heads}
+    )
     assert found.macs == batch * heads * queries * (keys + past) * (width + value_width)
     assert {nest.weight_role for nest in found.nests} == {"activation"}
     assert {nest.g for nest in found.nests} == {batch * key_heads}
@@ -33,7 +42,12 @@ def test_attention_of_onnx(batch, key_heads, share, queries, keys, width, value_
 
 def test_scores_are_scaled_masked_and_normalized():
     q = activation("q", 1, 2, 4, 8)
-    found = work("Attention", [q, activation("k", 1, 2, 6, 8), activation("v", 1, 2, 6, 8), activation("m", 4, 6)], [activation("y", 1, 2, 4, 8)], {"softcap": 30.0})
+    found = work(
+        "Attention",
+        [q, activation("k", 1, 2, 6, 8), activation("v", 1, 2, 6, 8), activation("m", 4, 6)],
+        [activation("y", 1, 2, 4, 8)],
+        {"softcap": 30.0},
+    )
     scores = 2 * 4 * 6
     assert [(op.function, op.operations) for op in found.vectors] == [
         ("mul", scores),
@@ -57,7 +71,9 @@ def test_contrib_attention_projects_first():
 
 def test_contrib_attention_with_unequal_widths():
     x, w = activation("x", 1, 8, 32), parameter("w", 32, 16 + 16 + 48)
-    found = work("Attention", [x, w], [activation("y", 1, 8, 48)], {"num_heads": 2, "qkv_hidden_sizes": (16, 16, 48)}, CONTRIB)
+    found = work(
+        "Attention", [x, w], [activation("y", 1, 8, 48)], {"num_heads": 2, "qkv_hidden_sizes": (16, 16, 48)}, CONTRIB
+    )
     assert found.macs == 8 * 32 * 80 + 8 * 8 * (16 + 48)
 
 
@@ -71,7 +87,9 @@ def test_quantized_attention_keeps_an_integer_projection():
 def test_packed_attention_counts_the_padded_sequences():
     x, w = activation("x", 10, 32), parameter("w", 32, 96)
     offset = activation("o", 2, 8, dtype="int32")
-    found = work("PackedAttention", [x, w, parameter("b", 96), offset], [activation("y", 10, 32)], {"num_heads": 2}, CONTRIB)
+    found = work(
+        "PackedAttention", [x, w, parameter("b", 96), offset], [activation("y", 10, 32)], {"num_heads": 2}, CONTRIB
+    )
     assert found.macs == 10 * 32 * 96 + 2 * (2 * 8 * 8 * 32)
 
 

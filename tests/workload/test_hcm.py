@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -54,7 +55,7 @@ def test_intensity_of_layer_11(bits, intensity):
 def test_multilayer_perceptron_at_32_bits():
     widths = (16, 64, 32, 32, 5)
     kind = OperandType("int32")
-    nests = [LoopNest(k=m, c=n, input=kind, weight=kind) for n, m in zip(widths, widths[1:], strict=False)]
+    nests = [LoopNest(k=m, c=n, input=kind, weight=kind) for n, m in pairwise(widths)]
     assert sum(hcm.bops(nest) for nest in nests) == 4_652_832
     builder = Network.builder("mlp").input("x", (1, 16), "int32")
     for width in widths[1:]:

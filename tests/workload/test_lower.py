@@ -17,7 +17,8 @@ from hwsim.workload.movement import gather
 from tests.workload.single import activation, network, parameter, single, work
 
 shapes = st.one_of(
-    st.lists(st.integers(0, 3), max_size=5), *(st.lists(st.integers(1, 3), min_size=rank, max_size=rank) for rank in (2, 3, 4))
+    st.lists(st.integers(0, 3), max_size=5),
+    *(st.lists(st.integers(1, 3), min_size=rank, max_size=rank) for rank in (2, 3, 4)),
 ).map(tuple)
 tensors = st.builds(
     lambda shape, dtype, role: Tensor("", shape, dtype, role),
@@ -37,7 +38,11 @@ def test_vector_functions_are_documented():
 
 
 @settings(max_examples=1000)
-@given(st.sampled_from(sorted(HANDLERS)), st.lists(st.none() | tensors, max_size=8), st.lists(tensors, min_size=1, max_size=3))
+@given(
+    st.sampled_from(sorted(HANDLERS)),
+    st.lists(st.none() | tensors, max_size=8),
+    st.lists(tensors, min_size=1, max_size=3),
+)
 def test_odd_operands_give_work_or_an_error_that_names_the_node(name, inputs, outputs):
     domain, _, op = name.rpartition("::")
     operands = [replace(tensor, name=f"i{index}") if tensor else None for index, tensor in enumerate(inputs)]
@@ -81,7 +86,9 @@ def test_gathers_read_rows_and_not_the_table():
     found = work("Gather", [table, rows], [activation("y", 2, 128, 768)])
     assert dict(found.reads) == {"t": 256 * 768 * 4, "i": 256 * 8}
     assert found.moves and not found.vectors
-    bag = work("EmbeddingBag", [parameter("t", 1000, 16), activation("i", 4, 10, dtype="int64")], [activation("y", 4, 16)])
+    bag = work(
+        "EmbeddingBag", [parameter("t", 1000, 16), activation("i", 4, 10, dtype="int64")], [activation("y", 4, 16)]
+    )
     assert dict(bag.reads)["t"] == 40 * 16 * 4
     assert HANDLERS["GatherND"] is gather
 

@@ -96,7 +96,12 @@ def test_einsum_forms():
     y = activation("y", 2, 3, 5, 6)
     found = work("Einsum", [a, b], [y], {"equation": "...ij, ...jk -> ...ik"})
     assert (found.macs, found.nests[0].g) == (2 * 3 * 5 * 4 * 6, 6)
-    assert work("Einsum", [activation("a", 5, 4), activation("b", 4, 6)], [activation("y", 5, 6)], {"equation": "ij,jk"}).macs == 120
+    assert (
+        work(
+            "Einsum", [activation("a", 5, 4), activation("b", 4, 6)], [activation("y", 5, 6)], {"equation": "ij,jk"}
+        ).macs
+        == 120
+    )
     three = work(
         "Einsum",
         [activation("a", 2, 3), activation("b", 3, 4), activation("c", 4, 5)],
@@ -118,7 +123,10 @@ def test_an_equation_that_does_not_fit_names_the_node(equation):
 
 def test_packed_weights_of_a_few_bits():
     x, y = activation("x", 3, 5, 64, dtype="float16"), activation("y", 3, 5, 48, dtype="float16")
-    blob, scales = Tensor("w", (48, 2, 16), "uint8", "parameter", learned=48 * 64), Tensor("s", (96,), "float16", "constant")
+    blob, scales = (
+        Tensor("w", (48, 2, 16), "uint8", "parameter", learned=48 * 64),
+        Tensor("s", (96,), "float16", "constant"),
+    )
     attributes = {"K": 64, "N": 48, "bits": 4, "block_size": 32}
     found = work("MatMulNBits", [x, blob, scales], [y], attributes, "com.microsoft")
     (nest,) = found.nests
@@ -153,5 +161,5 @@ def test_one_bit_products():
 
 @pytest.mark.parametrize(("a", "b"), [((3, 4), (5, 6)), ((2, 3, 4), (3, 4, 5))])
 def test_shapes_that_do_not_multiply_name_the_node(a, b):
-    with pytest.raises(ModelError, match="node 'node': MatMul: .* differ"):
+    with pytest.raises(ModelError, match=r"node 'node': MatMul: .* differ"):
         work("MatMul", [activation("a", *a), activation("b", *b)], [activation("y", 3, 6)])

@@ -25,7 +25,11 @@ def test_every_step_multiplies_its_input_and_its_state(cell, length, batch, inpu
     directions = 2 if both else 1
     x = activation("x", *((batch, length) if batch_first else (length, batch)), inputs)
     w, r = parameter("w", directions, gates * hidden, inputs), parameter("r", directions, gates * hidden, hidden)
-    attributes = {"hidden_size": hidden, "layout": int(batch_first), "direction": "bidirectional" if both else "forward"}
+    attributes = {
+        "hidden_size": hidden,
+        "layout": int(batch_first),
+        "direction": "bidirectional" if both else "forward",
+    }
     found = work(op, [x, w, r], [activation("y", length, directions, batch, hidden)], attributes)
     macs = 0
     for _step in range(length):
@@ -56,7 +60,13 @@ def test_tokens_pass_through_their_experts_only(tokens, top):
     assert found.macs == tokens * top * 2 * width * inner
     touched = min(count, tokens * top)
     assert dict(found.reads)["w1"] == first.bytes * touched // count
-    gated = work("MoE", [*operands, None, parameter("w3", count, inner, width)], [activation("y", tokens, width)], {"k": top}, CONTRIB)
+    gated = work(
+        "MoE",
+        [*operands, None, parameter("w3", count, inner, width)],
+        [activation("y", tokens, width)],
+        {"k": top},
+        CONTRIB,
+    )
     assert gated.macs == tokens * top * 3 * width * inner
 
 
@@ -64,8 +74,20 @@ def test_packed_experts_count_unpacked_weights():
     x, router = activation("x", 8, 16), activation("p", 8, 4)
     first, second = parameter("w1", 4, 32, 8, dtype="uint8"), parameter("w2", 4, 16, 16, dtype="uint8")
     scales = parameter("s", 4, 32)
-    found = work("QMoE", [x, router, first, scales, None, second, scales], [activation("y", 8, 16)], {"k": 1, "expert_weight_bits": 4}, CONTRIB)
+    found = work(
+        "QMoE",
+        [x, router, first, scales, None, second, scales],
+        [activation("y", 8, 16)],
+        {"k": 1, "expert_weight_bits": 4},
+        CONTRIB,
+    )
     assert found.macs == 8 * 2 * 16 * 32
     assert {nest.weight.bits for nest in found.nests} == {4}
-    glu = work("MoE", [x, router, parameter("w1", 4, 64, 16), None, parameter("w2", 4, 16, 32)], [activation("y", 8, 16)], {"k": 1, "activation_type": "swiglu"}, CONTRIB)
+    glu = work(
+        "MoE",
+        [x, router, parameter("w1", 4, 64, 16), None, parameter("w2", 4, 16, 32)],
+        [activation("y", 8, 16)],
+        {"k": 1, "activation_type": "swiglu"},
+        CONTRIB,
+    )
     assert glu.macs == 8 * (16 * 64 + 32 * 16)
