@@ -128,6 +128,8 @@ def _energy(given: schema.Memory, direction: str, scale: float) -> dict[Operand,
 def memory(given: schema.Memory, context: Context) -> Memory:
     """The record of one level; what is inconsistent goes to ``context.found``."""
     pools = _capacities(given)
+    if any(size < 1 for size in pools.values()):
+        context.found.append((("memory", given.name), "a capacity below one byte"))
     keeps = _keeps(given, pools, context)
     kept = frozenset(name for name, keep in keeps.items() if keep != "never")
     mesh_x, mesh_y = _mesh(given, context)

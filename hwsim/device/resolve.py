@@ -39,7 +39,7 @@ def resolve(profile: schema.Profile, energy_scale: float = 1.0) -> tuple[Device,
     memories = tuple(memory(level, context) for level in profile.memory)
     _check_memories(memories, context)
     precisions = _precisions(profile, context)
-    power = _power(profile.power)
+    power = _power(profile.power, found)
     technology = profile.technology or schema.Technology()
     device = Device(
         name=profile.name,
@@ -233,7 +233,7 @@ def _areas(profile: schema.Profile) -> dict[str, float]:
     return {name: value for name, value in areas.items() if value is not None}
 
 
-def _power(given: schema.Power | None) -> dict[str, float]:
+def _power(given: schema.Power | None, found: Findings) -> dict[str, float]:
     if given is None:
         return {}
     powers = {
@@ -241,5 +241,7 @@ def _power(given: schema.Power | None) -> dict[str, float]:
     }
     if given.thermal is not None:
         thermal = given.thermal
+        if thermal.max_c.value <= thermal.ambient_c.value:
+            found.append((("power", "thermal", "max_c"), "must be above ambient_c"))
         powers["thermal_cap"] = (thermal.max_c.value - thermal.ambient_c.value) / thermal.resistance_c_per_w.value
     return {name: value for name, value in powers.items() if value is not None}

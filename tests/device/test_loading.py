@@ -459,7 +459,9 @@ JUNK = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.sampled_from(_paths(WHOLE)[1:]), JUNK, st.booleans())
 def test_broken_profiles_never_crash(tmp_path: Path, place: tuple[object, ...], junk: object, remove: bool) -> None:
     whole = copy.deepcopy(WHOLE)
@@ -481,7 +483,9 @@ def test_broken_profiles_never_crash(tmp_path: Path, place: tuple[object, ...], 
             assert isinstance(device, Device)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.data())
 def test_broken_text_never_crashes(tmp_path: Path, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(TINY)))
@@ -495,7 +499,9 @@ def test_broken_text_never_crashes(tmp_path: Path, data: st.DataObject) -> None:
         assert error.findings
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.text(max_size=30))
 def test_any_override_is_taken_or_refused(assignment: str) -> None:
     for text in (assignment, f"memory.{assignment}", f"clock_mhz={assignment}", f"compute.{assignment}=1"):

@@ -100,6 +100,8 @@ VALUES = [
     ("default_source: paper", "default_source: [a]", 5, "default_source", "must be a key of sources"),
 ]
 CONTRADICTIONS = [
+    ("input: 24,", "input: 0.2,", 16, "memory.rf", "a capacity below one byte"),
+    ("max_c: 100", "max_c: 30", 38, "power.thermal.max_c", "must be above ambient_c"),
     ("between: [gbuf, rf]", "between: [rf, gbuf]", 29, "network.rf_gbuf.between", "must name the outer level first"),
     (
         "between: [gbuf, rf]",

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hwsim.device.yaml_reader import MAX_DEPTH, MAX_NODES, read, scalar
@@ -119,6 +119,7 @@ def test_a_bomb_of_aliases_does_not_grow() -> None:
     assert len(caught.value.findings) == 9 * 11
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(max_size=200))
 def test_any_text_is_read_or_refused_in_one_way(text: str) -> None:
     try:
@@ -127,6 +128,7 @@ def test_any_text_is_read_or_refused_in_one_way(text: str) -> None:
         assert all(finding.startswith("f:") for finding in error.findings)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.recursive(
         st.none()
