@@ -17,6 +17,7 @@ from hwsim.device.findings import findings, keys_at
 from hwsim.device.keys import unit
 from hwsim.device.library import find
 from hwsim.device.operating import at_operating_point, energy_scale
+from hwsim.device.precision import label
 from hwsim.device.records import Device
 from hwsim.device.resolve import resolve
 from hwsim.device.tree import NAMED, OVERRIDE, Tree, is_number, load_tree, numbers, override, plain, shown
@@ -58,7 +59,7 @@ def check(name_or_path: str | os.PathLike[str]) -> tuple[str, ...]:
         return error.findings
     where = shown(Path(device.path))
     return tuple(
-        f"{where}: compute.precisions.{p.input}: peak_tops is {p.published_ops_per_s / 1e12:g}, "
+        f"{where}: compute.precisions.{label(p.input, p.weight)}: peak_tops is {p.published_ops_per_s / 1e12:g}, "
         f"but {device.array.pes} PEs × {p.macs_per_pe_per_cycle:g} MACs × 2 × clock make {peak(device, i) / 1e12:.4g}"
         for i, p in enumerate(device.precisions)
         if p.published_ops_per_s and abs(peak(device, i) / p.published_ops_per_s - 1) > PEAK_TOLERANCE

@@ -65,7 +65,8 @@ def _other_format(precision: Precision, wanted: tuple[str, str]) -> int:
     return sum(_plain(have) != _plain(runs) and parse(have)[1] == parse(runs)[1] for have, runs in pairs)
 
 
-def _label(input_dtype: str, weight_dtype: str) -> str:
+def label(input_dtype: str, weight_dtype: str) -> str:
+    """A pair of operand types in a word: ``int8``, ``int8×int4``."""
     return input_dtype if input_dtype == weight_dtype else f"{input_dtype}×{weight_dtype}"
 
 
@@ -81,7 +82,7 @@ def precision_for(device: Device, input_dtype: str, weight_dtype: str) -> tuple[
     that the device has, with a note that the network would have to be converted. Raises ValueError for an unknown data type.
     """
     wanted = (input_dtype, weight_dtype)
-    label = _label(*wanted)
+    pair = label(*wanted)
     usable = [p for p in device.precisions if _fits(input_dtype, p.input) and _fits(weight_dtype, p.weight)]
     if not usable:
         families = [parse(dtype)[0] for dtype in wanted]
@@ -92,13 +93,13 @@ def precision_for(device: Device, input_dtype: str, weight_dtype: str) -> tuple[
                 _width(p),
             ),
         )
-        runs = _label(widest.input, widest.weight)
+        runs = label(widest.input, widest.weight)
         how = "quantized" if parse(widest.input)[0] == "int" else "converted"
-        return widest, f"{label} does not run on {device.name}: costed as {runs}, which needs the network {how} to it"
+        return widest, f"{pair} does not run on {device.name}: costed as {runs}, which needs the network {how} to it"
     best = min(
         usable, key=lambda p: (_crossings(p, wanted), _width(p), _other_format(p, wanted), -p.macs_per_pe_per_cycle)
     )
     pairs = zip(wanted, (best.input, best.weight), strict=True)
     if all(_plain(have) == _plain(runs) for have, runs in pairs):
         return best, None
-    return best, f"{label} runs at the {_label(best.input, best.weight)} rate on {device.name}"
+    return best, f"{pair} runs at the {label(best.input, best.weight)} rate on {device.name}"

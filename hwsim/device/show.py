@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hwsim.device.loading import peak
-from hwsim.device.precision import _label
+from hwsim.device.precision import label
 from hwsim.device.records import Device
 
 
@@ -12,8 +12,8 @@ def describe(device: Device) -> str:
     rows = [(key, _figure(device, key), source) for key, (_, _, source) in device.quantities.items()]
     derived = [("PEs", f"{device.array.pes:,}", "arithmetic")]
     for index, precision in enumerate(device.precisions):
-        label = _label(precision.input, precision.weight)
-        derived.append((f"peak {label}", f"{peak(device, index) / 1e12:.4g} Top/s", "PEs × MACs × 2 × clock"))
+        pair = label(precision.input, precision.weight)
+        derived.append((f"peak {pair}", f"{peak(device, index) / 1e12:.4g} Top/s", "PEs × MACs × 2 × clock"))
     widths = [max(len(row[column]) for row in rows + derived) for column in (0, 1)]
     head = [f"{device.name} ({device.kind}): {device.description}", f"file {device.path}", f"sha256 {device.sha256}"]
     if device.operating_point:
