@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hwsim.errors import UsageError
 
 if TYPE_CHECKING:
+    from hwsim.device import Device
     from hwsim.estimation import Prepared
     from hwsim.graph import Network
 
@@ -48,6 +49,34 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         choices=(*PASS_NAMES, "all"),
         help=f"leave out a pass: {', '.join(PASS_NAMES)}, or all",
     )
+
+
+def add_device_arguments(group: argparse._ActionsContainer) -> None:
+    """What changes a profile on the way."""
+    group.add_argument(
+        "--set", metavar="KEY=VALUE", action="append", default=[], help="override a number: --set clock_mhz=100"
+    )
+    group.add_argument(
+        "--technology", metavar="NODE", help="estimate the energies that the profile lacks, at a node like 28nm"
+    )
+    group.add_argument(
+        "--family", metavar="NAME", help="technology tables to use: horowitz, aladdin or hcm (default: the profile's)"
+    )
+
+
+def device(name: str, arguments: argparse.Namespace) -> Device:
+    """The profile of that name with --set and --technology applied."""
+    from hwsim.device import load
+
+    found = load(name, arguments.set)
+    if arguments.technology:
+        from hwsim.cost.fill import with_technology
+        from hwsim.device.technology import parse_node
+
+        found = with_technology(found, parse_node(arguments.technology), arguments.family or "")
+    elif arguments.family:
+        raise UsageError("--family chooses among technology tables: give --technology NODE too")
+    return found
 
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ import argparse
 
 import hwsim
 from hwsim.cli import verbs
-from hwsim.cli.arguments import add_model_arguments, add_output_arguments
+from hwsim.cli.arguments import add_device_arguments, add_model_arguments, add_output_arguments
 
 _EXAMPLES = """\
 examples:
@@ -34,6 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     _estimate(verb)
     _complexity(verb)
     _devices(verb)
+    _area(verb)
     models = verb.add_parser("models", help="list the graphs that have a short name")
     models.set_defaults(run=verbs.models)
     return parser
@@ -50,9 +51,7 @@ def _estimate(verb: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     group.add_argument(
         "--device", metavar="NAME", action="append", default=[], help="shipped profile or YAML file (repeatable)"
     )
-    group.add_argument(
-        "--set", metavar="KEY=VALUE", action="append", default=[], help="override a number: --set clock_mhz=100"
-    )
+    add_device_arguments(group)
     group = parser.add_argument_group("the model of the device")
     group.add_argument(
         "--model", metavar="RUNG", help="roofline, systolic or mapping (default: the most detailed there is)"
@@ -96,10 +95,22 @@ def _devices(verb: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     what = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     show = what.add_parser("show", help="print a resolved profile with the source of every number")
     show.add_argument("name", metavar="NAME")
-    show.add_argument("--set", metavar="KEY=VALUE", action="append", default=[])
+    add_device_arguments(show)
     show.set_defaults(run=verbs.device_show)
     check = what.add_parser("check", help="validate profile files")
     check.add_argument("files", metavar="FILE", nargs="+")
     check.set_defaults(run=verbs.device_check)
     schema = what.add_parser("schema", help="print the JSON Schema of profiles, for editors")
     schema.set_defaults(run=verbs.device_schema)
+
+
+def _area(verb: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = verb.add_parser(
+        "area",
+        help="silicon area of a device by component, beside what was published",
+        description="Area estimated from technology tables: MAC array, storage, network, vector unit, controllers and wiring.",
+    )
+    parser.add_argument("name", metavar="NAME", help="shipped profile or YAML file")
+    add_device_arguments(parser)
+    add_output_arguments(parser)
+    parser.set_defaults(run=verbs.area)

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import argparse
 
-from hwsim.cli.arguments import emit, prepared_models
+from hwsim.cli.arguments import device, emit, prepared_models
 from hwsim.errors import UsageError
 
 
 def estimate(arguments: argparse.Namespace) -> int:
     """``hwsim estimate``."""
-    from hwsim.device import load
     from hwsim.estimation import estimate as run
     from hwsim.report import files, tables
 
     if not arguments.device:
         raise UsageError("no device given: --device NAME ('hwsim devices' lists them)")
-    devices = [load(name, arguments.set) for name in arguments.device]
+    devices = [device(name, arguments) for name in arguments.device]
     estimates = [
-        run(model, device, rung=arguments.model, units=arguments.units, keep_activations=arguments.keep_activations)
+        run(model, chosen, rung=arguments.model, units=arguments.units, keep_activations=arguments.keep_activations)
         for model in prepared_models(arguments)
-        for device in devices
+        for chosen in devices
     ]
     if arguments.format == "json":
         text = files.json_text([estimate.to_dict() for estimate in estimates])
@@ -39,6 +38,32 @@ def estimate(arguments: argparse.Namespace) -> int:
             parts += [tables.estimate_text(item, arguments.top) for item in estimates]
         text = "\n\n".join(parts)
     emit(arguments, text)
+    return 0
+
+
+def area(arguments: argparse.Namespace) -> int:
+    """``hwsim area``."""
+    from hwsim.cost.area import area as estimated
+    from hwsim.cost.area import own_technology
+    from hwsim.device import load
+    from hwsim.device.technology import Technology, parse_node
+    from hwsim.report import area_tables, files
+
+    chosen = load(arguments.name, arguments.set)
+    if arguments.technology:
+        family = arguments.family or chosen.technology_family or "horowitz"
+        technology = Technology(parse_node(arguments.technology), family)
+    else:
+        technology = own_technology(chosen)
+        if arguments.family:
+            technology = Technology(technology.node_nm, arguments.family, technology.voltage_v)
+    found = estimated(chosen, technology)
+    if arguments.format == "json":
+        emit(arguments, files.json_text([area_tables.plain(chosen, found)]))
+    elif arguments.format == "csv":
+        emit(arguments, files.csv_text(area_tables.plain(chosen, found)["parts"]))
+    else:
+        emit(arguments, area_tables.text(chosen, found))
     return 0
 
 
@@ -72,9 +97,9 @@ def devices(arguments: argparse.Namespace) -> int:
 
 def device_show(arguments: argparse.Namespace) -> int:
     """``hwsim device show``."""
-    from hwsim.device import describe, load
+    from hwsim.device import describe
 
-    print(describe(load(arguments.name, arguments.set)))
+    print(describe(device(arguments.name, arguments)))
     return 0
 
 

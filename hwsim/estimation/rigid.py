@@ -6,13 +6,14 @@ that needs it again; what stays on chip between layers is not fetched at all.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hwsim.counts.systolic import SystolicCounts, systolic
 from hwsim.device import Device, Memory, precision_for
 from hwsim.device.records import Operand
 from hwsim.errors import ProfileError
-from hwsim.estimation import roofline
+from hwsim.estimation import energy, roofline
 from hwsim.estimation.assembly import Assumptions, Compute, assemble
 from hwsim.estimation.records import LayerEstimate, Traffic
 from hwsim.estimation.residency import Residency
@@ -36,7 +37,12 @@ def price(
     plain = roofline.compute(work, device, said)
     pes_busy = sum(counts.mapping_utilization * counts.macs for counts in counted) / work.macs if work.macs else 0.0
     done = Compute(cycles / device.clock_hz, plain.vector_s, plain.ideal_s, pes_busy)
-    return assemble(layer, work, network, device, done, _traffic(work, counted, network, device, residency))
+    flows = _flows(work, counted, network, device, residency)
+    moved = {memory.name: _sum(flows[memory.name].values()) for memory in device.memories}
+    record = assemble(layer, work, network, device, done, moved)
+    parts = {memory.name: energy.of_flows(memory, flows[memory.name]) for memory in device.memories}
+    parts |= {"mac": energy.of_macs(work, device), "vector": energy.of_vector(work, device, said)}
+    return energy.attach(record, device, parts)
 
 
 def _rate(nest: LoopNest, device: Device) -> float:
@@ -47,8 +53,23 @@ def _rate(nest: LoopNest, device: Device) -> float:
 
 def _count(nest: LoopNest, device: Device, stationary: Operand) -> SystolicCounts:
     return systolic(
-        nest, device.array.y, device.array.x, stationary, arrays=device.array.cores, buffers=_buffers(nest, device)
+        nest,
+        device.array.y,
+        device.array.x,
+        stationary,
+        arrays=device.array.cores,
+        buffers=_buffers(nest, device),
+        double_buffered=any(level.buffering >= 2 for level in _registers(device, stationary)),
     )
+
+
+def _registers(device: Device, operand: Operand) -> list[Memory]:
+    """Levels inside the PEs that hold an operand, innermost first."""
+    return [
+        memory
+        for memory in device.memories
+        if memory.instances >= device.array.pes and memory.keeps[operand] != "never"
+    ]
 
 
 def _buffers(nest: LoopNest, device: Device) -> tuple[int | None, int | None, int | None]:
@@ -105,29 +126,38 @@ def _fetches(nests: tuple[LoopNest, ...], counted: list[SystolicCounts]) -> _Fet
     return _Fetches(multiple(0, stored[0]), multiple(1, stored[1]), spilled, spilled)
 
 
-def _traffic(
+def _flows(
     work: Work, counted: list[SystolicCounts], network: Network, device: Device, residency: Residency
-) -> dict[str, Traffic]:
-    once = roofline.traffic(work, device, network, residency)
-    fetches = _fetches(work.nests, counted)
-    found: dict[str, Traffic] = {}
+) -> dict[str, dict[Operand, Traffic]]:
+    """Bytes by level and operand: fetches from off chip, what the array takes from its buffers, and one register read a MAC."""
+    flows: dict[str, dict[Operand, Traffic]] = {memory.name: {} for memory in device.memories}
     for memory in device.memories:
         if memory.off_chip:
-            read = sum(
-                size * (fetches.input if network.tensors[name].role == "activation" else fetches.weight)
-                for name, size in work.reads
-                if name not in residency.activations and name not in residency.weights
-            )
-            found[memory.name] = Traffic(read + fetches.spilled_read, once[memory.name].write + fetches.spilled_write)
-        else:
-            found[memory.name] = Traffic()
+            flows[memory.name] = _off_chip(work, _fetches(work.nests, counted), network, residency)
     for place, operand in enumerate(OPERANDS):
-        levels = _buffer_levels(device, operand)
-        if not levels:
-            continue
-        bits = [(nest.input.bits, nest.weight.bits, nest.accumulator.bits)[place] for nest in work.nests]
-        read = sum(counts.sram_reads[place] * width for counts, width in zip(counted, bits, strict=True)) / 8
-        write = sum(counts.sram_writes[place] * width for counts, width in zip(counted, bits, strict=True)) / 8
-        before = found[levels[0].name]
-        found[levels[0].name] = Traffic(before.read + read, before.write + write)
-    return found
+        widths = [(nest.input.bits, nest.weight.bits, nest.accumulator.bits)[place] for nest in work.nests]
+        read = sum(counts.sram_reads[place] * bits for counts, bits in zip(counted, widths, strict=True)) / 8
+        write = sum(counts.sram_writes[place] * bits for counts, bits in zip(counted, widths, strict=True)) / 8
+        for buffer in _buffer_levels(device, operand)[:1]:
+            flows[buffer.name][operand] = Traffic(read, write)
+        for register in _registers(device, operand)[:1]:
+            used = sum(counts.macs * bits for counts, bits in zip(counted, widths, strict=True)) / 8
+            flows[register.name][operand] = Traffic(used, used if operand == "output" else read)
+    return flows
+
+
+def _off_chip(work: Work, fetches: _Fetches, network: Network, residency: Residency) -> dict[Operand, Traffic]:
+    outside = [pair for pair in work.reads if pair[0] not in residency.activations and pair[0] not in residency.weights]
+    inputs = sum(size for name, size in outside if network.tensors[name].role == "activation")
+    weights = sum(size for _, size in outside) - inputs
+    written = sum(size for name, size in work.writes if name not in residency.activations)
+    return {
+        "input": Traffic(inputs * fetches.input),
+        "weight": Traffic(weights * fetches.weight),
+        "output": Traffic(fetches.spilled_read, written + fetches.spilled_write),
+    }
+
+
+def _sum(parts: Iterable[Traffic]) -> Traffic:
+    parts = tuple(parts)
+    return Traffic(sum(part.read for part in parts), sum(part.write for part in parts))

@@ -74,7 +74,7 @@ def estimate(
         "converted": list(conversions),
         "folded": [*prepared.folded, *([f"free at run time: {prepared.free}"] if prepared.free else [])],
     }
-    warnings = (*prepared.warnings, *_unknown(prepared), *stays.notes, *said.found, *_missing(device))
+    warnings = (*prepared.warnings, *_unknown(prepared), *stays.notes, *said.found, *_missing(device), *device.notes)
     return Estimate(
         model={
             "name": prepared.network.name,
@@ -85,7 +85,7 @@ def estimate(
         settings=settings,
         totals=_totals(prepared, device, layers),
         layers=tuple(layers),
-        unavailable=_unavailable(device, layers),
+        unavailable=_unavailable(device, layers, rung),
         warnings=warnings,
         hwsim_version=hwsim.__version__,
     )
@@ -135,10 +135,14 @@ def _published_area(device: Device) -> float | None:
     return next((device.area_mm2[name] for name in ("core", "chip", "die") if name in device.area_mm2), None)
 
 
-def _unavailable(device: Device, layers: Sequence[LayerEstimate]) -> Mapping[str, str]:
+def _unavailable(device: Device, layers: Sequence[LayerEstimate], rung: str) -> Mapping[str, str]:
     reasons: dict[str, str] = {}
     if any(layer.energy_j is None for layer in layers):
-        reason = "this model does not count accesses inside the chip; --model mapping does, where the profile has a hierarchy"
+        reason = "the profile does not give all energies (--technology 28nm, say, estimates the missing ones)"
+        if rung == "roofline":
+            reason = (
+                "the roofline does not count accesses inside the chip; --model mapping does, where there is a hierarchy"
+            )
         reasons["energy_j"] = reasons["average_power_w"] = reason
     if _published_area(device) is None:
         reasons["area_mm2"] = "the profile gives no area"

@@ -22,10 +22,14 @@ def combine(overlapped: Mapping[str, float], added: Mapping[str, float]) -> Boun
     What binds is the largest single term; ``slack`` is how many times it exceeds the second (None where no other takes time).
     """
     latency = max(overlapped.values(), default=0.0) + sum(added.values())
-    ranked = sorted([*overlapped.items(), *added.items()], key=lambda item: -item[1])
-    ranked = [item for item in ranked if item[1] > 0]
-    if not ranked:
-        return Bound(latency, "compute", None, None)
-    if len(ranked) == 1:
-        return Bound(latency, ranked[0][0], None, None)
-    return Bound(latency, ranked[0][0], ranked[1][0], ranked[0][1] / ranked[1][1])
+    return Bound(latency, *ranked({**overlapped, **added}))
+
+
+def ranked(terms: Mapping[str, float]) -> tuple[str, str | None, float | None]:
+    """The largest term, the second, and how many times the first exceeds it."""
+    first, second = sorted([*terms.items(), ("", 0.0), ("", 0.0)], key=lambda item: -item[1])[:2]
+    if not first[1]:
+        return "compute", None, None
+    if not second[1]:
+        return first[0], None, None
+    return first[0], second[0], first[1] / second[1]

@@ -1,0 +1,59 @@
+"""Energy of one layer from its traffic: what the profile gives, and nothing where it gives none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from hwsim.device import Device, Memory, precision_for
+from hwsim.device.records import Operand
+from hwsim.estimation.assembly import Assumptions
+from hwsim.estimation.records import LayerEstimate, Traffic
+from hwsim.workload import Work
+
+
+def of_flows(memory: Memory, flows: Mapping[Operand, Traffic]) -> float | None:
+    """Energy of bytes read from and written to one level, by operand [J]; None where something moves at an unknown price."""
+    if not any(flow.read or flow.write for flow in flows.values()):
+        return 0.0
+    if memory.read_j is None or memory.write_j is None:
+        return None
+    return sum(
+        flow.read * memory.read_j[operand] + flow.write * memory.write_j[operand] for operand, flow in flows.items()
+    )
+
+
+def of_macs(work: Work, device: Device) -> float | None:
+    """Energy of all MACs at the precision that runs them [J]."""
+    total = 0.0
+    for nest in work.nests:
+        precision, _ = precision_for(device, nest.input.dtype, nest.weight.dtype)
+        if precision.mac_j is None:
+            return None
+        total += nest.macs * precision.mac_j
+    return total
+
+
+def of_vector(work: Work, device: Device, said: Assumptions) -> float | None:
+    """Energy of elementwise operations [J]; where the profile gives only that of a MAC, each is charged as one, and it is said."""
+    operations = sum(op.operations for op in work.vectors)
+    if not operations:
+        return 0.0
+    if device.vector is not None and device.vector.op_j is not None:
+        return operations * device.vector.op_j
+    mac = next((precision.mac_j for precision in device.precisions if precision.mac_j is not None), None)
+    if mac is None:
+        return None
+    said.add(f"{device.name} gives no energy of vector operations: each is charged as one MAC (assumed)")
+    return operations * mac
+
+
+def attach(record: LayerEstimate, device: Device, parts: Mapping[str, float | None]) -> LayerEstimate:
+    """The record with its energy by cause, leakage over its latency included; unchanged where a part is unknown."""
+    known = {"mac": 0.0, "vector": 0.0}
+    for name, value in parts.items():
+        if value is None:
+            return record
+        known[name] = value
+    known |= {"network": known.get("network", 0.0), "leakage": (device.static_w or 0.0) * record.latency_s, "host": 0.0}
+    return replace(record, energy_j=sum(known.values()), energy_by_j=known)
