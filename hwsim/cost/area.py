@@ -36,7 +36,7 @@ COMPONENTS: tuple[Component, ...] = (
 )  # fmt: skip
 DEFAULT_FAMILY = "horowitz"
 DEFAULT_WIDTH_BITS = 64
-#: Types of memory on a chip that no table describes.
+#: Types of memory that no table of storage on a chip describes.
 UNDESCRIBED = frozenset({"edram", "flash", "host"})
 
 
@@ -160,6 +160,13 @@ def level_storage(level: Memory, technology: Technology) -> dict[frozenset[str],
     return found
 
 
+def unknown_because(level: Memory) -> str:
+    """Why nothing can be said of a level that ``level_storage`` has nothing for, or of an off-chip one without an energy."""
+    if level.off_chip or level.type in UNDESCRIBED:
+        return f"no tables of {level.type}" if level.type else "the profile gives no memory type"
+    return "the profile gives no capacity"
+
+
 def _compute(device: Device, technology: Technology) -> Iterator[Part]:
     """MACs and their latches at the precision that takes most area, and the vector unit."""
     pes = device.array.pes
@@ -207,8 +214,7 @@ def _memory(device: Device, level: Memory, technology: Technology, parts: list[P
     for operands, built in level_storage(level, technology).items():
         name = f"{level.name} ({'+'.join(sorted(operands))})"
         if built is None:
-            reason = f"no tables of {level.type}" if level.type in UNDESCRIBED else "the profile gives no capacity"
-            unavailable.append(f"{name}: {reason}")
+            unavailable.append(f"{name}: {unknown_because(level)}")
             continue
         many = level.instances
         parts.append(Part(name, component, many, built.area.times(many), built.leakage.times(many), level.name))

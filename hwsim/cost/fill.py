@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from hwsim.cost.area import DEFAULT_FAMILY, UNDESCRIBED, area, level_storage, pe_pitch
+from hwsim.cost.area import DEFAULT_FAMILY, area, level_storage, pe_pitch, unknown_because
 from hwsim.device import Device, Memory, Network, Precision
 from hwsim.device.records import Operand
 from hwsim.device.technology import (
@@ -141,7 +141,7 @@ def _by_operand(
         if energies or len(alike) > 1:
             key += "." + "+".join(operands)
         if estimate is None:
-            filled.notes.append(f"{key}: not known ({_reason(level)})")
+            filled.notes.append(f"{key}: not known ({unknown_because(level)})")
         else:
             energies |= dict.fromkeys(operands, filled.add(key, estimate, 1e12, "pJ/B"))
     return energies or given
@@ -161,12 +161,6 @@ def _access(level: Memory, technology: Technology) -> tuple[dict[str, Estimated]
             read |= dict.fromkeys(operands, built.read.times(8 / built.width_bits))
             write |= dict.fromkeys(operands, built.write.times(8 / built.width_bits))
     return read, write
-
-
-def _reason(level: Memory) -> str:
-    if level.off_chip or level.type in UNDESCRIBED:
-        return f"no tables of {level.type}" if level.type else "the profile gives no memory type"
-    return "the profile gives no capacity"
 
 
 def _networks(device: Device, technology: Technology, filled: _Filled) -> tuple[Network, ...]:

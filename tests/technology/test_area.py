@@ -137,3 +137,10 @@ def test_networks_spread_words_only_where_there_is_something_to_spread() -> None
     assert area(alone).by_component["network"] == 0
     bare = area(small(networks=())).by_component["network"]
     assert bare == pytest.approx(spread(ALADDIN, 8 + 8 + 32, 16).area.value)
+
+
+def test_storage_in_every_pe_is_a_register_file_whatever_it_is_made_of() -> None:
+    levels = (memory("scratchpad", (4, 4), 1024, "sram"), memory("queue", (1, 4), 1024, "sram"), small().memories[2])
+    parts = area(small(memories=levels)).by_component
+    assert parts["register_files"] == pytest.approx(16 * sram(ALADDIN, 1024).area.value)
+    assert parts["buffers"] == pytest.approx(4 * sram(ALADDIN, 1024).area.value)

@@ -202,8 +202,9 @@ def test_floats_by_significand() -> None:
 
 def test_block_formats_share_an_exponent() -> None:
     shared = (0.03 + 0.9) / 32
-    assert _pj(HOROWITZ, "block8", "", "int16") == pytest.approx(0.25 + shared)
+    assert _pj(HOROWITZ, "block8") == pytest.approx(0.25 + shared)
     assert _pj(HOROWITZ, "block8") < _pj(HOROWITZ, "float8e4m3fn")
+    assert _pj(HOROWITZ, "int8", "", "float32") == pytest.approx(0.2 + 0.9)
 
 
 def test_bit_serial_takes_a_bit_a_cycle() -> None:

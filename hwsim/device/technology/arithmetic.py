@@ -38,27 +38,24 @@ def multiplier(technology: Technology, first: str, second: str = "") -> Circuit:
 def mac(technology: Technology, first: str, second: str = "", accumulate: str = "") -> Circuit:
     """One multiply-accumulate unit: a multiplier and an adder of the accumulator's type.
 
-    accumulate : by default as wide as the product of integers, the wider of two floats, float32 for block formats. A block format
-    multiplies as integers; its shared exponents are added and its sums converted once in BLOCK_ELEMENTS. Of the ``hcm`` family:
-    one ninth of a 3×3 processing element, whatever the accumulator. Raises UsageError for types that nothing is known about.
+    accumulate : by default as wide as the product of integers, the wider of two floats. Block formats multiply and add as integers
+    inside a block; once in BLOCK_ELEMENTS their shared exponents are added and the sum goes to a float32. Of the ``hcm``
+    family: one ninth of a 3×3 processing element, whatever the accumulator. Raises UsageError for types that nothing is known about.
     """
     one, two = number_format(first), number_format(second or first)
     if technology.family == "hcm":
         return _hcm_mac(technology, one, two)
     product = multiplier(technology, first, second)
+    exact = f"int{min(64, one.bits + two.bits)}"
     if "float" in {one.kind, two.kind}:
-        widest = max(
-            (one, first), (two, second or first), key=lambda pair: (pair[0].kind == "float", pair[0].significand)
-        )
-        return product + adder(technology, accumulate or widest[1])
-    inside = product + adder(
-        technology,
-        accumulate if accumulate.removeprefix("u").startswith("int") else f"int{min(64, one.bits + two.bits)}",
-    )
-    if "block" not in {one.kind, two.kind}:
-        return inside
-    shared = adder(technology, f"int{BLOCK_EXPONENT_BITS}") + adder(technology, "float32")
-    return inside + shared.times(1 / BLOCK_ELEMENTS)
+        floats = [
+            (form.significand, name) for form, name in ((one, first), (two, second or first)) if form.kind == "float"
+        ]
+        return product + adder(technology, accumulate or max(floats)[1])
+    if "block" in {one.kind, two.kind}:
+        shared = adder(technology, f"int{BLOCK_EXPONENT_BITS}") + adder(technology, "float32")
+        return product + adder(technology, exact) + shared.times(1 / BLOCK_ELEMENTS)
+    return product + adder(technology, accumulate or exact)
 
 
 def mac_energies(technology: Technology, first: str, second: str = "", accumulate: str = "") -> dict[str, Estimated]:
