@@ -13,7 +13,7 @@ from hwsim.counts.systolic import SystolicCounts, systolic
 from hwsim.device import Device, Memory, precision_for
 from hwsim.device.records import Operand
 from hwsim.errors import ProfileError
-from hwsim.estimation import energy, roofline
+from hwsim.estimation import beside, energy, roofline
 from hwsim.estimation.assembly import Assumptions, Compute, assemble
 from hwsim.estimation.records import LayerEstimate, Traffic
 from hwsim.estimation.residency import Residency
@@ -26,7 +26,7 @@ def price(
 ) -> LayerEstimate:
     """One layer on a rigid array; raises ProfileError where the profile declares no dataflow."""
     if not work.nests:
-        return roofline.price(layer, work, network, device, residency, said)
+        return beside.price(layer, work, network, device, residency, said)
     stationary = device.dataflow.stationary
     if stationary is None:
         raise ProfileError(
