@@ -51,10 +51,10 @@ class Call(NamedTuple):
         return tensor
 
     def result(self, rank: int = 0) -> Tensor:
-        """The first result; ModelError where it is missing or has fewer than ``rank`` dims."""
-        tensor = self.output(0)
+        """The first result that is wanted; ModelError where there is none or it has fewer than ``rank`` dims."""
+        tensor = next((found for found in self.outputs if found is not None), None)
         if tensor is None:
-            raise self.error("output 0 is missing")
+            raise self.error("has no result")
         if len(tensor.shape) < rank:
             raise self.error(f"output {tensor.name!r} has {len(tensor.shape)} dims, needs at least {rank}")
         return tensor
