@@ -116,7 +116,7 @@ def _untyped(attribute: AttributeProto) -> Any:
 def check(node: onnx.NodeProto, schema: Schema) -> tuple[str, ...]:
     """Attributes and the number of inputs held against the schema; the names of attributes that it does not have.
 
-    Raises ModelError for a wrong type, a missing attribute or a wrong number of inputs.
+    Raises ModelError for a wrong type, a missing attribute or a wrong number of inputs or outputs.
     """
     present, unknown = set(), []
     for attribute in node.attribute:
@@ -135,6 +135,11 @@ def check(node: onnx.NodeProto, schema: Schema) -> tuple[str, ...]:
     if not schema.minimum <= count <= schema.maximum:
         bounds = f"at least {schema.minimum}" if schema.maximum > 1 << 20 else f"{schema.minimum} to {schema.maximum}"
         raise ModelError(f"has {count} inputs; {node.op_type} takes {bounds}")
+    written = len(node.output)
+    if not max(1, schema.found.min_output) <= written <= schema.found.max_output:
+        raise ModelError(
+            f"has {written} outputs; {node.op_type} writes {schema.found.min_output} to {schema.found.max_output}"
+        )
     return tuple(unknown)
 
 

@@ -15,7 +15,7 @@ from hwsim.onnx_io.limits import check_expansion
 from hwsim.onnx_io.names import printable
 from hwsim.onnx_io.roles import tensors_of
 from hwsim.onnx_io.scope import Reading, Scope, open_scope
-from hwsim.onnx_io.source import load
+from hwsim.onnx_io.source import is_text, load
 from hwsim.onnx_io.values import Value, shown
 from hwsim.onnx_io.walk import NEWEST, run
 from hwsim.onnx_io.weights import without_unused_dequantizers
@@ -33,6 +33,10 @@ def imported(source: str | os.PathLike[str] | onnx.ModelProto, given: Given) -> 
         return _network(model, printable(name), digest, given)
     except (UnicodeDecodeError, RecursionError, OverflowError) as problem:
         raise ModelError(f"{printable(name)}: is corrupt or nested too deep ({type(problem).__name__})") from None
+    except (TypeError, AttributeError):
+        if is_text(model):
+            raise
+        raise ModelError(f"{printable(name)}: is corrupt: it holds names that are not UTF-8 text") from None
 
 
 def _network(model: onnx.ModelProto, name: str, digest: str, given: Given) -> Network:

@@ -13,7 +13,7 @@ from hwsim.onnx_io.scope import Reading, Scope, emit, new_value, title
 from hwsim.onnx_io.shapes import Op
 from hwsim.onnx_io.shapes.layout import concat, split
 from hwsim.onnx_io.shapes.op import normal_axis
-from hwsim.onnx_io.values import DTYPES, Value, shown
+from hwsim.onnx_io.values import DTYPES, Value
 
 Sequence = Callable[[Reading, onnx.NodeProto, int, Scope, "list[Value | None]"], None]
 
@@ -109,27 +109,33 @@ def join(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope, input
     emit(reading, node, index, scope, op, [made])
 
 
+def _parts(size: int, given: Value | None) -> tuple[int, ...]:
+    """Sizes of the parts: one each, chunks of a number, as listed, or as many equal ones as numbers that come at run time."""
+    data = None if given is None else given.data
+    if given is not None and data is not None and given.shape:
+        return tuple(int(part) for part in data.reshape(-1))
+    if given is not None and data is not None:
+        chunk = int(data.reshape(-1)[0])
+        if chunk < 1:
+            raise ModelError(f"split is {chunk}; it must be at least 1")
+        count = -(-size // chunk)
+    else:
+        count = max(1, given.elements) if given is not None and given.shape else size
+        chunk = -(-size // max(1, count))
+    if count > MAX_ITEMS:
+        raise ModelError(f"{size} would be split into {count} items; at most {MAX_ITEMS} are supported")
+    return tuple(max(0, min(chunk, size - chunk * place)) for place in range(count))
+
+
 def divide(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope, inputs: list[Value | None]) -> None:
     """SplitToSequence: a Split whose outputs are the items."""
     value, attributes = _need(inputs, 0), plain(node, scope.given)
     axis = normal_axis(attributes.get("axis", 0), len(value.shape))
-    size, given = value.shape[axis], inputs[1] if len(inputs) > 1 else None
-    sizes: tuple[int, ...] = (1,) * size
+    given = inputs[1] if len(inputs) > 1 else None
+    sizes = _parts(value.shape[axis], given)
     if given is not None and given.data is None:
-        parts = max(1, given.elements)
-        sizes = tuple(-(-(size - part) // parts) for part in range(parts)) if given.shape else sizes
         reading.note(
             f"{title(node, index)}: how it is split is known at run time only: {len(sizes)} equal parts are assumed"
-        )
-    elif given is not None and given.data is not None:
-        sizes = tuple(int(part) for part in given.data.reshape(-1))
-    if given is not None and given.data is not None and given.shape == ():
-        if sizes[0] < 1:
-            raise ModelError(f"split is {sizes[0]}; it must be at least 1")
-        sizes = tuple(min(sizes[0], size - start) for start in range(0, size, sizes[0]))
-    if len(sizes) > MAX_ITEMS:
-        raise ModelError(
-            f"{shown(value.shape)} would be split into {len(sizes)} items; at most {MAX_ITEMS} are supported"
         )
     op = Op("Split", "", 13, {"axis": axis, "split": sizes}, (value,), len(sizes))
     dropped = given is None and not attributes.get("keepdims", 1)

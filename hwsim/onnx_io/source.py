@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hwsim.errors import ModelError, nearest
 from hwsim.onnx_io.names import printable
@@ -100,6 +101,19 @@ def parse(content: bytes, where: str) -> onnx.ModelProto:
     if not model.HasField("graph"):
         raise ModelError(f"{where}: holds no graph: not an ONNX model ({_looks_like(content)})")
     return model
+
+
+def is_text(message: onnx.ModelProto) -> bool:
+    """Whether every string in a message is text; protobuf hands over bytes where one is not UTF-8."""
+    pending: list[Any] = [message]
+    while pending:
+        for field, value in pending.pop().ListFields():
+            items = list(value) if isinstance(value, Sequence) and not isinstance(value, str | bytes) else [value]
+            if field.type == field.TYPE_STRING and any(isinstance(item, bytes) for item in items):
+                return False
+            if field.type == field.TYPE_MESSAGE:
+                pending.extend(items)
+    return True
 
 
 def _looks_like(content: bytes) -> str:

@@ -63,6 +63,8 @@ def read_node(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope) 
                 f"{title(node, index)}: {name}",
             )
     if control is not None:
+        if schema is None:
+            raise ModelError(f"the operator does not exist in opset {version}")
         control(reading, node, index, scope, inputs)
         return
     op = Op(

@@ -44,6 +44,8 @@ def _together(op: Op) -> Shape:
             return broadcast(left, right)
         axis = op.number("axis", len(left) - len(right))
         axis += len(left) if axis < 0 else 0
+        if not 0 <= axis <= len(left) - len(right):
+            raise ModelError(f"axis {axis} does not place {shown(right)} inside {shown(left)}")
         return broadcast(left, right + (1,) * (len(left) - axis - len(right)))
     return broadcast(*[value.shape for value in op.inputs if value is not None])
 

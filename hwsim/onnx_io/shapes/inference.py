@@ -30,7 +30,7 @@ def inferred(op: Op, node: onnx.NodeProto, schema: onnx.defs.OpSchema, opsets: d
     imports = [onnx.helper.make_opsetid(domain, version) for domain, version in opsets.items()]
     try:
         found = onnx.shape_inference.infer_node_outputs(schema, node, types, data, opset_imports=imports)
-    except (onnx.shape_inference.InferenceError, ValueError, RuntimeError) as problem:
+    except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, ValueError, RuntimeError) as problem:
         text = " ".join(str(problem).split())
         raise ModelError(f"onnx's shape inference refuses it: {printable(text)[:200]}") from None
     return tuple(_shaped(found.get(name)) for name in node.output)

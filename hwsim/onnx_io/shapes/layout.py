@@ -132,7 +132,7 @@ def split(op: Op) -> tuple[Shaped, ...]:
     size, count = shape[axis], op.outputs
     if parts is None:
         count = op.number("num_outputs", count)
-        if count < 1 or count < op.outputs:
+        if count != op.outputs:
             raise ModelError(f"num_outputs is {count} for {op.outputs} outputs")
         if "num_outputs" not in op.attributes and size % count:
             raise ModelError(f"dim {axis} of {shown(shape)} cannot be split into {count} equal parts")
@@ -173,6 +173,8 @@ def _bounded_slice(op: Op, unknown: RunTimeError) -> tuple[Shaped, ...]:
     """
     shape, axes = op.shape(0), op.ints(3) if op.has(3) else None
     count = op.value(1).elements
+    if count > len(shape):
+        raise ModelError(f"{count} positions for the {len(shape)} dims of {shown(shape)}")
     axes = tuple(range(count)) if axes is None else axes
     result = list(shape)
     name = op.output_names[0] if op.output_names else ""
