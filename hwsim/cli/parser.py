@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-import hwsim
 from hwsim.cli import verbs
 from hwsim.cli.arguments import add_device_arguments, add_model_arguments, add_output_arguments
+from hwsim.version import __version__
 
 _EXAMPLES = """\
 examples:
@@ -28,7 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"hwsim {hwsim.__version__}")
+    parser.add_argument("--version", action="version", version=f"hwsim {__version__}")
     parser.set_defaults(run=None)
     verb = parser.add_subparsers(title="commands", metavar="COMMAND")
     _estimate(verb)

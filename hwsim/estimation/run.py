@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-import hwsim
 from hwsim.device import Device
 from hwsim.errors import UsageError, nearest
 from hwsim.estimation import rigid, roofline
@@ -19,6 +18,7 @@ from hwsim.estimation.prepare import Model, Prepared, prepare
 from hwsim.estimation.records import Estimate, LayerEstimate, Totals
 from hwsim.estimation.residency import Residency, residency
 from hwsim.graph import Layer, Network
+from hwsim.version import __version__
 from hwsim.workload import Work
 
 Pricer = Callable[[Layer, Work, Network, Device, Residency, Assumptions], LayerEstimate]
@@ -87,7 +87,7 @@ def estimate(
         layers=tuple(layers),
         unavailable=_unavailable(device, layers, rung),
         warnings=warnings,
-        hwsim_version=hwsim.__version__,
+        hwsim_version=__version__,
     )
 
 

@@ -117,8 +117,6 @@ class Complexity:
 
     def to_dict(self) -> dict[str, object]:
         """The JSON object of ``hwsim complexity --format json``, schema hwsim/complexity/1."""
-        from hwsim import __version__
-
         return {
             "schema": SCHEMA,
             "hwsim_version": __version__,
