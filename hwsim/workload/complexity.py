@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hwsim.graph import Network
+from hwsim.version import __version__
 from hwsim.workload import hcm
 from hwsim.workload.liveness import peak_activation_bytes
 from hwsim.workload.lower import lower
