@@ -15,6 +15,9 @@ from hwsim.workload.functions import ACTIVATION, INTERPOLATE
 from hwsim.workload.nest import LoopNest, OperandType
 from hwsim.workload.work import VectorOp
 
+#: Axes of a transposed convolution that are split into phases; further ones, which nobody uses, stay whole.
+_PHASED = 3
+
 
 def conv(call: Call) -> Demand:
     """Conv, ConvInteger, FusedConv and kin: operands X, W."""
@@ -71,9 +74,10 @@ def conv_transpose(call: Call) -> Demand:
     if x.shape[1] % groups:
         raise call.error(f"{x.shape[1]} input channels do not divide into {groups} groups")
     strides, dilations = _per_axis(call, "strides", rank), _per_axis(call, "dilations", rank)
+    axes = zip(weight.shape[2:], strides, dilations, strict=True)
     phases = [
-        _phases(taps, stride, dilation)
-        for taps, stride, dilation in zip(weight.shape[2:], strides, dilations, strict=True)
+        _phases(taps, stride, dilation) if axis >= rank - _PHASED else [(taps, dilation, 1)]
+        for axis, (taps, stride, dilation) in enumerate(axes)
     ]
     nests: list[LoopNest] = []
     for chosen in every_pair(*phases):

@@ -8,6 +8,9 @@ from hwsim.workload.functions import ACTIVATION, SOFTMAX
 from hwsim.workload.nest import LoopNest
 from hwsim.workload.work import VectorOp
 
+#: How far below the number of experts a divisor of the tokens is looked for.
+_TRIED = 4096
+
 
 def experts(call: Call) -> Demand:
     """com.microsoft MoE: input, router_probs, fc1, its bias, fc2, its bias, and perhaps a gating fc3."""
@@ -30,7 +33,7 @@ def _experts(call: Call, positions: tuple[int, int, int], packed: str) -> Demand
     total = first.shape[0]
     touched = min(total, chosen)
     # tokens are spread evenly; the groups divide them exactly so that MACs are exact
-    groups = next((count for count in range(touched, 0, -1) if chosen % count == 0), 1)
+    groups = next((count for count in range(touched, max(0, touched - _TRIED), -1) if chosen % count == 0), 1)
     rows = chosen // groups if groups else 0
     inner = _inner(first, width, packed)
     reduction = inner // 2 if call.text("activation_type").lower() == "swiglu" else inner

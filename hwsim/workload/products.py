@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from hwsim.graph import Tensor
 from hwsim.workload.call import (
     Call,
@@ -246,8 +248,8 @@ def parse_equation(call: Call, ranks: list[int]) -> tuple[list[tuple[str, ...]],
     if arrow:
         result = _expanded(right, widest)
     else:
-        names = [index for term in terms for index in term]
-        once = sorted(index for index in set(names) if names.count(index) == 1 and not index.startswith("."))
+        names = Counter(index for term in terms for index in term)
+        once = sorted(index for index, count in names.items() if count == 1 and not index.startswith("."))
         result = (*_expanded("...", widest), *once)
     if unknown := set(result) - {index for term in terms for index in term}:
         raise call.error(f"equation {equation!r}: no operand has {', '.join(sorted(unknown))}")

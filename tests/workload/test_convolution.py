@@ -156,3 +156,11 @@ def test_operands_that_do_not_fit_name_the_node(shape, weight):
 def test_an_empty_image_is_no_work():
     found = work("Conv", [activation("x", 0, 2, 4, 4), parameter("w", 3, 2, 1, 1)], [activation("y", 0, 3, 4, 4)])
     assert found.nests == () and found.macs == 0
+
+
+def test_many_axes_are_not_many_phases():
+    rank = 24
+    x, weight = activation("x", 1, 2, *(1,) * rank), parameter("w", 2, 3, *(2,) * rank)
+    out = activation("y", 1, 3, *(2,) * rank)
+    found = work("ConvTranspose", [x, weight], [out], {"strides": (2,) * rank, "dilations": (1,) * rank})
+    assert found.macs == 2 * 3 * 2**rank and len(found.nests) == 1
