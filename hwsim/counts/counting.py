@@ -7,6 +7,7 @@ import numpy as np
 from hwsim.counts.record import Accesses, Counts, LevelCounts, OperandCounts, Rules, Wires
 from hwsim.counts.validity import check_bounds, misplaced, overfull
 from hwsim.errors import Infeasible, UsageError
+from hwsim.kernels.counting import count_exact
 from hwsim.kernels.counting_hops import multiply_by_hops
 from hwsim.kernels.counting_timeloop import count_timeloop
 from hwsim.kernels.packed import CountArrays, HierarchyArrays, MappingArrays, NestArrays, empty_counts
@@ -41,6 +42,8 @@ def run(
     """Count packed records into ``out``, unchecked; raises UsageError for unknown rules."""
     if rules == "timeloop":
         count_timeloop(nest, hierarchy, mapping, out)
+    elif rules == "exact":
+        count_exact(nest, hierarchy, mapping, out)
     else:
         raise UsageError(f"counting rules {rules!r}: there are exact and timeloop")
     for level, joules in enumerate(hierarchy.hop_j):

@@ -1,0 +1,340 @@
+"""Counts in the exact rules: what buffers that hold one tile per operand really move, in closed form over the loops.
+
+A tile is the product of a set of indices per dim (per axis of an image, for inputs). Steps are told apart by the outermost temporal loop
+that advances, all loops inside of it going from their last index back to the first. For each such loop the words that arrive, summed
+over all steps and all places, are the product over dims of the sums of tile sizes, less the product of the sums of what was there already:
+both factorize, for the loops of a dim do not depend on those of another. What a level reads is the same sum over one child of each
+group that needs the same; what outputs move follows from how often their tiles arrive.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hwsim.kernels.counting_axis import axis_sums, axis_tile
+from hwsim.kernels.counting_dims import DIM, FACTOR, LEVEL, STEP, dim_sums, places_of, start_of, tiles_of
+from hwsim.kernels.jit import inline_kernel, kernel
+from hwsim.kernels.packed import (
+    FILL,
+    INPUT,
+    OUTPUT,
+    READ,
+    UPDATE,
+    Bool,
+    CountArrays,
+    HierarchyArrays,
+    Int,
+    MappingArrays,
+    NestArrays,
+)
+
+#: For each operand and dim (N, G, K, C, Q, P, S, R): 0 does not matter, 1 an index of its own, 2 one of two in an axis of the input.
+_ROLE = (1, 1, 0, 1, 2, 2, 2, 2, 0, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1, 0, 1, 1, 0, 0)
+
+
+@inline_kernel
+def _flow(
+    operand: int,
+    level: int,
+    upto: int,
+    tile: Int,
+    temporal: Int,
+    spatial: Int,
+    shares: Bool,
+    leaves: Bool,
+    axes: Int,
+    result: Int,
+) -> None:
+    """Words that arrive at the tiles of ``level`` (-1: PEs, at every step), one message for each group of children of ``upto``.
+
+    result [2] : of all instances of ``upto``, and of the busiest.
+    """
+    last = tile.shape[0] - 3
+    places = np.ones(2, np.int64)
+    if operand == INPUT:
+        for side in range(2):
+            places[side] = places_of(4 + side, upto, last, spatial) * places_of(6 + side, upto, last, spatial)
+    sums = np.empty((8, 4), np.int64)
+    rows = np.empty((2, 2, max(places[0], places[1])), np.int64)
+    alike = np.zeros(2, np.int64)
+    busy = np.zeros((places[0], places[1]), np.int64)
+    cut = np.zeros(8, np.int64)
+    loops = 0
+    while loops < temporal.shape[0] and temporal[loops, LEVEL] > level:
+        if level < 0:
+            cut[temporal[loops, DIM]] += 1
+        loops += 1
+    for dim in range(6 if operand == INPUT else 8):
+        _refresh(
+            operand, dim, level, upto, cut, False, tile, temporal, spatial, shares, leaves, axes, sums, rows, alike
+        )
+    total = _product(operand, sums, rows, alike, places, busy, False)
+    for row in range(loops if level >= 0 else 0):
+        dim = temporal[row, DIM]
+        _refresh(operand, dim, level, upto, cut, True, tile, temporal, spatial, shares, leaves, axes, sums, rows, alike)
+        total += _product(operand, sums, rows, alike, places, busy, True)
+        cut[dim] += 1
+        _refresh(
+            operand, dim, level, upto, cut, False, tile, temporal, spatial, shares, leaves, axes, sums, rows, alike
+        )
+    result[0], result[1] = total, 0
+    for one in range(places[0]):
+        for other in range(places[1]):
+            result[1] = max(result[1], busy[one, other])
+
+
+@inline_kernel
+def _refresh(  # noqa: PLR0917
+    operand: int,
+    dim: int,
+    level: int,
+    upto: int,
+    cut: Int,
+    advance: bool,
+    tile: Int,
+    temporal: Int,
+    spatial: Int,
+    shares: Bool,
+    leaves: Bool,
+    axes: Int,
+    sums: Int,
+    rows: Int,
+    alike: Int,
+) -> None:
+    """Sums of one dim, or of the axis that it belongs to, at the present cuts: when another loop advances, or when its own does."""
+    role = _ROLE[operand * 8 + dim]
+    if role < 2:
+        found = dim_sums(dim, level, upto, role == 1, cut[dim], advance, tile, temporal, spatial, shares, leaves)
+        sums[dim, 0], sums[dim, 1], sums[dim, 2], sums[dim, 3] = (
+            found.total,
+            found.first,
+            found.total_kept,
+            found.first_kept,
+        )
+        return
+    side = dim & 1
+    moving = 0
+    if advance:
+        moving = 1 if dim < 6 else 2
+    cut_x, cut_k = cut[4 + side], cut[6 + side]
+    alike[side] = axis_sums(side, level, upto, cut_x, cut_k, moving, tile, temporal, spatial, shares, axes, rows[side])
+
+
+@inline_kernel
+def _product(operand: int, sums: Int, rows: Int, alike: Int, places: Int, busy: Int, keeps: bool) -> int:
+    """Words that arrive in all steps of one kind; ``busy`` gains those of each place along height and width.
+
+    sums [8, 4] : of the dims; rows [2, 2, places] : of the axes; keeps : whether what was there already stays.
+    """
+    arriving = first = 1
+    kept = first_kept = 1 if keeps else 0
+    for dim in range(8):
+        if _ROLE[operand * 8 + dim] == 2:
+            continue
+        arriving, first = arriving * sums[dim, 0], first * sums[dim, 1]
+        kept, first_kept = kept * sums[dim, 2], first_kept * sums[dim, 3]
+    if operand != INPUT:
+        busy[0, 0] += first - first_kept
+        return arriving - kept
+    for side in range(2):
+        tiles = overlaps = 0
+        for place in range(1 if alike[side] else places[side]):
+            tiles, overlaps = tiles + rows[side, 0, place], overlaps + rows[side, 1, place]
+        arriving, kept = arriving * tiles * max(1, alike[side]), kept * overlaps * max(1, alike[side])
+    for one in range(1 if alike[0] else places[0]):
+        for other in range(1 if alike[1] else places[1]):
+            busy[one, other] += (
+                first * rows[0, 0, one] * rows[1, 0, other] - first_kept * rows[0, 1, one] * rows[1, 1, other]
+            )
+    return arriving - kept
+
+
+@inline_kernel
+def _distinct(level: int, tile: Int, temporal: Int) -> int:
+    """Outputs that the instance of ``level`` at index 0 works on in the course of the run."""
+    words, extents = 1, tile.shape[0] - 1
+    for dim in range(8):
+        if _ROLE[OUTPUT * 8 + dim]:
+            tiles = tiles_of(dim, level, tile[extents, dim], temporal)
+            own = tile[level + 1, dim]
+            words *= (tiles - 1) * own + min(own, tile[extents, dim] - start_of(dim, level, tiles - 1, temporal))
+    return words
+
+
+@inline_kernel
+def _complete(low: int, high: int, tile: Int, spatial: Int, reduces: Bool) -> bool:
+    """Whether sums that leave ``high`` are complete: no reduction is spread over instances further out, and none of those over what lies
+    between ``low`` and ``high`` is left open by a network that does not reduce."""
+    for row in range(spatial.shape[0]):
+        dim, at = spatial[row, DIM], spatial[row, LEVEL]
+        spread = not _ROLE[OUTPUT * 8 + dim] and tile[tile.shape[0] - 1, dim] > spatial[row, STEP]
+        if spread and (at > high or (at > low and not reduces[at])):
+            return False
+    return True
+
+
+@inline_kernel
+def _append(factors: Int, order: Int, steps: Int, level: int, count: int, rows: Int) -> int:
+    """Append the loops of one level and kind, outside first, to ``rows`` from ``count`` on; returns the new count."""
+    for place in range(7, -1, -1):
+        dim = order[level, place]
+        if factors[level, dim] > 1:
+            rows[count, DIM], rows[count, FACTOR] = dim, factors[level, dim]
+            rows[count, STEP], rows[count, LEVEL] = steps[level, dim], level
+            count += 1
+    return count
+
+
+@kernel
+def count_exact(nest: NestArrays, hierarchy: HierarchyArrays, mapping: MappingArrays, out: CountArrays) -> None:
+    """Count one valid mapping into ``out``, with messages in ``out.hops`` for ``multiply_by_hops``."""
+    extents, keep = nest.extents, mapping.keep
+    spatial_x, spatial_y = mapping.spatial_x, mapping.spatial_y
+    levels = keep.shape[0]
+    axes = np.empty((2, 4), np.int64)
+    for side in range(2):
+        axes[side, 0], axes[side, 1] = nest.stride[side], nest.dilation[side]
+        axes[side, 2], axes[side, 3] = nest.pad[side], nest.size[side]
+    tile = np.ones((levels + 2, 8), np.int64)
+    step_y, step_t = np.empty((levels, 8), np.int64), np.empty((levels, 8), np.int64)
+    for dim in range(8):
+        tile[levels + 1, dim] = extents[dim]
+        for level in range(levels):
+            step_y[level, dim] = tile[level, dim] * spatial_x[level, dim]
+            step_t[level, dim] = step_y[level, dim] * spatial_y[level, dim]
+            tile[level + 1, dim] = step_t[level, dim] * mapping.temporal[level, dim]
+    temporal, spatial = np.empty((levels * 8, 4), np.int64), np.empty((levels * 16, 4), np.int64)
+    number = places = 0
+    for level in range(levels - 1, -1, -1):
+        number = _append(mapping.temporal, mapping.order, step_t, level, number, temporal)
+        places = _append(spatial_y, mapping.order_y, step_y, level, places, spatial)
+        places = _append(spatial_x, mapping.order_x, tile, level, places, spatial)
+    temporal, spatial = temporal[:number], spatial[:places]
+    _count_steps(hierarchy.pass_level, temporal, spatial_x, spatial_y, tile, out.used, out.scalars)
+    for operand in range(2):
+        _count_operand(operand, tile, temporal, spatial, hierarchy.multicast, keep, axes, out)
+    _count_outputs(tile, temporal, spatial, hierarchy.reduce, keep, axes, out)
+    for level in range(levels):
+        for operand in range(3):
+            if keep[level, operand]:
+                out.tile[level, operand] = _tile(operand, level, tile, temporal, spatial, axes)
+            out.hops[level, operand] = out.network[level, operand, 0] + out.network[level, operand, 1]
+        updates, fills = out.accesses[level, OUTPUT, UPDATE], out.accesses[level, OUTPUT, FILL]
+        out.incomplete[level] = 1 if updates != out.final[level, UPDATE] or fills > 0 else 0
+
+
+@inline_kernel
+def _tile(operand: int, level: int, tile: Int, temporal: Int, spatial: Int, axes: Int) -> int:
+    """Words of the largest tile of a level."""
+    words = 1
+    for dim in range(8):
+        if _ROLE[operand * 8 + dim] == 1:
+            words *= min(tile[level + 1, dim], tile[tile.shape[0] - 1, dim])
+    if operand == INPUT:
+        for side in range(2):
+            words *= axis_tile(side, level, tile, temporal, spatial, axes)
+    return words
+
+
+@inline_kernel
+def _count_steps(
+    pass_level: int, temporal: Int, spatial_x: Int, spatial_y: Int, tile: Int, used: Int, scalars: Int
+) -> None:
+    """Steps, passes, MACs, PEs and instances at work."""
+    levels, passes, macs, steps = used.shape[0], 1, 1, 1
+    for dim in range(8):
+        extent = tile[levels + 1, dim]
+        macs *= extent
+        steps *= tiles_of(dim, -1, extent, temporal)
+        if pass_level >= 0:
+            inner = 1  # a pass is what lies inside of the temporal loops of its level
+            for row in range(temporal.shape[0]):
+                if temporal[row, DIM] == dim and temporal[row, LEVEL] < pass_level:
+                    inner *= temporal[row, FACTOR]
+            passes *= (tiles_of(dim, -1, extent, temporal) + inner - 1) // inner
+    across = down = 1
+    for level in range(levels - 1, -1, -1):
+        used[level, 0], used[level, 1] = across, down
+        for dim in range(8):
+            x, y, inside = spatial_x[level, dim], spatial_y[level, dim], tile[level, dim]
+            children = (min(tile[levels + 1, dim], inside * x * y) + inside - 1) // inside
+            across *= min(x, children)
+            down *= (children + x - 1) // x
+    scalars[0], scalars[1], scalars[2], scalars[3] = steps, passes, macs, across * down
+
+
+@inline_kernel
+def _count_operand(
+    operand: int, tile: Int, temporal: Int, spatial: Int, shares: Bool, keep: Bool, axes: Int, out: CountArrays
+) -> None:
+    """Inputs or weights: fills of each level that keeps them, words on the wires down to it, reads where they come from."""
+    words = np.zeros(2, np.int64)
+    leaves = np.zeros(keep.shape[0], np.bool_)
+    child = -1
+    for level in range(keep.shape[0]):
+        if not keep[level, operand]:
+            continue
+        if child >= 0:
+            _flow(operand, child, child, tile, temporal, spatial, shares, leaves, axes, words)
+            out.accesses[child, operand, FILL], out.busiest[child, operand, FILL] = words[0], words[1]
+        for between in range(child + 1, level + 1):
+            _flow(operand, child, between, tile, temporal, spatial, shares, leaves, axes, words)
+            out.network[between, operand, 0], out.network_busiest[between, operand, 0] = words[0], words[1]
+        out.accesses[level, operand, READ], out.busiest[level, operand, READ] = words[0], words[1]
+        child = level
+
+
+@inline_kernel
+def _count_outputs(
+    tile: Int, temporal: Int, spatial: Int, shares: Bool, keep: Bool, axes: Int, out: CountArrays
+) -> None:
+    """Outputs. With A the words that arrive at a level's tiles, and Z those that start there from nothing:
+
+    * a tile that leaves is read once: A reads; it goes outwards, added up where networks reduce: U updates further out;
+    * of what arrives at one child of each group, what the level further out has not started from nothing comes from there: fills, and
+      reads there; Z is all that arrives but for those;
+    * every other update reads what it is added to, so that a level reads U - Z for what is inside of it.
+
+    The outermost level starts every output once. So does, in the course of the run, an instance at index 0 of every reduction.
+    """
+    levels = keep.shape[0]
+    nothing = 1
+    for dim in range(8):
+        if _ROLE[OUTPUT * 8 + dim]:
+            nothing *= tile[levels + 1, dim]
+    every = nothing
+    words = np.zeros(2, np.int64)
+    always, leaves = np.ones(levels, np.bool_), np.zeros(levels, np.bool_)
+    for level in range(levels - 1):
+        leaves[level] = keep[level, OUTPUT]
+    for level in range(levels - 1, -1, -1):
+        if not keep[level, OUTPUT]:
+            continue
+        child = level - 1
+        while child >= 0 and not keep[child, OUTPUT]:
+            child -= 1
+        own = _distinct(level, tile, temporal)
+        if _complete(level, level, tile, spatial, always):
+            out.final[level, UPDATE], out.busiest_final[level, UPDATE] = every, own
+            if level < levels - 1:
+                out.final[level, READ], out.busiest_final[level, READ] = every, own
+        for between in range(child + 1, level + 1):
+            _flow(OUTPUT, child, between, tile, temporal, spatial, shares, leaves, axes, words)
+            out.network[between, OUTPUT, 1], out.network_busiest[between, OUTPUT, 1] = words[0], words[1]
+            if _complete(child, between, tile, spatial, shares):
+                out.network_final[between, 0], out.network_final[between, 1] = every, _distinct(between, tile, temporal)
+        out.accesses[level, OUTPUT, UPDATE], out.busiest[level, OUTPUT, UPDATE] = words[0], words[1]
+        out.accesses[level, OUTPUT, READ] += words[0] - nothing
+        out.busiest[level, OUTPUT, READ] += words[1] - own
+        if child < 0:
+            break
+        for between in range(level, child - 1, -1):
+            _flow(OUTPUT, child, between, tile, temporal, spatial, always, leaves, axes, words)
+            if between == level:
+                out.accesses[child, OUTPUT, FILL] = words[0] - nothing
+            if between > child:
+                out.network[between, OUTPUT, 0] = out.accesses[child, OUTPUT, FILL]
+                out.network_busiest[between, OUTPUT, 0] = words[1] - _distinct(between, tile, temporal)
+        out.busiest[child, OUTPUT, FILL] = words[1] - _distinct(child, tile, temporal)
+        out.accesses[child, OUTPUT, READ], out.busiest[child, OUTPUT, READ] = words[0], words[1]
+        nothing = words[0] - out.accesses[child, OUTPUT, FILL]
