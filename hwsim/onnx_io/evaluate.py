@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hwsim.onnx_io.shapes.layout import selected
 from hwsim.onnx_io.shapes.op import Op
 from hwsim.onnx_io.values import MAX_EVALUATED, Array, Shape, numpy_dtype
 
@@ -87,9 +88,8 @@ def _slice(op: Op, arrays: list[Any], shape: Shape, kind: np.dtype[Any]) -> Arra
     steps = op.resolved.get("steps", (1,) * len(starts))
     index: list[Any] = [slice(None)] * np.ndim(arrays[0])
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
-        index[axis] = slice(*slice(start, end, step).indices(arrays[0].shape[axis]))
-        if step < 0 and index[axis].stop < 0:
-            index[axis] = slice(index[axis].start, None, step)
+        found = selected(start, end, step, arrays[0].shape[axis])
+        index[axis] = slice(found.start, found.stop if found.stop >= 0 else None, step)
     return np.asarray(arrays[0][tuple(index)])
 
 

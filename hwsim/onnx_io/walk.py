@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 
 from hwsim.errors import ModelError
-from hwsim.onnx_io.attributes import check, plain, schema_of
+from hwsim.onnx_io.attributes import Schema, check, plain, schema_of
 from hwsim.onnx_io.control import CONTROL
 from hwsim.onnx_io.evaluate import evaluated
 from hwsim.onnx_io.folding import DEQUANTIZERS, derived_origins, is_folded
@@ -78,6 +78,8 @@ def read_node(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope) 
         counts=reading.given.dims,
         batch=reading.given.batch if reading.bound.rebound else None,
     )
+    if schema is not None and _mixed(schema, inputs):
+        reading.tally("{count} node(s) mix element types where ONNX wants one, the first: {first}", title(node, index))
     found = shapes_of(reading, node, scope, op, None if schema is None else schema.found)
     for text in op.notes:
         reading.note(f"{title(node, index)}: {text}")
@@ -87,6 +89,15 @@ def read_node(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope) 
             title(node, index),
         )
     finish(reading, node, index, scope, op, found)
+
+
+def _mixed(schema: Schema, inputs: Sequence[Value | None]) -> bool:
+    """Whether inputs that must share one element type do not."""
+    seen: dict[str, str] = {}
+    for variable, value in zip(schema.same_type, inputs, strict=False):
+        if value is not None and variable and seen.setdefault(variable, value.dtype) != value.dtype:
+            return True
+    return False
 
 
 def finish(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope, op: Op, found: Sequence[Shaped]) -> None:

@@ -144,6 +144,13 @@ def split(op: Op) -> tuple[Shaped, ...]:
     return tuple(Shaped((*shape[:axis], part, *shape[axis + 1 :]), op.dtype(0)) for part in parts)
 
 
+def selected(start: int, end: int, step: int, extent: int) -> range:
+    """Positions that a Slice takes from a dim: as in Python, but a start before the first is the first, backwards too."""
+    if step < 0 and start < -extent:
+        start = -extent
+    return range(*slice(start, end, step).indices(extent))
+
+
 def slice_(op: Op) -> tuple[Shaped, ...]:
     """Slice: attributes (opset 1) or inputs; bounds are clamped as in Python."""
     shape = op.shape(0)
@@ -162,7 +169,7 @@ def slice_(op: Op) -> tuple[Shaped, ...]:
     for axis, start, end, step in zip(normal_axes(axes, len(shape)), starts, ends, steps, strict=True):
         if step == 0:
             raise ModelError("a step is 0")
-        result[axis] = len(range(*slice(start, end, step).indices(shape[axis])))
+        result[axis] = len(selected(start, end, step, shape[axis]))
     return (Shaped(tuple(result), op.dtype(0)),)
 
 

@@ -73,7 +73,8 @@ def slide(op: Op, spatial: Shape, windows: Windows, ceil_mode: bool = False) -> 
                 f"the window ({reach} wide in dim {dim}) is larger than the padded input ({size + begin + end}); a larger input would help"
             )
         out = room // stride + 1
-        if ceil_mode and room % stride and out * stride < size + begin:
+        # since opset 22 a window that would start behind the input is dropped, as PyTorch always did
+        if ceil_mode and room % stride and (op.version < 22 or out * stride < size + begin):
             out += 1
         outs.append(out)
         begins.append(begin)
@@ -178,7 +179,7 @@ def conv_transpose(op: Op) -> tuple[Shaped, ...]:
     if wanted:
         outs = _per_dim(op, "output_shape", count, 1, 1)
     elif windows.auto_pad.startswith("SAME"):
-        outs = tuple(size * stride for size, stride in zip(x[2:], windows.strides, strict=True))
+        outs = tuple(min(f, size * s + e) for f, size, s, e in zip(full, x[2:], windows.strides, extra, strict=True))
     else:
         outs = tuple(f - windows.pads[d] - windows.pads[count + d] for d, f in enumerate(full))
     begins, ends = list(windows.pads[:count]), list(windows.pads[count:])
