@@ -271,4 +271,17 @@ def _without(shape: Shape, axis: int, batched: bool) -> Shape:
     return rest[1:] if batched else rest
 
 
-CONTROL: dict[str, Control] = {"Constant": constant, "If": branch, "Loop": loop, "Scan": scan}
+def identity(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope, inputs: list[Value | None]) -> None:
+    """Identity: a constant keeps its one tensor; anything else passes through a layer that costs nothing."""
+    value = inputs[0]
+    if value is None:
+        raise ModelError("input 0 is missing")
+    made = new_value(reading, scope, node.output[0], value.shape, value.dtype)
+    if value.static or value.items is not None:
+        scope.values[node.output[0]] = value
+        return
+    made.data, made.soft = value.data, value.soft
+    emit(reading, node, index, scope, Op("Identity", "", 1, {}, (value,), 1), [made])
+
+
+CONTROL: dict[str, Control] = {"Identity": identity, "Constant": constant, "If": branch, "Loop": loop, "Scan": scan}

@@ -47,6 +47,7 @@ def _network(model: onnx.ModelProto, name: str, digest: str, given: Given) -> Ne
         raise ModelError(f"{name}: the graph has no outputs, so nothing would be computed")
     functions = {("" if f.domain == "ai.onnx" else f.domain, f.name, f.overload): f for f in model.functions}
     check_expansion(graph, functions)
+    _check_options(model, given)
     stored = {tensor.name for tensor in graph.initializer} | {tensor.values.name for tensor in graph.sparse_initializer}
     inputs = [info for info in graph.input if info.name not in stored]
     fixed = [info.name for info in inputs if _leads_with_one(info)]
@@ -95,7 +96,6 @@ def _read(
     reading = Reading(given, bound, functions, run)
     scope = open_scope(reading, graph, None, _opsets(model, reading))
     inputs = _inputs(reading, graph, scope)
-    _check_options(model, given, bound)
     run(reading, graph.node, scope)
     outputs = []
     for info in graph.output:
@@ -163,7 +163,7 @@ def _check_shadow(info: onnx.ValueInfoProto, stored: Value, where: str) -> None:
         )
 
 
-def _check_options(model: onnx.ModelProto, given: Given, bound: Bound) -> None:
+def _check_options(model: onnx.ModelProto, given: Given) -> None:
     if not (given.dims or given.shapes or given.trips):
         return
     from hwsim.onnx_io.limits import all_names

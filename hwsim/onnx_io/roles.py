@@ -42,6 +42,7 @@ LEARNED: dict[str, frozenset[int]] = {
         "GatherElements": (0,),
         "GatherND": (0,),
         "GatherBlockQuantized": (0,),
+        "Cast": (0,),
         "DequantizeLinear": (0,),
         "QuantizeLinear": (0,),
         "Quant": (0,),
@@ -81,6 +82,17 @@ LEARNED: dict[str, frozenset[int]] = {
 _NARROW = ("int8", "uint8", "int4", "uint4", "int2", "uint2", "int16", "uint16")
 
 
+#: Input that holds the zero point of a stored weight, by operator and by input of the weight.
+_ZERO_POINTS = {
+    "DequantizeLinear": {0: 2},
+    "QLinearConv": {3: 5},
+    "QLinearMatMul": {0: 2, 3: 5},
+    "ConvInteger": {1: 3},
+    "MatMulInteger": {1: 3},
+    "QGemm": {3: 5},
+}
+
+
 def _is_mask(layer: Layer, value: Value, before_softmax: Set[str]) -> bool:
     """A table that no training made: sines and cosines that are multiplied with, masks that are added to attention scores."""
     varying = sum(extent > 1 for extent in value.shape)
@@ -103,6 +115,16 @@ def _is_learned(layer: Layer, position: int, value: Value) -> bool:
     return dtype_kind(value.dtype) == "float" and value.elements > 1
 
 
+def _zero(reading: Reading, layer: Layer, position: int) -> float:
+    """The stored number that means zero: the weight's zero point, where one layer-wide number gives it."""
+    place = _ZERO_POINTS.get(layer.op, {}).get(position)
+    name = layer.inputs[place] if place is not None and place < len(layer.inputs) else ""
+    value = reading.values.get(name)
+    if value is None or value.data is None or not value.data.size or not (value.data == value.data.flat[0]).all():
+        return 0.0
+    return float(value.data.flat[0])
+
+
 def _packed(layer: Layer, position: int) -> int | None:
     """Numbers in a packed matrix of MatMulNBits: N·K."""
     if layer.op == "MatMulNBits" and position == 1:
@@ -115,6 +137,7 @@ def _packed(layer: Layer, position: int) -> int | None:
 def tensors_of(reading: Reading) -> dict[str, Tensor]:
     """All tensors that layers read or write, with their roles; every stored number counts as a parameter once."""
     learned: dict[str, int | None] = {}
+    zeros: dict[str, float] = {}
     before_softmax = {layer.inputs[0] for layer in reading.layers if layer.op == "Softmax"}
     for layer in reading.layers:
         for position, name in enumerate(layer.inputs):
@@ -123,6 +146,8 @@ def tensors_of(reading: Reading) -> dict[str, Tensor]:
                 continue
             if _is_learned(layer, position, value) and any(reading.stored[origin] > 1 for origin in value.origins):
                 learned[name] = _packed(layer, position) or learned.get(name)
+                if name in reading.measured:
+                    zeros[name] = _zero(reading, layer, position)
     counted: set[str] = set()
     tensors: dict[str, Tensor] = {}
     for name in [*learned, *(other for other in reading.values if other not in learned)]:
@@ -140,7 +165,7 @@ def tensors_of(reading: Reading) -> dict[str, Tensor]:
         density = value.density
         tensor = reading.measured.get(name)
         if tensor is not None:
-            density = density_of(tensor)
+            density = density_of(tensor, zeros[name])
         tensors[name] = Tensor(
             name, shape, value.dtype, "parameter", density, None if numbers == value.elements else numbers
         )
