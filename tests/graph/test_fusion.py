@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -137,3 +139,35 @@ def test_a_wide_fan_stays_open():
     rows = [("Relu", "x", f"t{index}") for index in range(2000)]
     plain = built(("Sigmoid", "z", "x"), *rows, ("Sum", " ".join(row[2] for row in rows), "y"))
     assert len(fuse_elementwise(plain).layers) == 2001
+
+
+def test_layers_that_run_at_different_rates_stay_apart():
+    plain = built(("MatMul", "x w", "a"), ("Relu", "a", "y"))
+    looped = Network(
+        "n", (replace(plain.layers[0], repeat=5), plain.layers[1]), plain.tensors, plain.inputs, plain.outputs
+    )
+    assert fuse_elementwise(looped) is looped
+
+
+def test_the_scaling_of_an_integer_product_joins_it():
+    plain = built(
+        ("DynamicQuantizeLinear", "x", "q"),
+        ("MatMulInteger", "q w", "a"),
+        ("Cast", "a", "c"),
+        ("Mul", "s w1", "t"),
+        ("Mul", "c t", "y"),
+        shapes={"s": (), "t": ()},
+    )
+    tensors = dict(plain.tensors)
+    for name, dtype in (("q", "uint8"), ("w", "int8"), ("a", "int32")):
+        tensors[name] = replace(tensors[name], dtype=dtype)
+    tensors["w1"] = Tensor("w1", (), role="constant")
+    after = fuse_elementwise(Network("n", plain.layers, tensors, plain.inputs, plain.outputs))
+    assert names(after) == [("q", ()), ("t", ()), ("a", ("c", "y"))]
+    (nest,) = lower(after.layers[2], after).nests
+    assert (nest.input.dtype, nest.weight.dtype, nest.accumulator.dtype, nest.output.dtype) == (
+        "uint8",
+        "int8",
+        "int32",
+        "float32",
+    )
