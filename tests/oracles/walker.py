@@ -11,7 +11,8 @@
   once in every child that worked on it. One that comes back to an instance that holds sums for it is read there and goes to one child.
   Every other update adds to the sum that is there, and reads it, unless there is none.
 * A tile of outputs leaves together with the tile around it.
-* An update is final where it leaves a complete sum behind, a word on its way or read where it is one.
+* An update is final where it leaves a complete sum behind, a word on its way or read where it is one. Where several instances work on
+  one output, or a network leaves its sums apart, none of theirs counts as final, even if the last one to work has it all.
 
 Run ``python -m tests.oracles.walker N`` to compare N random cases with the kernel.
 """
@@ -126,8 +127,9 @@ class Walk:
         for outer in range(level + 1, above + 1):
             gathered: dict[Place, list[object]] = defaultdict(list)
             for child, keys in at.items():
-                apart = () if shares[outer] else child
-                gathered[self.ancestor(below, child, outer)].extend((key, (*tags, apart)) for key, tags in keys)  # type: ignore[misc]
+                parent = self.ancestor(below, child, outer)
+                apart = () if shares[outer] else child[len(parent) :]
+                gathered[parent].extend((key, (*tags, apart)) for key, tags in keys)  # type: ignore[misc]
             if shares[outer]:
                 gathered = defaultdict(list, {place: list(dict.fromkeys(keys)) for place, keys in gathered.items()})
             found[outer] = {place: [key for key, _ in keys] for place, keys in gathered.items()}  # type: ignore[misc]
@@ -216,6 +218,8 @@ class _Outputs:
         self.shares = [level.reduce for level in run.hierarchy.levels]
         self.groups: dict[int, dict[Place, _Group]] = {level: {} for level in self.kept}
         self.words: Tally = defaultdict(lambda: defaultdict(int))
+        self.shared = [self.is_shared(level) for level in range(run.depth)]
+        self.apart: set[int] = set()
         top: Sums = defaultdict(int)
         self.groups[self.kept[-1]][()] = _Group((), frozenset(), {(): top})
 
@@ -239,6 +243,17 @@ class _Outputs:
             for group in list(self.groups[level]):
                 self.drain(level, group)
         self.tally()
+
+    def is_shared(self, level: int) -> bool:
+        """Whether several instances of a level ever work on one output."""
+        owner: dict[Address, Place] = {}
+        for step in self.run.steps(level):
+            for place in self.run.children(level):
+                tile = self.run.tile(level, step, place)
+                for address in self.run.addresses(OUTPUT, tile) if tile else ():
+                    if owner.setdefault(address, place) != place:
+                        return True
+        return False
 
     def group(self, level: int, place: Place, parent: int) -> Place:
         pairs = zip(self.run.outside(level, "xy"), place, strict=True)
@@ -265,7 +280,7 @@ class _Outputs:
 
     def add(self, level: int, kind: str, place: Place, words: int, final: int = 0) -> None:
         self.words[level, kind][place] += words
-        self.words[level, f"final {kind}"][place] += final
+        self.words[level, f"final {kind}"][place] += 0 if self.shared[level] else final
 
     def arrive(self, level: int, parent: int, group: Place, tile: frozenset[Address], members: list[Place]) -> None:
         run = self.run
@@ -325,10 +340,13 @@ class _Outputs:
         for outer in range(level + 1, parent + 1):
             gathered: dict[Place, dict[Tags, Sums]] = defaultdict(dict)
             for child, several in at.items():
-                into = gathered[run.ancestor(below, child, outer)]
+                home = run.ancestor(below, child, outer)
+                into = gathered[home]
                 for tags, sums in several.items():
-                    mark = (*tags, () if self.shares[outer] else child)
+                    mark = (*tags, () if self.shares[outer] else child[len(home) :])
                     into[mark] = _added([into[mark], sums], tile) if mark in into else sums
+            if any(len(several) > 1 for several in gathered.values()):
+                self.apart.add(outer)
             alone = sum(len(several) for several in gathered.values()) == 1
             for where, several in gathered.items():
                 for sums in several.values():
@@ -354,11 +372,9 @@ class _Outputs:
             for direction, kind in ((0, "down"), (1, "up")):
                 out.network[level, OUTPUT, direction] = sum(self.words[level, kind].values())
                 out.network_busiest[level, OUTPUT, direction] = max(self.words[level, kind].values(), default=0)
-            final = self.words[level, "final up"]
-            out.network_final[level, 0], out.network_final[level, 1] = (
-                sum(final.values()),
-                max(final.values(), default=0),
-            )
+            final = self.words[level, "final up"] if level not in self.apart else {}
+            out.network_final[level, 0] = sum(final.values())
+            out.network_final[level, 1] = max(final.values(), default=0)
 
 
 def _added(several: list[Sums], tile: frozenset[Address]) -> Sums:
