@@ -17,9 +17,27 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def json_text(records: Sequence[Mapping[str, Any]]) -> str:
-    """One object, or a list where there are several; NaN and infinities never appear."""
-    plain = [_finite(record) for record in records]
-    return json.dumps(plain[0] if len(plain) == 1 else plain, indent=2, allow_nan=False)
+    """One object, or a list where there are several; each layer stands on one line. NaN and infinities never appear."""
+    texts = [_object_text(record) for record in records]
+    return texts[0] if len(texts) == 1 else "[\n" + ",\n".join(texts) + "\n]"
+
+
+def _object_text(record: Mapping[str, Any]) -> str:
+    parts = []
+    for name, value in record.items():
+        if name == "layers" and value:
+            text = "[\n" + ",\n".join(f"    {_value_text(layer)}" for layer in value) + "\n  ]"
+        else:
+            text = _value_text(value, indent=2).replace("\n", "\n  ")
+        parts.append(f"  {json.dumps(name)}: {text}")
+    return "{\n" + ",\n".join(parts) + "\n}"
+
+
+def _value_text(value: Any, indent: int | None = None) -> str:
+    try:
+        return json.dumps(value, indent=indent, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value), indent=indent, allow_nan=False)
 
 
 def csv_text(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -1,7 +1,7 @@
 """CPU time of whole processes, start to end, compiled kernels cached and no result cached.
 
-Run with ``python -m pytest tests/benchmarks --benchmark-only``. The times are CPU seconds of the child process, which the machine's other work
-disturbs less than wall time; each is compared with nothing here, but printed beside the budget the project keeps to.
+Run with ``python -m pytest tests/benchmarks --benchmark-only``. The times are CPU seconds of the child process, which other work
+on the machine disturbs less than wall time; each is compared with nothing here, but printed beside the budget the project keeps to.
 """
 
 from __future__ import annotations
