@@ -17,8 +17,6 @@ from hwsim.onnx_io.names import printable
 #: Longer tuples are weights in disguise: they are read by the importer, never kept in a layer.
 MAX_KEPT = 4096
 
-_GRAPHS = (AttributeProto.GRAPH, AttributeProto.GRAPHS)
-_TENSORS = (AttributeProto.TENSOR, AttributeProto.SPARSE_TENSOR, AttributeProto.TENSORS, AttributeProto.SPARSE_TENSORS)
 _TYPE_NAMES = {number: name for name, number in AttributeProto.AttributeType.items()}
 
 
@@ -96,21 +94,7 @@ def _value(attribute: AttributeProto) -> Any:  # noqa: PLR0911 (one line a kind)
         return attribute.sparse_tensor
     if kind == AttributeProto.GRAPH:
         return attribute.g
-    return _untyped(attribute)
-
-
-def _untyped(attribute: AttributeProto) -> Any:
-    """The value of an attribute whose type is rare, or unset as IR version 1 and 2 allowed."""
-    if attribute.type != AttributeProto.UNDEFINED:
-        return None
-    for field, value in attribute.ListFields():
-        if field.name == "s":
-            return value.decode("utf-8", "replace")
-        if field.name in ("i", "f", "t", "g"):
-            return value
-        if field.name in ("ints", "floats"):
-            return tuple(value)
-    return ()
+    return None
 
 
 def check(node: onnx.NodeProto, schema: Schema) -> tuple[str, ...]:
@@ -125,7 +109,7 @@ def check(node: onnx.NodeProto, schema: Schema) -> tuple[str, ...]:
             unknown.append(printable(attribute.name))
             continue
         present.add(attribute.name)
-        if attribute.type and _TYPE_NAMES.get(attribute.type) != known[0]:
+        if _TYPE_NAMES.get(attribute.type) != known[0]:
             kind = _TYPE_NAMES.get(attribute.type, str(attribute.type))
             raise ModelError(f"attribute {attribute.name!r} has type {kind}; {known[0]} is needed")
     for name, (_, required) in schema.attributes.items():

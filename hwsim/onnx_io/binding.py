@@ -80,6 +80,8 @@ def bind(inputs: list[onnx.ValueInfoProto], given: Given, rebind: bool) -> Bound
     rebind : whether leading dims fixed at 1 become the batch. Raises ModelError that names every dim that stays
     unknown, and how to give it.
     """
+    for info in inputs:
+        element_type(info, f"input {printable(info.name)!r}")
     declared = {info.name: dims_of(info.type) for info in inputs}
     bound = Bound({}, dict(given.dims), [])
     for name, extent in given.dims.items():

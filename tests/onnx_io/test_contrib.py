@@ -1,4 +1,4 @@
-"""Operators without an onnx schema: onnxruntime's and QONNX's. Shapes follow onnxruntime's ContribOperators.md and QONNX's operator pages."""
+"""Operators without an onnx schema: onnxruntime's and QONNX's, whose own pages document the shapes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,14 @@ U8, I8 = TensorProto.UINT8, TensorProto.INT8
 MS = "com.microsoft"
 
 
-def contrib(op: str, inputs: str, shapes: dict[str, Any], outputs: str = "y", weights: dict[str, Any] | None = None, **attributes: Any) -> Network:
+def contrib(
+    op: str,
+    inputs: str,
+    shapes: dict[str, Any],
+    outputs: str = "y",
+    weights: dict[str, Any] | None = None,
+    **attributes: Any,
+) -> Network:
     made = model([node(op, inputs, outputs, domain=MS, **attributes)], shapes, outputs, weights or {}, domains=[MS])
     network = read(made)
     assert not any("unknown" in note for note in network.notes)
@@ -32,28 +39,107 @@ QUANT = {"s": np.float32(1), "z": np.uint8(0)}
     [
         ("QLinearAdd", "a s z b s z s z", {"a": (U8, [1, 4, 5]), "b": (U8, [5])}, QUANT, {}, [(1, 4, 5)]),
         ("QLinearConcat", "s z a s z b s z", {"a": (U8, [1, 4]), "b": (U8, [1, 5])}, QUANT, {"axis": 1}, [(1, 9)]),
-        ("QLinearGlobalAveragePool", "a s z s z", {"a": (U8, [1, 4, 5, 6])}, QUANT, {"channels_last": 0}, [(1, 4, 1, 1)]),
-        ("QLinearGlobalAveragePool", "a s z s z", {"a": (U8, [1, 5, 6, 4])}, QUANT, {"channels_last": 1}, [(1, 1, 1, 4)]),
-        ("QLinearAveragePool", "a s z s z", {"a": (U8, [1, 4, 6, 6])}, QUANT, {"kernel_shape": [2, 2], "strides": [2, 2]}, [(1, 4, 3, 3)]),
+        (
+            "QLinearGlobalAveragePool",
+            "a s z s z",
+            {"a": (U8, [1, 4, 5, 6])},
+            QUANT,
+            {"channels_last": 0},
+            [(1, 4, 1, 1)],
+        ),
+        (
+            "QLinearGlobalAveragePool",
+            "a s z s z",
+            {"a": (U8, [1, 5, 6, 4])},
+            QUANT,
+            {"channels_last": 1},
+            [(1, 1, 1, 4)],
+        ),
+        (
+            "QLinearAveragePool",
+            "a s z s z",
+            {"a": (U8, [1, 4, 6, 6])},
+            QUANT,
+            {"kernel_shape": [2, 2], "strides": [2, 2]},
+            [(1, 4, 3, 3)],
+        ),
         ("QLinearSigmoid", "a s z s z", {"a": (U8, [1, 4])}, QUANT, {}, [(1, 4)]),
-        ("QGemm", "a s z w s z _ s z", {"a": (U8, [2, 8])}, QUANT | {"w": np.ones((3, 8), np.int8)}, {"transB": 1}, [(2, 3)]),
-        ("MatMulNBits", "a w s", {"a": [1, 7, 64]}, {"w": np.ones((48, 2, 16), np.uint8), "s": floats(96)}, {"K": 64, "N": 48, "bits": 4, "block_size": 32}, [(1, 7, 48)]),
-        ("DynamicQuantizeMatMul", "a w s", {"a": [1, 7, 8]}, {"w": np.ones((8, 3), np.int8), "s": floats(3)}, {}, [(1, 7, 3)]),
-        ("MatMulIntegerToFloat", "a w s s", {"a": (U8, [7, 8])}, {"w": np.ones((8, 3), np.int8), "s": np.float32(1)}, {}, [(7, 3)]),
+        (
+            "QGemm",
+            "a s z w s z _ s z",
+            {"a": (U8, [2, 8])},
+            QUANT | {"w": np.ones((3, 8), np.int8)},
+            {"transB": 1},
+            [(2, 3)],
+        ),
+        (
+            "MatMulNBits",
+            "a w s",
+            {"a": [1, 7, 64]},
+            {"w": np.ones((48, 2, 16), np.uint8), "s": floats(96)},
+            {"K": 64, "N": 48, "bits": 4, "block_size": 32},
+            [(1, 7, 48)],
+        ),
+        (
+            "DynamicQuantizeMatMul",
+            "a w s",
+            {"a": [1, 7, 8]},
+            {"w": np.ones((8, 3), np.int8), "s": floats(3)},
+            {},
+            [(1, 7, 3)],
+        ),
+        (
+            "MatMulIntegerToFloat",
+            "a w s s",
+            {"a": (U8, [7, 8])},
+            {"w": np.ones((8, 3), np.int8), "s": np.float32(1)},
+            {},
+            [(7, 3)],
+        ),
         ("FusedMatMul", "a b", {"a": [2, 8, 7], "b": [2, 8, 5]}, {}, {"transA": 1}, [(2, 7, 5)]),
         ("FusedConv", "a w", {"a": [1, 3, 8, 8]}, {"w": floats(4, 3, 3, 3)}, {"activation": "Relu"}, [(1, 4, 6, 6)]),
         ("NhwcConv", "a w", {"a": [1, 8, 8, 3]}, {"w": floats(4, 3, 3, 3)}, {}, [(1, 6, 6, 4)]),
         ("BiasGelu", "a w", {"a": [1, 7, 8]}, {"w": floats(8)}, {}, [(1, 7, 8)]),
         ("SkipLayerNormalization", "a a w w", {"a": [1, 7, 8]}, {"w": floats(8)}, {}, [(1, 7, 8)]),
-        ("EmbedLayerNormalization", "i _ t p _ w w", {"i": (TensorProto.INT32, [2, 7])}, {"t": floats(50, 8), "p": floats(9, 8), "w": floats(8)}, {}, [(2, 7, 8)]),
-        ("Attention", "a w b", {"a": [2, 7, 16]}, {"w": floats(16, 48), "b": floats(48)}, {"num_heads": 4}, [(2, 7, 16)]),
-        ("MultiHeadAttention", "q k v", {"q": [2, 7, 16], "k": [2, 9, 16], "v": [2, 9, 32]}, {}, {"num_heads": 4}, [(2, 7, 32)]),
-        ("DynamicQuantizeLSTM", "x w r", {"x": [7, 2, 5]}, {"w": np.ones((1, 5, 12), np.int8), "r": np.ones((1, 3, 12), np.int8)}, {"hidden_size": 3}, [(7, 1, 2, 3)]),
+        (
+            "EmbedLayerNormalization",
+            "i _ t p _ w w",
+            {"i": (TensorProto.INT32, [2, 7])},
+            {"t": floats(50, 8), "p": floats(9, 8), "w": floats(8)},
+            {},
+            [(2, 7, 8)],
+        ),
+        (
+            "Attention",
+            "a w b",
+            {"a": [2, 7, 16]},
+            {"w": floats(16, 48), "b": floats(48)},
+            {"num_heads": 4},
+            [(2, 7, 16)],
+        ),
+        (
+            "MultiHeadAttention",
+            "q k v",
+            {"q": [2, 7, 16], "k": [2, 9, 16], "v": [2, 9, 32]},
+            {},
+            {"num_heads": 4},
+            [(2, 7, 32)],
+        ),
+        (
+            "DynamicQuantizeLSTM",
+            "x w r",
+            {"x": [7, 2, 5]},
+            {"w": np.ones((1, 5, 12), np.int8), "r": np.ones((1, 3, 12), np.int8)},
+            {"hidden_size": 3},
+            [(7, 1, 2, 3)],
+        ),
         ("MoE", "x r w", {"x": [6, 16], "r": [6, 4]}, {"w": floats(4, 16, 32)}, {"k": 2}, [(6, 16)]),
     ],
     ids=lambda value: value if isinstance(value, str) and value[0].isupper() else "",
-)  # fmt: skip
-def test_output_shape(op: str, inputs: str, shapes: Any, weights: Any, attributes: Any, expected: list[tuple[int, ...]]) -> None:
+)
+def test_output_shape(
+    op: str, inputs: str, shapes: Any, weights: Any, attributes: Any, expected: list[tuple[int, ...]]
+) -> None:
     network = contrib(op, inputs, shapes, weights=weights, **attributes)
     assert [network.tensors[name].shape for name in network.outputs] == expected
 
@@ -91,8 +177,17 @@ def test_onnxruntime_spells_the_standard_quantizers_its_own_way(op: str) -> None
         ("MultiThreshold", "w t", {"out_dtype": "UINT3"}, 3, 0),
     ],
 )
-def test_bit_widths_of_qonnx(domain: str, op: str, inputs: str, attributes: dict[str, Any], bits: int, signed: int) -> None:
-    weights = {"w": floats(8, 3), "s": np.float32(1), "z": np.float32(0), "four": np.float32(4), "two": np.float32(2), "t": floats(8, 7)}
+def test_bit_widths_of_qonnx(
+    domain: str, op: str, inputs: str, attributes: dict[str, Any], bits: int, signed: int
+) -> None:
+    weights = {
+        "w": floats(8, 3),
+        "s": np.float32(1),
+        "z": np.float32(0),
+        "four": np.float32(4),
+        "two": np.float32(2),
+        "t": floats(8, 7),
+    }
     nodes = [node(op, inputs, "q", domain=domain, **attributes), node("MatMul", "x q", "y")]
     network = read(model(nodes, {"x": [1, 8]}, weights=weights, domains=[domain]))
     layer = network.layers[0]
@@ -102,7 +197,10 @@ def test_bit_widths_of_qonnx(domain: str, op: str, inputs: str, attributes: dict
 
 def test_channels_last_operators_of_qonnx() -> None:
     domain = "qonnx.custom_op.channels_last"
-    nodes = [node("Conv", "x w", "c", domain=domain, kernel_shape=[3, 3]), node("MaxPool", "c", "y", domain=domain, kernel_shape=[2, 2], strides=[2, 2])]
+    nodes = [
+        node("Conv", "x w", "c", domain=domain, kernel_shape=[3, 3]),
+        node("MaxPool", "c", "y", domain=domain, kernel_shape=[2, 2], strides=[2, 2]),
+    ]
     network = read(model(nodes, {"x": [1, 8, 8, 3]}, weights={"w": floats(4, 3, 3, 3)}, domains=[domain]))
     assert network.tensors["y"].shape == (1, 3, 3, 4)
 
@@ -129,7 +227,9 @@ def test_the_file_may_declare_what_an_unknown_operator_writes() -> None:
         ("Unique", "x", "y", 24, (24,)),
     ],
 )
-def test_sizes_that_depend_on_data_are_bounded_and_said(op: str, inputs: str, outputs: str, bound: int, shape: tuple[int, ...]) -> None:
+def test_sizes_that_depend_on_data_are_bounded_and_said(
+    op: str, inputs: str, outputs: str, bound: int, shape: tuple[int, ...]
+) -> None:
     shapes: dict[str, Any] = {"x": [4, 6]} | ({"c": (TensorProto.BOOL, [24])} if " " in inputs else {})
     made = model([node(op, inputs, outputs)], shapes, outputs)
     network = read(made)
