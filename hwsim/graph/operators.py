@@ -32,7 +32,7 @@ KNOWN_DOMAINS = frozenset(
 #: One result element from the element(s) at the same place: no neighbours, no reduction.
 ELEMENTWISE = _names(
     """
-    Abs Acos Acosh Add And Asin Asinh Atan Atanh BatchNormalization BiasAdd BiasGelu BitCast BitShift
+    Abs Acos Acosh Add And Asin Asinh Atan Atanh BatchNormalization BiasAdd BiasDropout BiasGelu BitCast BitShift
     BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Cast CastLike
     Ceil Celu Clip Cos Cosh DequantizeLinear Div Elu Equal Erf Exp FastGelu Floor Gelu Greater
     GreaterOrEqual HardSigmoid HardSwish IsInf IsNaN LeakyRelu Less LessOrEqual Log Max Mean Min Mish Mod Mul Neg Not Or
@@ -46,7 +46,8 @@ ELEMENTWISE = _names(
 #: Nothing happens at run time: the result is the operand under another name or shape, or is known beforehand.
 FREE = _names(
     """
-    Constant Dropout Flatten Identity Reshape Shape Size Squeeze Unsqueeze Optional OptionalGetElement OptionalHasElement
+    BitmaskDropout Constant Dropout ExpandDims Flatten Identity Reshape Shape Size Squeeze Unsqueeze Optional
+    OptionalGetElement OptionalHasElement
     SequenceAt SequenceConstruct SequenceEmpty SequenceErase SequenceInsert SequenceLength
     """
 )

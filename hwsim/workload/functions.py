@@ -52,6 +52,7 @@ ELEMENT: dict[str, tuple[str, int]] = {
     "Atanh": ("trigonometric", 1),
     "BatchNormalization": ("norm", 2),  # mean, variance, scale and shift are known: one multiplication, one addition
     "BiasAdd": ("add", 2),  # bias and residual
+    "BiasDropout": ("add", 2),  # at inference: bias and residual
     "BiasGelu": ("erf", 6),
     "Binarizer": ("compare", 1),
     "BipolarQuant": ("quantize", 2),  # sign, scale

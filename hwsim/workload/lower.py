@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from hwsim.graph import Layer, Network, Tensor
 from hwsim.graph.operators import ELEMENTWISE, FREE, known_domain
-from hwsim.workload import attention, convolution, expert, movement, pointwise, products, recurrent
+from hwsim.workload import attention, convolution, einsum, expert, movement, pointwise, products, recurrent
 from hwsim.workload.call import Call, Demand, Handler, operand_type
 from hwsim.workload.nest import LoopNest
 from hwsim.workload.work import DataMove, VectorOp, Work
@@ -25,11 +25,13 @@ _BY_HANDLER: tuple[tuple[Handler, str], ...] = (
     (products.matmul, "MatMul MatMulInteger"),
     (products.fused_matmul, "FusedMatMul FusedMatMulActivation TransposeMatMul"),
     (products.qlinear_matmul, "QLinearMatMul"),
+    (products.ordered_matmul, "QOrderedMatMul"),
+    (products.distances, "CDist"),
     (products.dynamic_matmul, "DynamicQuantizeMatMul MatMulIntegerToFloat"),
     (products.matmul_blocked, "MatMulNBits MatMulBnb4 MatMulFpQ4"),
     (products.popcount, "XnorPopcountMatMul"),
     (products.bilinear, "LinearClassifier LinearRegressor SVMClassifier SVMRegressor"),
-    (products.einsum, "Einsum"),
+    (einsum.einsum, "Einsum"),
     (attention.attention, "Attention FlexAttention"),
     (attention.projected_attention, "com.microsoft::Attention QAttention PackedAttention"),
     (
@@ -41,7 +43,7 @@ _BY_HANDLER: tuple[tuple[Handler, str], ...] = (
     (recurrent.recurrent, "LSTM GRU RNN DynamicQuantizeLSTM"),
     (expert.experts, "MoE"),
     (expert.quantized_experts, "QMoE"),
-    (pointwise.pool, "AveragePool MaxPool LpPool"),
+    (pointwise.pool, "AveragePool MaxPool LpPool NhwcMaxPool MaxpoolWithMask QuantAvgPool2d"),
     (pointwise.qlinear_pool, "QLinearAveragePool"),
     (pointwise.global_pool, "GlobalAveragePool GlobalMaxPool GlobalLpPool QLinearGlobalAveragePool"),
     (
@@ -49,7 +51,7 @@ _BY_HANDLER: tuple[tuple[Handler, str], ...] = (
         "ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum "
         "ReduceSumSquare ArgMax ArgMin QLinearReduceMean ReduceSumInteger",
     ),
-    (pointwise.softmax, "Softmax LogSoftmax Hardmax QLinearSoftmax"),
+    (pointwise.softmax, "Softmax LogSoftmax Hardmax QLinearSoftmax BiasSoftmax"),
     (
         pointwise.layer_norm,
         "LayerNormalization InstanceNormalization GroupNormalization GroupNorm MeanVarianceNormalization Normalizer QLayerNormalization",

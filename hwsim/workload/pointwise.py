@@ -32,17 +32,20 @@ def elementwise(call: Call) -> Demand:
 
 
 def pool(call: Call) -> Demand:
-    """AveragePool, MaxPool, LpPool: every result looks at a window of kernel_shape."""
+    """AveragePool, MaxPool, LpPool: every result looks at a window of kernel_shape (QONNX: a square of ``kernel``)."""
     out = call.result()
-    window = math.prod(call.integers("kernel_shape")) if call.integers("kernel_shape") else 1
-    return Demand(vectors=vector("pool", out.elements * window, out.elements))
+    return Demand(vectors=vector("pool", out.elements * _window(call), out.elements))
 
 
 def qlinear_pool(call: Call) -> Demand:
     """QLinearAveragePool: a window summed, and the result requantized (4)."""
     out = call.result()
-    window = math.prod(call.integers("kernel_shape")) if call.integers("kernel_shape") else 1
-    return Demand(vectors=vector("pool", out.elements * (window + 4), out.elements))
+    return Demand(vectors=vector("pool", out.elements * (_window(call) + 4), out.elements))
+
+
+def _window(call: Call) -> int:
+    kernel = call.integers("kernel_shape") or (max(1, call.integer("kernel", 1)),) * 2
+    return math.prod(kernel)
 
 
 def global_pool(call: Call) -> Demand:

@@ -163,3 +163,15 @@ def test_one_bit_products():
 def test_shapes_that_do_not_multiply_name_the_node(a, b):
     with pytest.raises(ModelError, match=r"node 'node': MatMul: .* differ"):
         work("MatMul", [activation("a", *a), activation("b", *b)], [activation("y", 3, 6)])
+
+
+def test_products_of_contrib_domains():
+    a, b, scale = activation("a", 2, 4, 16, dtype="int8"), parameter("b", 16, 8, dtype="int8"), activation("s")
+    found = work(
+        "QOrderedMatMul", [a, scale, b, scale, scale], [activation("y", 2, 4, 8, dtype="int8")], domain="com.microsoft"
+    )
+    assert found.macs == 8 * 16 * 8 and found.nests[0].accumulator.dtype == "int32"
+    pairs = work(
+        "CDist", [activation("a", 5, 3), activation("b", 7, 3)], [activation("y", 5, 7)], domain="com.microsoft"
+    )
+    assert pairs.macs == 0 and pairs.vectors[0].operations == 3 * 35 * 3
