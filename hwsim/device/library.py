@@ -54,6 +54,10 @@ def find(name_or_path: str | os.PathLike[str], base: Path | None = None) -> Path
             path = folder / f"{text}{suffix}"
             if path.is_file():
                 return path
+    if Path(text).exists():
+        raise ProfileError(
+            f"{text}: not a device profile: a file ending in .yaml is one (hwsim device check FILE says what is wrong)"
+        )
     names = available()
     hint = nearest(text, names) or " (hwsim devices lists them; a file is given by its path)"
     raise ProfileError(f"{text or '(empty name)'}: no such device{hint}")

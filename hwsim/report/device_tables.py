@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hwsim.device import Device
-from hwsim.report.text import columns, shorten
+from hwsim.report.text import columns, safe
 from hwsim.units import humanize
 
 
@@ -46,7 +46,7 @@ def listing(devices: Sequence[Device]) -> str:
                 device.kind,
                 peak_text,
                 humanize(facts["off_chip_bandwidth_b_per_s"], "B/s"),
-                shorten(device.description, 40),
+                safe(device.description),
             )
         )
-    return "\n".join(columns(rows, ("name", "kind", "largest peak", "off chip", "description"), left=2))
+    return "\n".join(columns(rows, ("name", "kind", "largest peak", "off chip", "description"), left=2, prose=True))

@@ -24,13 +24,23 @@ def shorten(text: str, width: int) -> str:
     return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
 
 
-def columns(rows: Iterable[Sequence[str]], head: Sequence[str], left: int = 1, gap: str = "  ") -> list[str]:
-    """Aligned lines: the first ``left`` columns to the left, the others to the right, a rule under the head."""
+def columns(
+    rows: Iterable[Sequence[str]], head: Sequence[str], left: int = 1, gap: str = "  ", prose: bool = False
+) -> list[str]:
+    """Aligned lines: the first ``left`` columns to the left, the others to the right, a rule under the head.
+
+    prose : the last column is text too; it takes what WIDTH leaves, cut at its end.
+    """
     table = [list(head), *[list(row) for row in rows]]
     widths = [max(len(row[index]) for row in table) for index in range(len(head))]
+    if prose:
+        widths[-1] = min(widths[-1], max(10, WIDTH - sum(widths[:-1]) - len(gap) * (len(widths) - 1)))
+        table = [
+            [*row[:-1], row[-1] if len(row[-1]) <= widths[-1] else f"{row[-1][: widths[-1] - 1]}…"] for row in table
+        ]
     lines = [
         gap.join(
-            cell.ljust(width) if index < left else cell.rjust(width)
+            cell.ljust(width) if index < left or (prose and index == len(row) - 1) else cell.rjust(width)
             for index, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in table
