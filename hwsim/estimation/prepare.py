@@ -14,6 +14,7 @@ from hwsim.graph import Layer, Network
 from hwsim.graph.passes import PASSES, apply
 from hwsim.workload import Work
 from hwsim.workload.complexity import Complexity, complexity
+from hwsim.workload.liveness import aliases
 from hwsim.workload.lower import lower
 
 Model = str | os.PathLike[str] | Network
@@ -86,7 +87,7 @@ def prepare(
 def lowered(network: Network, like: Prepared) -> Prepared:
     """A network lowered, with the settings and remarks of another record."""
     works = tuple(lower(layer, network) for layer in network.layers)
-    return replace(like, network=network, works=works, aliases=_aliases(network, works))
+    return replace(like, network=network, works=works, aliases=aliases(network, works))
 
 
 def _read(
@@ -114,17 +115,11 @@ def _read(
 
 
 def _leading(network: Network) -> int:
+    """Inferences that one run of the network makes: what its maker says, else the leading extent of its first input."""
+    if "batch" in network.metadata:
+        return int(network.metadata["batch"])
     shapes = [network.tensors[name].shape for name in network.inputs if name in network.tensors]
     return next((shape[0] for shape in shapes if shape), 1)
-
-
-def _aliases(network: Network, works: Sequence[Work]) -> dict[str, str]:
-    root: dict[str, str] = {}
-    for layer, work in zip(network.layers, works, strict=True):
-        if work.free and layer.inputs and layer.inputs[0]:
-            first = root.get(layer.inputs[0], layer.inputs[0])
-            root.update((name, first) for name in layer.outputs)
-    return root
 
 
 def _unaliased(work: Work, aliases: Mapping[str, str]) -> Work:

@@ -20,7 +20,9 @@ def gemm(text: str) -> Network:
         Tensor("gemm", (m, n)),
     )
     layer = Layer("gemm", "Gemm", ("gemm.input", "gemm.weight"), ("gemm",))
-    return Network(f"gemm_{m}x{n}x{k}", (layer,), {t.name: t for t in tensors}, ("gemm.input",), ("gemm",))
+    return Network(
+        f"gemm_{m}x{n}x{k}", (layer,), {t.name: t for t in tensors}, ("gemm.input",), ("gemm",), metadata={"batch": "1"}
+    )
 
 
 def conv(text: str) -> Network:

@@ -52,7 +52,8 @@ class Tensor:
     is known beforehand (shapes, scales, zero points, masks, int32 biases of quantized layers).
     density : share of elements that are not zero [1].
     learned : numbers of the stored model that this parameter stands for [1], where that is not its own element count: 0 for the
-    second copy of a tied weight, N·K for a packed matrix, the whole table for rows gathered from it ahead of time.
+    second copy of a tied weight, N·K for a packed matrix, the whole table for rows gathered from it ahead of time, as many
+    times its elements as it has uses for a vector that an exporter merged with equal ones.
     """
 
     name: str

@@ -22,28 +22,6 @@ def layer_11(bits: int) -> LoopNest:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("bits", "quadratic", "bops", "linear"),
-    [
-        (2, 207.68, 100.53, 323.76),
-        (4, 528.50, 244.53, 567.69),
-        (8, 1467.50, 748.53, 1421.47),
-        (16, 4534.94, 2620.53, 4592.64),
-        (32, 15427.58, 9820.53, 16789.44),
-    ],
-)
-def test_area_of_a_processing_element(bits, quadratic, bops, linear):
-    assert round(hcm.pe_area_um2(bits), 2) == quadratic
-    assert round(hcm.pe_bops(bits), 2) == bops
-    assert round(hcm.pe_area_from_bops(hcm.pe_bops(bits)), 2) == linear
-    assert hcm.extrapolates(bits) == (bits == 32)
-
-
-@pytest.mark.parametrize(("bits", "side"), [(16, 14), (8, 26), (4, 43), (32, 8)])
-def test_a_square_millimetre_of_elements(bits, side):
-    assert hcm.square_side(hcm.pe_count(1e6, hcm.pe_area_um2(bits))) == side
-
-
 @pytest.mark.parametrize(("bits", "intensity"), [(32, 5.82), (16, 11.63), (8, 23.26), (4, 46.53)])
 def test_intensity_of_layer_11(bits, intensity):
     nest = layer_11(bits)

@@ -1,0 +1,28 @@
+"""HCM's areas, as printed in the figures of Karbachevsky et al., doi:10.3390/su13020717."""
+
+from __future__ import annotations
+
+import pytest
+
+from hwsim.device.hcm import pe_area_um2, pe_bops, pes_in
+
+
+@pytest.mark.parametrize(
+    ("bits", "quadratic", "bops", "linear"),
+    [
+        (2, 207.68, 100.53, 323.76),
+        (4, 528.50, 244.53, 567.69),
+        (8, 1467.50, 748.53, 1421.47),
+        (16, 4534.94, 2620.53, 4592.64),
+        (32, 15427.58, 9820.53, 16789.44),
+    ],
+)
+def test_area_of_a_processing_element(bits: int, quadratic: float, bops: float, linear: float) -> None:
+    assert round(pe_area_um2(bits), 2) == quadratic
+    assert round(pe_bops(bits), 2) == bops
+    assert round(pe_area_um2(bits, fit="linear"), 2) == linear
+
+
+@pytest.mark.parametrize(("bits", "side"), [(16, 14), (8, 26), (4, 43), (32, 8)])
+def test_a_square_millimetre_of_elements(bits: int, side: int) -> None:
+    assert pes_in(1.0, pe_area_um2(bits)) == side
