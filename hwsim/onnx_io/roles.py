@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections import Counter
+from collections.abc import Mapping, Set
 
 from hwsim.graph import Layer, Tensor, dtype_kind
 from hwsim.onnx_io.scope import Reading
@@ -93,17 +94,17 @@ _ZERO_POINTS = {
 }
 
 
+def _is_matrix(value: Value) -> bool:
+    return sum(extent > 1 for extent in value.shape) > 1
+
+
 def _is_mask(layer: Layer, value: Value, before_softmax: Set[str]) -> bool:
     """A table that no training made: sines and cosines that are multiplied with, masks that are added to attention scores."""
-    varying = sum(extent > 1 for extent in value.shape)
+    if not _is_matrix(value):
+        return False
     if layer.op in ("Mul", "Div", "Sub"):
-        return varying > 1
-    return (
-        layer.op == "Add"
-        and varying > 1
-        and not value.shape[:-2].count(1) < len(value.shape) - 2
-        and layer.outputs[0] in before_softmax
-    )
+        return True
+    return layer.op == "Add" and set(value.shape[:-2]) <= {1} and layer.outputs[0] in before_softmax
 
 
 def _is_learned(layer: Layer, position: int, value: Value) -> bool:
@@ -134,6 +135,22 @@ def _packed(layer: Layer, position: int) -> int | None:
     return None
 
 
+def _uses(reading: Reading, learned: Mapping[str, int | None]) -> dict[str, int]:
+    """How many learned vectors each stored vector is: exporters merge vectors of equal numbers (all biases of zero), not matrices.
+
+    Found on the exports of the reference set: bert_base, bert_tiny, llama, vgg16 and the residual networks have exactly PyTorch's
+    parameters only so. Where one layer's matrix is another's too (unrolled loops, shared blocks), the vectors are shared as well.
+    """
+    readers = Counter((name, layer.op) for layer in reading.layers for name in set(layer.inputs) if name in learned)
+    if any(count > 1 and op != "Gather" and _is_matrix(reading.values[name]) for (name, op), count in readers.items()):
+        return {}
+    uses: dict[str, int] = {}
+    for (name, _), count in readers.items():
+        if len(reading.values[name].shape) == 1 and reading.values[name].origins == (name,):
+            uses[name] = uses.get(name, 0) + count
+    return uses
+
+
 def tensors_of(reading: Reading) -> dict[str, Tensor]:
     """All tensors that layers read or write, with their roles; every stored number counts as a parameter once."""
     learned: dict[str, int | None] = {}
@@ -148,6 +165,7 @@ def tensors_of(reading: Reading) -> dict[str, Tensor]:
                 learned[name] = _packed(layer, position) or learned.get(name)
                 if name in reading.measured:
                     zeros[name] = _zero(reading, layer, position)
+    uses = _uses(reading, learned)
     counted: set[str] = set()
     tensors: dict[str, Tensor] = {}
     for name in [*learned, *(other for other in reading.values if other not in learned)]:
@@ -160,7 +178,9 @@ def tensors_of(reading: Reading) -> dict[str, Tensor]:
             continue
         numbers = learned[name]
         if numbers is None:
-            numbers = sum(reading.stored[origin] for origin in value.origins if origin not in counted)
+            numbers = uses.get(name, 1) * sum(
+                reading.stored[origin] for origin in value.origins if origin not in counted
+            )
         counted.update(value.origins)
         density = value.density
         tensor = reading.measured.get(name)
