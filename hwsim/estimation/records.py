@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from hwsim.units import humanize
+from hwsim.units import humanize, rate
 
 if TYPE_CHECKING:
     import pandas
@@ -144,7 +144,7 @@ class Estimate:
         bound, (share, count) = next(iter(self.shares().items()), ("nothing", (0.0, 0)))
         return (
             f"<Estimate {self.model['name']} on {self.device['name']} ({self.settings['model']}): "
-            f"{humanize(totals.latency_s, 's')}, {totals.throughput_per_s:,.4g} inferences/s, energy {humanize(totals.energy_j, 'J')}, "
+            f"{humanize(totals.latency_s, 's')}, {rate(totals.throughput_per_s)} inferences/s, energy {humanize(totals.energy_j, 'J')}, "
             f"{humanize(totals.macs, '')} MACs, utilization {totals.utilization:.1%}, "
             f"{share:.0%} of the time bound by {bound} ({count} layers)>"
         )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hwsim.estimation import Estimate, LayerEstimate
 from hwsim.report.text import columns, safe, shorten, wrapped
-from hwsim.units import humanize
+from hwsim.units import humanize, rate
 
 
 def estimate_text(estimate: Estimate, top: int = 15) -> str:
@@ -61,7 +61,7 @@ def _totals(estimate: Estimate) -> list[str]:
     ops = 2 * totals.macs / totals.latency_s if totals.latency_s else 0.0
     pairs = [
         ("latency", humanize(totals.latency_s, "s")),
-        ("throughput", f"{totals.throughput_per_s:,.4g} inferences/s"),
+        ("throughput", f"{rate(totals.throughput_per_s)} inferences/s"),
         ("cycles", f"{totals.cycles:,}"),
         ("attained", f"{humanize(ops, 'op/s')} (1 MAC = 2 ops)"),
         ("energy", humanize(totals.energy_j, "J")),

@@ -31,4 +31,9 @@ def humanize(value: float | None, unit: str, digits: int = 3) -> str:
     return f"{scaled:.{max(0, digits - whole)}f} {prefix}{unit}".rstrip()
 
 
-__all__ = ["GIB", "KIB", "MIB", "humanize"]
+def rate(value: float) -> str:
+    """A rate without prefixes, four digits or all of its integer part: ``1,083``, ``2.911``."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+
+
+__all__ = ["GIB", "KIB", "MIB", "humanize", "rate"]
