@@ -1,0 +1,1 @@
+"""Tests of the edge: numbers as people read them."""
