@@ -1,8 +1,8 @@
 """Branch and bound over the tiles and loop orders of one nest, for spatial factors and kept operands already chosen.
 
-For every level whose tile is a choice, ``tiles`` lists the tiles that fit, each with the least that its own boundary can cost: one operand
-stays still over everything outside, the other two are fetched for each tile. ``join`` then puts tiles of all levels together, from the
-outermost inwards, most promising first, so that at each step the boundaries outside are priced exactly and those inside by their least.
+``tiles`` goes through all tiles of one level that fit and finds the least that its boundary can cost: one operand stays still over
+everything outside, the other two are fetched for each tile. ``join`` then puts tiles of all levels together, from the outermost inwards
+and there most promising first, so that at each step the boundaries outside are priced exactly and those inside by their least.
 
 Why that least is one: the innermost loop outside of a tile with more than one trip changes all operands but the one that is free of its
 dim, so at most one operand stays still; a tile's traffic does not depend on how its inside is split; energies add up over boundaries;
@@ -19,13 +19,13 @@ from hwsim.kernels.search_terms import (
     ADDRESSES,
     AT_MOST,
     BITS,
-    CHOICE,
     COMPUTE,
     COUNT,
     FIXED,
     FREE_OF,
     KEEP,
     LEADS,
+    LEAVES,
     LENGTH,
     MAC_LEAST,
     ORDERS,
@@ -53,17 +53,19 @@ from hwsim.kernels.search_terms import (
     windows,
 )
 
-_DEPTHS = np.array((R, S, P, Q, N, G, K, C), np.int64)
+_DEPTHS = np.array((R, S, P, Q, N, K, C, G), np.int64)
+#: Depth from which on both axes of the input are known.
+_AXES = 4
 
 
 @inline_kernel
-def cycles_of(compute: float, load: Float, problem: Problem) -> float:
+def cycles_of(compute: float, load: Float, base: Float) -> float:
     """Cycles of a layer: the larger of compute and hidden transfers, then the transfers that nothing hides."""
     hidden = compute
     shown = 0.0
     last, most = 0, 0.0
     for resource in range(load.shape[0]):
-        group = int(problem.base[4, 1 + resource])
+        group = int(base[4, 1 + resource])
         if group == 0:
             hidden = max(hidden, load[resource])
             continue
@@ -75,100 +77,118 @@ def cycles_of(compute: float, load: Float, problem: Problem) -> float:
 
 
 @inline_kernel
-def tile_bits(operand: int, tile: Int, problem: Problem) -> int:
+def tile_bits(operand: int, tile: Int, nest: Int) -> int:
     """Bits of the tile of one operand; tile [8]."""
-    extents = problem.nest
+    words = nest[BITS + operand] * min(tile[G], nest[G])
     if operand == WEIGHT:
-        words = 1
-        for dim in (G, K, C, S, R):
-            words *= min(tile[dim], extents[dim])
-        return words * problem.nest[BITS + WEIGHT]
+        return words * min(tile[K], nest[K]) * min(tile[C], nest[C]) * min(tile[S], nest[S]) * min(tile[R], nest[R])
+    words *= min(tile[N], nest[N])
+    columns, rows = min(tile[P], nest[P]), min(tile[Q], nest[Q])
     if operand == OUTPUT:
-        words = 1
-        for dim in (N, G, K, Q, P):
-            words *= min(tile[dim], extents[dim])
-        return words * problem.nest[BITS + OUTPUT]
-    words = min(tile[N], extents[N]) * min(tile[G], extents[G]) * min(tile[C], extents[C])
-    addresses = problem.nest[ADDRESSES]
-    rows = span(min(tile[Q], extents[Q]), min(tile[S], extents[S]), problem.nest[WINDOW + 0], problem.nest[WINDOW + 1], addresses)
-    columns = span(min(tile[P], extents[P]), min(tile[R], extents[R]), problem.nest[WINDOW + 2], problem.nest[WINDOW + 3], addresses)
+        return words * min(tile[K], nest[K]) * rows * columns
+    addresses = nest[ADDRESSES]
+    rows = span(rows, min(tile[S], nest[S]), nest[WINDOW], nest[WINDOW + 1], addresses)
+    columns = span(columns, min(tile[R], nest[R]), nest[WINDOW + 2], nest[WINDOW + 3], addresses)
     if addresses:
-        rows, columns = min(rows, problem.nest[REAL + 1]), min(columns, problem.nest[REAL + 3])
-    return words * rows * columns * problem.nest[BITS + INPUT]
+        rows, columns = min(rows, nest[REAL + 1]), min(columns, nest[REAL + 3])
+    return words * min(tile[C], nest[C]) * rows * columns
 
 
 @inline_kernel
-def fits(level: int, tile: Int, problem: Problem) -> bool:
+def fits(level: int, tile: Int, nest: Int, levels: Int) -> bool:
     """Whether the tiles kept at ``level`` fit its pools; tile [8]."""
-    for place in range(3):
-        need = 0
-        for operand in range(3):
-            if problem.levels[KEEP, level, operand] and problem.levels[POOL, level, operand] == place:
-                need += tile_bits(operand, tile, problem)
-        if need > problem.levels[POOL_BITS, level, place]:
-            return False
-    return True
+    first = second = third = 0
+    for operand in range(3):
+        if levels[KEEP, level, operand]:
+            bits = tile_bits(operand, tile, nest)
+            place = levels[POOL, level, operand]
+            if place == 0:
+                first += bits
+            elif place == 1:
+                second += bits
+            else:
+                third += bits
+    limits = levels[POOL_BITS, level]
+    return first <= limits[0] and second <= limits[1] and third <= limits[2]
 
 
 @inline_kernel
 def axis_least(level: int, axis: int, position_at: int, tap_at: int, plain: float, problem: Problem) -> float:
     """The same inputs as ``axis_words``, with the overlap of neighbours along the better dim never fetched again."""
     position, tap = (Q, S) if axis == 0 else (P, R)
-    stride, dilation, addresses = problem.nest[WINDOW + 2 * axis], problem.nest[WINDOW + 2 * axis + 1], problem.nest[ADDRESSES]
-    tile, taps = problem.tables[SIZE, level, position, position_at], problem.tables[SIZE, level, tap, tap_at]
+    nest, factors, tables = problem.nest, problem.factors, problem.tables
+    stride, dilation, addresses = nest[WINDOW + 2 * axis], nest[WINDOW + 2 * axis + 1], nest[ADDRESSES]
+    tile, taps = tables[SIZE, level, position, position_at], tables[SIZE, level, tap, tap_at]
     whole = span(tile, taps, stride, dilation, addresses)
     common = 0
     for dim in (position, tap):
-        left = problem.tables[COUNT, level, dim, position_at if dim == position else tap_at]
-        spread, most = 1, 1
-        for outer in range(level + 1, problem.factors.shape[1]):
-            most *= problem.factors[SPATIAL, outer, dim]
+        left = tables[COUNT, level, dim, position_at if dim == position else tap_at]
+        most = 1
+        for outer in range(level + 1, factors.shape[1]):
+            most *= factors[SPATIAL, outer, dim]
         if left <= most:
             continue
-        spread = problem.factors[SPATIAL, level + 1, dim]
-        step = spread * (tile * stride if dim == position else taps * dilation)
+        step = factors[SPATIAL, level + 1, dim] * (tile * stride if dim == position else taps * dilation)
         common = max(common, overlap(tile, taps, stride, dilation, step, addresses))
     return plain * (1.0 - common / whole)
 
 
 @kernel
+def axes(problem: Problem, plain: Float, least: Float) -> None:
+    """Fill ``axis_words`` and ``axis_least`` of height and width for every choice of every level [L, 2, M, M]."""
+    for level in range(problem.factors.shape[1] - 1):
+        for axis in range(2):
+            position, tap = (Q, S) if axis == 0 else (P, R)
+            for position_at in range(problem.factors[LENGTH, level, position]):
+                for tap_at in range(problem.factors[LENGTH, level, tap]):
+                    words = axis_words(level, axis, position_at, tap_at, problem.nest, problem.tables)
+                    plain[level, axis, position_at, tap_at] = words
+                    least[level, axis, position_at, tap_at] = axis_least(
+                        level, axis, position_at, tap_at, words, problem
+                    )
+
+
+@inline_kernel
+def _volumes(nest: Int, volume: Float) -> None:
+    """Words of each operand but for height and width of inputs [3]."""
+    for operand in range(3):
+        volume[operand] = 1.0
+        for dim in range(8):
+            if FREE_OF[dim] != operand and (operand != INPUT or dim not in (Q, P, S, R)):
+                volume[operand] *= nest[dim]
+
+
+@kernel
 def tiles(
-    level: int, problem: Problem, other_energy: float, other_cycles: float, limit: float, keys: Float, found: Int
+    level: int,
+    problem: Problem,
+    plain: Float,
+    least: Float,
+    other_energy: float,
+    other_cycles: float,
+    limit: float,
+    keys: Float,
+    found: Int,
 ) -> tuple[int, float, float, float]:
     """List the tiles of one level that fit and whose least value is below ``limit``.
 
-    other_energy, other_cycles : least of all other boundaries, base included. keys [T], found [T, 8] : value and choice of each.
+    plain, least [2, M, M] : the level's ``axes``. other_energy, other_cycles : least of all other boundaries, base included. keys [T],
+    found [T, 8] : value and choice of each.
     Returns how many there are (beyond T they are not written), and the least energy, cycles and value of all that fit.
     """
-    size = np.ones(8, np.int64)
-    at = np.zeros(8, np.int64)
-    total = np.ones((9, 8), np.float64)
-    fewest = np.empty(3, np.float64)
+    nest, factors, tables, levels, words = problem.nest, problem.factors, problem.tables, problem.levels, problem.words
+    resources = problem.base.shape[1] - 1
+    size = np.empty(8, np.int64)
+    at = np.empty(8, np.int64)
+    total = np.empty((9, 8), np.float64)
     ends = np.empty((3, 2), np.float64)
-    still = np.empty((3, 2), np.float64)
-    load = np.empty(problem.base.shape[1] - 1, np.float64)
-    longest = problem.factors[LENGTH, level].max()
-    plain = np.empty((2, longest, longest), np.float64)
-    least = np.empty((2, longest, longest), np.float64)
-    together = _axis_tables(level, problem, plain, least)
-    outermost = problem.factors.shape[1] - 1
-    for operand in range(3):
-        still[operand, 0] = still[operand, 1] = 1.0
-        if not problem.levels[KEEP, level, operand]:
-            continue
-        for dim in range(8):
-            if FREE_OF[dim] == operand:
-                parent = problem.levels[PARENT, level, operand]
-                still[operand, 0] *= windows(dim, level, parent, outermost, 1, True, operand, problem)
-                still[operand, 1] *= windows(dim, level, parent, outermost, 1, False, operand, problem)
-    shared = np.ones((3, 8, longest), np.float64)
-    for operand in range(3):
-        for dim in range(8):
-            if problem.levels[KEEP, level, operand] and FREE_OF[dim] == operand:
-                for choice in range(problem.factors[LENGTH, level, dim]):
-                    shared[operand, dim, choice] = windows(
-                        dim, level, problem.levels[PARENT, level, operand], level, problem.tables[COUNT, level, dim, choice], True, operand, problem
-                    )
+    fixed = np.empty((3, 2), np.float64)
+    volume = np.empty(3, np.float64)
+    load = np.empty(resources, np.float64)
+    for dim in range(8):
+        size[dim] = 1
+        total[0, dim] = 1.0
+    _volumes(nest, volume)
     number = 0
     least_energy = least_cycles = least_value = np.inf
     depth = 0
@@ -176,43 +196,65 @@ def tiles(
     while depth >= 0:
         dim = _DEPTHS[depth]
         at[dim] += 1
-        if at[dim] >= problem.factors[LENGTH, level, dim]:
+        if at[dim] >= factors[LENGTH, level, dim]:
             size[dim] = 1
             depth -= 1
             continue
-        size[dim] = problem.tables[SIZE, level, dim, at[dim]]
-        if not fits(level, size, problem):
+        size[dim] = tables[SIZE, level, dim, at[dim]]
+        if not fits(level, size, nest, levels):
             size[dim] = 1
             depth -= 1
             continue
-        count = float(problem.tables[COUNT, level, dim, at[dim]])
-        for operand in range(3):
-            before_leaves, before_arrives = total[depth, 2 * operand], total[depth, 2 * operand + 1]
-            if FREE_OF[dim] == operand:
-                before_leaves *= shared[operand, dim, at[dim]]
-                before_arrives *= count
-            total[depth + 1, 2 * operand], total[depth + 1, 2 * operand + 1] = before_leaves, before_arrives
-        total[depth + 1, 6] = total[depth, 6] * problem.tables[STEPS, level, dim, at[dim]]
+        for place in range(7):
+            total[depth + 1, place] = total[depth, place]
+        free = FREE_OF[dim]
+        if free >= 0:
+            total[depth + 1, 2 * free] *= tables[LEAVES, level, dim, at[dim]]
+            total[depth + 1, 2 * free + 1] *= tables[COUNT, level, dim, at[dim]]
+        total[depth + 1, 6] *= tables[STEPS, level, dim, at[dim]]
         if depth < 7:
             depth += 1
             at[_DEPTHS[depth]] = -1
             continue
+        moving = saved = 0.0
         for operand in range(3):
-            volume = 1.0
-            for other in range(8):
-                if FREE_OF[other] != operand and (operand != INPUT or other not in (Q, P, S, R)):
-                    volume *= problem.nest[other]
+            if not levels[KEEP, level, operand]:
+                continue
+            amount = volume[operand]
             if operand == INPUT:
                 high, wide = plain[0, at[Q], at[S]], plain[1, at[P], at[R]]
-                volume *= min(least[0, at[Q], at[S]] * wide, least[1, at[P], at[R]] * high)
-            ends[operand, 0], ends[operand, 1] = volume, volume
-            if operand == INPUT:
-                ends[operand, 0] *= together
-        energy = _least_energy(level, total[8], ends, still, problem)
-        cycles = _least_cycles(level, total[8], ends, still, load, problem)
-        cycles = max(cycles, total[8, 6] / problem.reals[RATE])
+                amount *= min(least[0, at[Q], at[S]] * wide, least[1, at[P], at[R]] * high)
+            apart = problem.reals[MAC_LEAST + 3 + level] if operand == INPUT else 1.0
+            ends[operand, 0] = amount * apart * total[8, 2 * operand]
+            ends[operand, 1] = amount * total[8, 2 * operand + 1]
+            fixed[operand, 0] = amount * apart * problem.still[level, operand, 0]
+            fixed[operand, 1] = amount * problem.still[level, operand, 1]
+            outer, inner = words[level, operand, 0, 0], words[level, operand, 1, 0]
+            moves = outer * ends[operand, 0] + inner * ends[operand, 1]
+            moving += moves
+            if levels[LEADS, level + 1, operand]:
+                saved = max(saved, moves - outer * fixed[operand, 0] - inner * fixed[operand, 1])
+        energy = moving - saved
+        cycles = total[8, 6] / problem.reals[RATE]
+        if resources > 0:
+            waits = np.inf
+            for stays in range(3):
+                if not levels[LEADS, level + 1, stays]:
+                    continue
+                for resource in range(resources):
+                    load[resource] = problem.base[3, 1 + resource]
+                    for operand in range(3):
+                        if levels[KEEP, level, operand]:
+                            moved = fixed if operand == stays else ends
+                            load[resource] += (
+                                words[level, operand, 0, 1 + resource] * moved[operand, 0]
+                                + words[level, operand, 1, 1 + resource] * moved[operand, 1]
+                            )
+                waits = min(waits, cycles_of(0.0, load, problem.base))
+            if waits < np.inf:
+                cycles = max(cycles, waits)
         least_energy, least_cycles = min(least_energy, energy), min(least_cycles, cycles)
-        value = value_of(other_energy + energy, max(other_cycles, cycles), problem)
+        value = value_of(other_energy + energy, max(other_cycles, cycles), nest, problem.reals)
         least_value = min(least_value, value)
         if value < limit:
             if number < keys.shape[0]:
@@ -224,87 +266,25 @@ def tiles(
 
 
 @inline_kernel
-def _axis_tables(level: int, problem: Problem, plain: Float, least: Float) -> float:
-    """Fill ``axis_words`` and ``axis_least`` for all choices; returns the least share of children with inputs of their own."""
-    share = 1.0
-    for axis in range(2):
-        position, tap = (Q, S) if axis == 0 else (P, R)
-        for position_at in range(problem.factors[LENGTH, level, position]):
-            for tap_at in range(problem.factors[LENGTH, level, tap]):
-                words = axis_words(level, axis, position_at, tap_at, problem)
-                plain[axis, position_at, tap_at] = words
-                least[axis, position_at, tap_at] = axis_least(level, axis, position_at, tap_at, words, problem)
-        if problem.levels[KEEP, level, INPUT]:
-            for outer in range(level + 1, problem.levels[PARENT, level, INPUT] + 1):
-                first, second = problem.factors[SPATIAL, outer, position], problem.factors[SPATIAL, outer, tap]
-                if problem.levels[SHARE, outer, INPUT] and first > 1 and second > 1:
-                    share *= (first + second - 1) / (first * second)
-    return share
-
-
-@inline_kernel
-def _least_energy(level: int, total: Float, ends: Float, still: Float, problem: Problem) -> float:
-    """Energy of the boundary of one tile with the best operand staying still [J]."""
-    moving = saved = 0.0
-    for operand in range(3):
-        if not problem.levels[KEEP, level, operand]:
-            continue
-        outer, inner = problem.words[level, operand, 0, 0], problem.words[level, operand, 1, 0]
-        leaves, arrives = ends[operand, 0], ends[operand, 1]
-        moves = outer * leaves * total[2 * operand] + inner * arrives * total[2 * operand + 1]
-        moving += moves
-        if problem.levels[LEADS, level + 1, operand]:
-            saved = max(saved, moves - (outer * leaves * still[operand, 0] + inner * arrives * still[operand, 1]))
-    return moving - saved
-
-
-@inline_kernel
-def _least_cycles(level: int, total: Float, ends: Float, still: Float, load: Float, problem: Problem) -> float:
-    """Cycles of the transfers of that boundary alone, with the best operand staying still."""
-    if load.shape[0] == 0:
-        return 0.0
-    best = np.inf
-    for stays in range(3):
-        if not problem.levels[LEADS, level + 1, stays]:
-            continue
-        for resource in range(load.shape[0]):
-            load[resource] = problem.base[3, 1 + resource]
-            for operand in range(3):
-                if problem.levels[KEEP, level, operand]:
-                    leaves, arrives = ends[operand, 0], ends[operand, 1]
-                    if operand == stays:
-                        leaves, arrives = leaves * still[operand, 0], arrives * still[operand, 1]
-                    else:
-                        leaves, arrives = leaves * total[2 * operand], arrives * total[2 * operand + 1]
-                    load[resource] += (
-                        problem.words[level, operand, 0, 1 + resource] * leaves
-                        + problem.words[level, operand, 1, 1 + resource] * arrives
-                    )
-        best = min(best, cycles_of(0.0, load, problem))
-    return best
-
-
-@inline_kernel
-def steps_of(dim: int, lowest: int, shared: int, temporal: Int, tile: Int, problem: Problem) -> int:
+def steps_of(dim: int, lowest: int, shared: int, temporal: Int, tile: Int, extent: int, spatial: Int) -> int:
     """Trips of one dim over the loops of ``lowest`` and above, in space and in time.
 
     Children of levels up to ``shared`` count once for all (with -1: of every level, which leaves the trips in time of the busiest PE).
-    tile [L, 8] : nominal extents.
+    tile [L, 8] : nominal extents; spatial [L, 8].
     """
-    left = problem.nest[dim]
+    left = extent
     total = 0
     for level in range(temporal.shape[0] - 1, lowest - 1, -1):
         below = tile[level - 1, dim] if level > 0 else 1
-        each = below * problem.factors[SPATIAL, level, dim]
+        each = below * spatial[level, dim]
         apart = shared >= 0 and level > shared
-        inside = problem.factors[SPATIAL, level, dim] if apart else 1
         within = 1
         for inner in range(lowest, level):
             within *= temporal[inner, dim]
             if shared >= 0 and inner > shared:
-                within *= problem.factors[SPATIAL, inner, dim]
+                within *= spatial[inner, dim]
         full = left // each
-        total += full * inside * within
+        total += full * within * (spatial[level, dim] if apart else 1)
         left -= full * each
         if apart:
             total += left // below * within
@@ -317,35 +297,36 @@ def steps_of(dim: int, lowest: int, shared: int, temporal: Int, tile: Int, probl
 
 
 @inline_kernel
-def mac_words(operand: int, temporal: Int, tile: Int, problem: Problem) -> float:
+def mac_words(operand: int, temporal: Int, tile: Int, nest: Int, factors: Int, levels: Int) -> float:
     """Words that PEs take from the innermost level that keeps an operand, all instances; tile [L, 8] : nominal extents."""
-    nearest = 0
-    while not problem.levels[KEEP, nearest, operand]:
+    nearest = np.int64(0)
+    while not levels[KEEP, nearest, operand]:
         nearest += 1
     words = 1.0
     for dim in range(8):
         if FREE_OF[dim] == operand:
-            if problem.levels[SHARE, : nearest + 1, operand].all():
-                words *= steps_of(dim, 0, nearest, temporal, tile, problem)
-            else:
-                number = problem.nest[dim]
-                for level in range(nearest + 1):
-                    if problem.levels[SHARE, level, operand]:
-                        number = ceiling(number, problem.factors[SPATIAL, level, dim])
-                words *= number
+            shared = np.int64(-1)
+            number = nest[dim]
+            for level in range(nearest + 1):
+                if levels[SHARE, level, operand]:
+                    number = ceiling(number, factors[SPATIAL, level, dim])
+                    shared = level if shared == level - 1 else shared
+            if shared == nearest:
+                number = steps_of(dim, np.int64(0), nearest, temporal, tile, nest[dim], factors[SPATIAL])
+            words *= number
         else:
-            words *= problem.nest[dim]
+            words *= nest[dim]
     if operand == INPUT:
-        words *= neighbours(-1, nearest, tile, problem)
+        words *= neighbours(np.int64(-1), nearest, tile, nest, factors, levels)
     return words
 
 
 @inline_kernel
-def _signature(level: int, choice: int, temporal: Int, problem: Problem) -> int:
+def _signature(level: int, choice: int, temporal: Int, orders: Int) -> int:
     """The loops of one order that decide which operands stay still: those with more than one trip, up to the first of a second kind."""
     kind, code = -2, 0
     for place in range(8):
-        dim = problem.orders[level, choice, place]
+        dim = orders[level, choice, place]
         if temporal[level, dim] == 1:
             continue
         code = 9 * code + dim + 1
@@ -356,52 +337,52 @@ def _signature(level: int, choice: int, temporal: Int, problem: Problem) -> int:
 
 
 @inline_kernel
-def _connect(level: int, upper: int, count: Int, tile: Int, temporal: Int, problem: Problem) -> bool:
-    """Temporal factors of ``upper`` (and 1 between) that lead from the tiles of ``level`` to its own; False where none do."""
-    for dim in range(8):
-        number, extent = count[level, dim], tile[level, dim]
-        for between in range(level + 1, upper):
-            spread = problem.factors[SPATIAL, between, dim]
-            if problem.nest[PERFECT] and number % spread != 0:
-                return False
-            number, extent = ceiling(number, spread), extent * spread
-            count[between, dim], tile[between, dim], temporal[between, dim] = number, extent, 1
-        spread = problem.factors[SPATIAL, upper, dim]
-        if problem.nest[PERFECT] and number % spread != 0:
-            return False
-        number = ceiling(number, spread)
-        trips = problem.factors[FIXED, upper, dim]
-        if trips == 0:
-            trips = ceiling(number, count[upper, dim])
-        if problem.nest[PERFECT] and trips * count[upper, dim] != number:
-            return False
-        if ceiling(number, trips) != count[upper, dim]:
-            return False
-        if trips > problem.factors[AT_MOST, upper, dim]:
-            return False
-        temporal[upper, dim] = trips
-    return True
+def _repeated(level: int, choice: int, temporal: Int, orders: Int) -> bool:
+    """Whether an order before ``choice`` comes to the same."""
+    code = _signature(level, choice, temporal, orders)
+    for other in range(choice):
+        if _signature(level, other, temporal, orders) == code:
+            return True
+    return False
 
 
 @inline_kernel
-def _finish(lowest: int, count: Int, temporal: Int, exact_tile: Int, problem: Problem) -> bool:
+def _trips(dim: int, level: int, upper: int, number: int, goal: int, nest: Int, factors: Int) -> int:
+    """Temporal factor of ``upper`` that leads from ``number`` tiles of ``level`` to ``goal`` of its own, 0 where none does."""
+    for between in range(level + 1, upper + 1):
+        spread = factors[SPATIAL, between, dim]
+        if spread > 1:
+            if nest[PERFECT] and number % spread != 0:
+                return 0
+            number = ceiling(number, spread)
+    trips = factors[FIXED, upper, dim]
+    if trips == 0:
+        trips = ceiling(number, goal)
+    if ceiling(number, trips) != goal or trips > factors[AT_MOST, upper, dim]:
+        return 0
+    if nest[PERFECT] and trips * goal != number:
+        return 0
+    return trips
+
+
+@inline_kernel
+def _finish(lowest: int, count: Int, temporal: Int, exact_tile: Int, nest: Int, factors: Int, levels: Int) -> bool:
     """Temporal factors of the innermost chosen level, and all extents; False where something does not fit after all."""
-    levels = count.shape[0]
     for dim in range(8):
-        extent, number = 1, problem.nest[dim]
-        for level in range(levels):
-            extent *= problem.factors[SPATIAL, level, dim]
+        extent, number = 1, nest[dim]
+        for level in range(count.shape[0]):
+            extent *= factors[SPATIAL, level, dim]
             if level < lowest:
                 temporal[level, dim] = 1
             if level <= lowest:
-                number = ceiling(number, problem.factors[SPATIAL, level, dim])
+                number = ceiling(number, factors[SPATIAL, level, dim])
             if level == lowest:
-                trips = problem.factors[FIXED, level, dim]
+                trips = factors[FIXED, level, dim]
                 temporal[level, dim] = trips if trips else ceiling(number, count[level, dim])
             extent *= temporal[level, dim]
             exact_tile[level, dim] = extent
-    for level in range(levels):
-        if not fits(level, exact_tile[level], problem):
+    for level in range(count.shape[0]):
+        if not fits(level, exact_tile[level], nest, levels):
             return False
     return True
 
@@ -411,144 +392,296 @@ def join(
     problem: Problem,
     keys: Float,
     found: Int,
-    starts: Int,
+    path: Int,
+    plain: Float,
+    least: Float,
+    stays: Int,
     rest_energy: Float,
     rest_cycles: Float,
     best: float,
     budget: int,
     out_temporal: Int,
     out_order: Int,
-) -> tuple[float, int, int, float, float, float]:
+) -> tuple[float, int, int, float]:
     """The best way to put tiles of all levels together, if its value is below ``best``.
 
-    keys [T], found [T, 8] : tiles of all levels whose tile is a choice, innermost level first and each level's in the order of keys;
-    starts [L + 1] : where each level's begin. rest_energy, rest_cycles [L] : least of all boundaries inside of a level's own.
-    budget : boundaries to price at most. out_temporal, out_order [L, 8] : the loops found.
-    Returns its value (``best`` where there is none), boundaries priced, mappings priced, the bound on what was left when the budget ran
-    out (infinity where nothing was), energy and cycles found.
+    keys [T], found [T, 8] : tiles of the outermost level whose tile is a choice, in the order of their keys. path [3, L] : the next such
+    level outside and inside of each; then the outermost and the innermost. plain, least [L, 2, M, M] : ``axes``. stays [L, A] : operand
+    that an order leaves in place, -1 any. rest_energy, rest_cycles [L] : least of all boundaries inside of a level's own. budget : tiles
+    to look at, at most. out_temporal, out_order [L, 8] : the loops found.
+    Returns its value (``best`` where there is none), tiles looked at, mappings priced, and the bound on what was left when the budget ran
+    out (infinity where nothing was).
     """
-    levels = problem.factors.shape[1]
-    resources = problem.base.shape[1] - 1
-    count = np.ones((levels, 8), np.int64)
-    tile = np.ones((levels, 8), np.int64)
-    exact_tile = np.ones((levels, 8), np.int64)
-    temporal = np.ones((levels, 8), np.int64)
-    chosen = np.zeros(levels, np.int64)
-    tried = np.zeros(16, np.int64)
-    reach = np.zeros(8, np.int64)
-    words = np.zeros(2, np.float64)
-    energy = np.zeros(levels + 1, np.float64)
-    load = np.zeros((levels + 1, resources), np.float64)
-    at = np.zeros(levels, np.int64)
-    order_at = np.zeros(levels, np.int64)
-    upper = np.zeros(levels, np.int64)
-    lower = np.full(levels, -1, np.int64)
-    top = levels - 1
-    lowest, previous = -1, -1
-    for level in range(levels - 1):
-        if problem.levels[CHOICE, level, 0]:
-            if previous >= 0:
-                upper[previous] = level
-            else:
-                lowest = level
-            lower[level] = previous
-            previous = level
+    nest, factors, tables, levels, words = problem.nest, problem.factors, problem.tables, problem.levels, problem.words
+    orders, base, reals = problem.orders, problem.base, problem.reals
+    depths = factors.shape[1]
+    resources = base.shape[1] - 1
+    longest = tables.shape[3]
+    count = np.empty((depths, 8), np.int64)
+    tile = np.empty((depths, 8), np.int64)
+    exact_tile = np.empty((depths, 8), np.int64)
+    temporal = np.empty((depths, 8), np.int64)
+    chosen = np.empty(depths, np.int64)
+    reach = np.empty(8, np.int64)
+    moved = np.empty(2, np.float64)
+    energy = np.empty(depths, np.float64)
+    inputs = np.empty(depths, np.float64)
+    load = np.empty((depths, resources), np.float64)
+    pick = np.empty((depths, 8), np.int64)
+    listed = np.empty((depths, 8), np.int64)
+    choices = np.empty((depths, 8, longest), np.int64)
+    trips = np.empty((depths, 8, longest), np.int64)
+    at = np.empty((depths, 8), np.int64)
+    depth = np.empty(depths, np.int64)
+    carried = np.empty(depths, np.int64)
+    partial = np.empty((depths, 9, 6), np.float64)
+    fewest = np.empty((depths, 9, 6), np.float64)
+    volume = np.empty(3, np.float64)
+    _volumes(nest, volume)
+    outermost, lowest = path[2, 0], path[2, 1]
+    top = depths - 1
+    for here in range(depths):
+        chosen[here] = 0
+        for dim in range(8):
+            count[here, dim] = tile[here, dim] = temporal[here, dim] = 1
     for dim in range(8):
-        tile[top, dim] = problem.nest[dim]
-    priced = leaves = 0
-    best_energy = best_cycles = 0.0
-    if previous < 0:
-        return best, 0, 0, np.inf, 0.0, 0.0
-    upper[previous] = top
-    level, outermost = previous, previous
-    energy[top] = problem.base[3, 0]
-    load[top] = problem.base[3, 1:]
-    at[level], order_at[level] = starts[level], -1
-    plain = np.zeros(levels, np.float64)
+        tile[top, dim] = nest[dim]
+    energy[top] = base[3, 0]
+    for resource in range(resources):
+        load[top, resource] = base[3, 1 + resource]
+    looked = leaves = 0
+    candidate, level = -1, outermost
     while True:
-        over = upper[level]
-        if order_at[level] < 0:
-            if at[level] >= starts[level + 1] or keys[at[level]] >= best:
-                if level == outermost:
+        over = path[0, level]
+        if level == outermost:
+            # The next order of the outermost level's tile, or the next tile.
+            if candidate >= 0:
+                chosen[over] += 1
+            if candidate < 0 or chosen[over] >= levels[ORDERS, over, 0]:
+                candidate += 1
+                if candidate >= keys.shape[0] or keys[candidate] >= best:
                     break
-                level = upper[level]
-                order_at[level] += 1
+                if looked > budget:
+                    return best, looked, leaves, keys[candidate]
+                for dim in range(8):
+                    pick[level, dim] = found[candidate, dim]
+                chosen[over] = 0
+        else:
+            if depth[level] < 0:
+                # All tiles under this order are done: the next order, or back out.
+                if carried[level] == 0 and stays[over, chosen[over]] >= 0:
+                    carried[level] = 1
+                else:
+                    carried[level] = 0
+                    chosen[over] += 1
+                if chosen[over] >= levels[ORDERS, over, 0]:
+                    level = over
+                    continue
+                _begin(level, over, chosen[over], carried[level], count, partial, stays, problem)
+                depth[level] = 0
+                at[level, 0] = -1
+            here = depth[level]
+            dim = _DEPTHS[here]
+            at[level, here] += 1
+            if at[level, here] >= listed[level, dim]:
+                tile[level, dim] = 1
+                depth[level] -= 1
                 continue
-            if priced > budget:
-                return best, priced, leaves, keys[at[outermost]], best_energy, best_cycles
-            priced += 1
-            for dim in range(8):
-                pick = found[at[level], dim]
-                count[level, dim], tile[level, dim] = problem.tables[COUNT, level, dim, pick], problem.tables[SIZE, level, dim, pick]
-            if not _connect(level, over, count, tile, temporal, problem):
-                at[level] += 1
+            index = at[level, here]
+            looked += 1
+            stay = stays[over, chosen[over]]
+            if carried[level] == 1 and FREE_OF[dim] != stay and trips[level, dim, index] > 1:
                 continue
-            if problem.levels[KEEP, level, INPUT]:
-                pick = found[at[level]]
-                rows = axis_words(level, 0, pick[Q], pick[S], problem)
-                plain[level] = rows * axis_words(level, 1, pick[P], pick[R], problem)
-            order_at[level] = 0
-        if order_at[level] >= problem.levels[ORDERS, over, 0]:
-            at[level] += 1
-            order_at[level] = -1
+            choice = choices[level, dim, index]
+            pick[level, dim] = choice
+            tile[level, dim] = tables[SIZE, level, dim, choice]
+            if not fits(level, tile[level], nest, levels):
+                tile[level, dim] = 1
+                depth[level] -= 1
+                continue
+            for place in range(6):
+                partial[level, here + 1, place] = partial[level, here, place]
+            free = FREE_OF[dim]
+            if free >= 0 and free != stay:
+                partial[level, here + 1, 2 * free] *= tables[LEAVES, level, dim, choice]
+                partial[level, here + 1, 2 * free + 1] *= tables[COUNT, level, dim, choice]
+            if here + 1 >= _AXES:
+                total = energy[over]
+                rows, columns = (
+                    plain[level, 0, pick[level, Q], pick[level, S]],
+                    plain[level, 1, pick[level, P], pick[level, R]],
+                )
+                for operand in range(3):
+                    if not levels[KEEP, level, operand]:
+                        continue
+                    away, here_in = partial[level, here + 1, 2 * operand], partial[level, here + 1, 2 * operand + 1]
+                    away, here_in = (
+                        away * fewest[level, here + 1, 2 * operand],
+                        here_in * fewest[level, here + 1, 2 * operand + 1],
+                    )
+                    if stay == operand:
+                        away, here_in = partial[level, 0, 2 * operand], partial[level, 0, 2 * operand + 1]
+                    elif stay < 0:
+                        away = min(away, problem.still[level, operand, 0])
+                        here_in = min(here_in, problem.still[level, operand, 1])
+                    amount = volume[operand]
+                    if operand == INPUT:
+                        amount *= min(
+                            least[level, 0, pick[level, Q], pick[level, S]] * columns,
+                            least[level, 1, pick[level, P], pick[level, R]] * rows,
+                        )
+                        away *= reals[MAC_LEAST + 3 + level]
+                    total += amount * (words[level, operand, 0, 0] * away + words[level, operand, 1, 0] * here_in)
+                cycles = max(cycles_of(reals[COMPUTE], load[over], base), rest_cycles[level])
+                if value_of(total + rest_energy[level], cycles, nest, reals) >= best:
+                    continue
+            if here < 7:
+                depth[level] += 1
+                at[level, here + 1] = -1
+                continue
+        # A whole tile: its boundary, exactly.
+        for dim in range(8):
+            count[level, dim] = tables[COUNT, level, dim, pick[level, dim]]
+            tile[level, dim] = tables[SIZE, level, dim, pick[level, dim]]
+        linked = True
+        pure = True
+        for dim in range(8):
+            temporal[over, dim] = _trips(dim, level, over, count[level, dim], count[over, dim], nest, factors)
+            linked = linked and temporal[over, dim] > 0
+            pure = pure and (temporal[over, dim] == 1 or FREE_OF[dim] == stays[over, chosen[over]])
+            number, extent = count[level, dim], tile[level, dim]
+            for between in range(level + 1, over):
+                number, extent = (
+                    ceiling(number, factors[SPATIAL, between, dim]),
+                    extent * factors[SPATIAL, between, dim],
+                )
+                count[between, dim], tile[between, dim], temporal[between, dim] = number, extent, 1
+        if not linked:
+            chosen[over] = levels[ORDERS, over, 0]
             continue
-        choice = order_at[level]
-        repeated = False
-        code = _signature(over, choice, temporal, problem)
-        for other in range(choice):
-            if _signature(over, other, temporal, problem) == code:
-                repeated = True
-                break
-        if repeated:
-            order_at[level] += 1
+        if _repeated(over, chosen[over], temporal, orders):
             continue
-        chosen[over] = choice
+        if level != outermost and stays[over, chosen[over]] >= 0 and pure != (carried[level] == 1):
+            continue
+        inputs[level] = (
+            plain[level, 0, pick[level, Q], pick[level, S]] * plain[level, 1, pick[level, P], pick[level, R]]
+        )
         energy[level] = energy[over]
         for resource in range(resources):
             load[level, resource] = load[over, resource]
         for operand in range(3):
-            if not problem.levels[KEEP, level, operand]:
+            if not levels[KEEP, level, operand]:
                 continue
-            boundary(operand, level, plain[level], count, tile, temporal, chosen, problem, reach, words)
-            priced += 1
-            energy[level] += (
-                problem.words[level, operand, 0, 0] * words[0] + problem.words[level, operand, 1, 0] * words[1]
-            )
+            boundary(operand, level, inputs[level], count, tile, temporal, chosen, problem, reach, moved)
+            looked += 1
+            energy[level] += words[level, operand, 0, 0] * moved[0] + words[level, operand, 1, 0] * moved[1]
             for resource in range(resources):
                 load[level, resource] += (
-                    problem.words[level, operand, 0, 1 + resource] * words[0]
-                    + problem.words[level, operand, 1, 1 + resource] * words[1]
+                    words[level, operand, 0, 1 + resource] * moved[0]
+                    + words[level, operand, 1, 1 + resource] * moved[1]
                 )
-        cycles = max(cycles_of(problem.reals[COMPUTE], load[level], problem), rest_cycles[level])
-        if value_of(energy[level] + rest_energy[level], cycles, problem) >= best:
-            order_at[level] += 1
+        cycles = max(cycles_of(reals[COMPUTE], load[level], base), rest_cycles[level])
+        if value_of(energy[level] + rest_energy[level], cycles, nest, reals) >= best:
             continue
         if level != lowest:
-            level = lower[level]
-            at[level], order_at[level] = starts[level], -1
+            inner = path[1, level]
+            if _lists(inner, level, count, listed, choices, trips, fewest, problem):
+                level = inner
+                chosen[path[0, inner]] = -1
+                carried[inner] = 1
+                depth[inner] = -1
+                for dim in range(8):
+                    tile[inner, dim] = 1
             continue
-        if not _finish(lowest, count, temporal, exact_tile, problem):
-            order_at[level] = problem.levels[ORDERS, over, 0]
+        if not _finish(lowest, count, temporal, exact_tile, nest, factors, levels):
             continue
         leaves += 1
         total = energy[level]
         for operand in range(3):
-            more = mac_words(operand, temporal, exact_tile, problem) - problem.reals[MAC_LEAST + operand]
-            total += more * problem.base[operand, 0]
+            more = mac_words(operand, temporal, exact_tile, nest, factors, levels) - reals[MAC_LEAST + operand]
+            total += more * base[operand, 0]
             for resource in range(resources):
-                load[level, resource] += more * problem.base[operand, 1 + resource]
+                load[level, resource] += more * base[operand, 1 + resource]
         steps = passes = 1.0
         for dim in range(8):
-            steps *= steps_of(dim, 0, -1, temporal, exact_tile, problem)
-            if problem.nest[PASS_LEVEL] >= 0:
-                passes *= steps_of(dim, problem.nest[PASS_LEVEL], -1, temporal, exact_tile, problem)
-        cycles = cycles_of(steps / problem.reals[RATE] + passes * problem.reals[PASS_CYCLES], load[level], problem)
-        value = value_of(total, cycles, problem)
+            steps *= steps_of(dim, np.int64(0), np.int64(-1), temporal, exact_tile, nest[dim], factors[SPATIAL])
+            if nest[PASS_LEVEL] >= 0:
+                passes *= steps_of(
+                    dim, nest[PASS_LEVEL], np.int64(-1), temporal, exact_tile, nest[dim], factors[SPATIAL]
+                )
+        cycles = cycles_of(steps / reals[RATE] + passes * reals[PASS_CYCLES], load[level], base)
+        value = value_of(total, cycles, nest, reals)
         if value < best:
-            best, best_energy, best_cycles = value, total, cycles
-            for here in range(levels):
+            best = value
+            for here in range(depths):
                 for place in range(8):
                     out_temporal[here, place] = temporal[here, place]
-                    out_order[here, place] = problem.orders[here, chosen[here], place]
-        order_at[level] += 1
-    return best, priced, leaves, np.inf, best_energy, best_cycles
+                    out_order[here, place] = orders[here, chosen[here], place]
+    return best, looked, leaves, np.inf
+
+
+@inline_kernel
+def _lists(
+    level: int, over: int, count: Int, listed: Int, choices: Int, trips: Int, fewest: Float, problem: Problem
+) -> bool:
+    """The choices of every dim at ``level`` that lead to the tile chosen at ``over``, and the fewest windows that they leave.
+
+    listed [L, 8]; choices, trips [L, 8, M] : choice and temporal factor of ``over``; fewest [L, 9, 6] : product over the dims from a depth
+    on of the fewest deliveries, for each operand leaving the parent and arriving. False where a dim has none.
+    """
+    nest, factors, tables = problem.nest, problem.factors, problem.tables
+    for place in range(6):
+        fewest[level, 8, place] = 1.0
+    for here in range(7, -1, -1):
+        dim = _DEPTHS[here]
+        number = 0
+        away = inside = np.inf
+        for choice in range(factors[LENGTH, level, dim]):
+            factor = _trips(dim, level, over, tables[COUNT, level, dim, choice], count[over, dim], nest, factors)
+            if factor > 0:
+                choices[level, dim, number], trips[level, dim, number] = choice, factor
+                away = min(away, float(tables[LEAVES, level, dim, choice]))
+                inside = min(inside, float(tables[COUNT, level, dim, choice]))
+                number += 1
+        listed[level, dim] = number
+        if number == 0:
+            return False
+        for place in range(6):
+            fewest[level, here, place] = fewest[level, here + 1, place]
+        free = FREE_OF[dim]
+        if free >= 0:
+            fewest[level, here, 2 * free] *= away
+            fewest[level, here, 2 * free + 1] *= inside
+    return True
+
+
+@inline_kernel
+def _begin(
+    level: int, over: int, order: int, carried: int, count: Int, partial: Float, stays: Int, problem: Problem
+) -> None:
+    """Deliveries before any dim is chosen: one, but for the operand that ``order`` leaves in place those of the tile outside.
+
+    Where the loops of ``over`` move nothing but that operand's free dims (``carried``) it may stay in place further out as well.
+    """
+    for operand in range(3):
+        partial[level, 0, 2 * operand] = partial[level, 0, 2 * operand + 1] = 1.0
+        if operand != stays[over, order] or not problem.levels[KEEP, level, operand]:
+            continue
+        if carried:
+            partial[level, 0, 2 * operand] = problem.still[level, operand, 0]
+            partial[level, 0, 2 * operand + 1] = problem.still[level, operand, 1]
+            continue
+        for dim in range(8):
+            if FREE_OF[dim] == operand:
+                away, inside = windows(
+                    dim,
+                    level,
+                    problem.levels[PARENT, level, operand],
+                    over,
+                    count[over, dim],
+                    operand,
+                    problem.factors,
+                    problem.levels,
+                )
+                partial[level, 0, 2 * operand] *= away
+                partial[level, 0, 2 * operand + 1] *= inside

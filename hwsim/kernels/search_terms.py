@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hwsim.kernels.jit import inline_kernel
-from hwsim.kernels.packed import INPUT, OUTPUT, WEIGHT, C, Float, G, Int, K, N, P, Q, R, S
+from hwsim.kernels.packed import INPUT, OUTPUT, WEIGHT, C, Float, G, Int, N, P, Q, R, S
 
 #: The operand that does not depend on a dim, -1 where all three do: N, G, K, C, Q, P, S, R.
 FREE_OF = np.array((WEIGHT, -1, INPUT, OUTPUT, WEIGHT, WEIGHT, OUTPUT, OUTPUT), np.int64)
@@ -24,8 +24,9 @@ FREE_OF = np.array((WEIGHT, -1, INPUT, OUTPUT, WEIGHT, WEIGHT, OUTPUT, OUTPUT), 
 WINDOW, ADDRESSES, REAL, BITS, PERFECT, OBJECTIVE, PASS_LEVEL = 8, 12, 13, 17, 20, 21, 22
 #: ``Problem.factors``: children by dim; temporal factor, 0 free; the largest; choices in ``tables``.
 SPATIAL, FIXED, AT_MOST, LENGTH = range(4)
-#: ``Problem.tables``: tiles that cover the dim; their least extent; least compute steps of the dim.
-COUNT, SIZE, STEPS = range(3)
+#: ``Problem.tables``: tiles that cover the dim; their least extent; least compute steps of the dim; how often a tile leaves the parent
+#: because of the dim, for the operand that is free of it.
+COUNT, SIZE, STEPS, LEAVES = range(4)
 #: ``Problem.levels``: operand kept; next level outside that keeps it, -1 none; whether one word serves all children; pool; bits of
 #: each pool; operands that some loop order at or outside of the level can leave in place; orders listed; whether the tile is a choice.
 KEEP, PARENT, SHARE, POOL, POOL_BITS, LEADS, ORDERS, CHOICE = range(8)
@@ -40,11 +41,12 @@ class Problem(NamedTuple):
     """One nest on one hierarchy with spatial factors and kept operands chosen; what is left is tiles in time and loop orders.
 
     Few arrays with named places, for a kernel compiles ten times slower with forty. L levels, M choices, A orders, B limited resources.
-    nest [23]; factors [4, L, 8]; tables [3, L, 8, M]; orders [L, A, 8] : loop orders to try, inner to outer; levels [8, L, 3].
+    nest [23]; factors [4, L, 8]; tables [4, L, 8, M]; orders [L, A, 8] : loop orders to try, inner to outer; levels [8, L, 3].
     words [L, 3, 2, 1 + B] : energy of one word of an operand, then the cycles that it takes on each resource, for words that leave the
     parent for a level's tile and for words that arrive there. base [5, 1 + B] : the same for words between the PEs and the innermost
     level that keeps each operand, then of all that tiles do not change; in the last row 0 for resources that hide behind compute, else
-    the number (from 1) of the level whose transfers add. reals [7].
+    the number (from 1) of the level whose transfers add. still [L, 3, 2] : how often the tile of an operand leaves the parent and arrives
+    that stays in place over all loops outside; for inputs times the least share of children with inputs of their own. reals [7].
     """
 
     nest: Int
@@ -54,6 +56,7 @@ class Problem(NamedTuple):
     levels: Int
     words: Float
     base: Float
+    still: Float
     reals: Float
 
 
@@ -64,13 +67,13 @@ def ceiling(value: int, divisor: int) -> int:
 
 
 @inline_kernel
-def value_of(energy: float, cycles: float, problem: Problem) -> float:
+def value_of(energy: float, cycles: float, nest: Int, reals: Float) -> float:
     """The objective [J·cycle, J or cycle], leakage included."""
     whole = np.ceil(cycles - 1e-9 * cycles)
-    if problem.nest[OBJECTIVE] == 2:
+    if nest[OBJECTIVE] == 2:
         return whole
-    total = energy + problem.reals[LEAKAGE_J] * whole
-    if problem.nest[OBJECTIVE] == 1:
+    total = energy + reals[LEAKAGE_J] * whole
+    if nest[OBJECTIVE] == 1:
         return total
     return total * whole
 
@@ -104,76 +107,76 @@ def overlap(tile: int, kernel: int, stride: int, dilation: int, step: int, addre
     shared = 0
     if step % stride == 0 and step // stride < tile:
         shared = max(shared, sums(tile - step // stride, stride, kernel, dilation))
-    return max(shared, min(span(tile, kernel, stride, dilation, 1), max(0, (tile - 1) * stride + (kernel - 1) * dilation + 1 - step)))
+    return max(
+        shared,
+        min(span(tile, kernel, stride, dilation, 1), max(0, (tile - 1) * stride + (kernel - 1) * dilation + 1 - step)),
+    )
 
 
 @inline_kernel
-def windows(dim: int, level: int, parent: int, reach: int, count: int, shared_only: bool, operand: int, problem: Problem) -> int:
-    """How often the tile at ``level`` is delivered because of a dim its operand is free of.
+def windows(
+    dim: int, level: int, parent: int, reach: int, count: int, operand: int, factors: Int, levels: Int
+) -> tuple[int, int]:
+    """How often the tile at ``level`` is delivered because of a dim its operand is free of: leaving the parent, arriving in all children.
 
-    reach : the outermost level whose loop over the dim leaves the tile in place; count : tiles of that level. With ``shared_only`` words
-    that leave the parent are counted, else words that arrive in all children.
+    reach : the outermost level whose loop over the dim leaves the tile in place; count : tiles of that level.
     """
-    spatial = problem.factors[SPATIAL]
-    number = count
-    if shared_only:
-        together = 1
-        for outer in range(level + 1, spatial.shape[0]):
-            if outer <= parent:
-                if problem.levels[SHARE, outer, operand]:
-                    if outer > reach:
-                        together *= spatial[outer, dim]
-                elif outer <= reach:
-                    number *= spatial[outer, dim]
-            elif outer <= reach:
-                number *= spatial[outer, dim]
-        return ceiling(number, together)
-    for outer in range(level + 1, reach + 1):
-        number *= spatial[outer, dim]
-    return number
+    leaves, arrives, together = count, count, 1
+    for outer in range(level + 1, factors.shape[1]):
+        children = factors[SPATIAL, outer, dim]
+        if outer <= reach:
+            arrives *= children
+        if outer <= parent and levels[SHARE, outer, operand]:
+            if outer > reach:
+                together *= children
+        elif outer <= reach:
+            leaves *= children
+    return ceiling(leaves, together), arrives
 
 
 @inline_kernel
-def neighbours(level: int, parent: int, tile: Int, problem: Problem) -> float:
+def neighbours(level: int, parent: int, tile: Int, nest: Int, factors: Int, levels: Int) -> float:
     """Share of a parent's children, down to ``level``, that need different inputs because of P, R, Q, S (tile [L, 8])."""
     share = 1.0
     for outer in range(level + 1, parent + 1):
-        if not problem.levels[SHARE, outer, INPUT]:
+        if not levels[SHARE, outer, INPUT]:
             continue
         for axis in range(2):
             position, tap = (Q, S) if axis == 0 else (P, R)
-            first, second = problem.factors[SPATIAL, outer, position], problem.factors[SPATIAL, outer, tap]
+            first, second = factors[SPATIAL, outer, position], factors[SPATIAL, outer, tap]
             if first > 1 and second > 1:
                 rows = tile[outer - 1, position] if outer > 0 else 1
                 taps = tile[outer - 1, tap] if outer > 0 else 1
-                different = sums(
-                    first, rows * problem.nest[WINDOW + 2 * axis], second, taps * problem.nest[WINDOW + 2 * axis + 1]
-                )
+                different = sums(first, rows * nest[WINDOW + 2 * axis], second, taps * nest[WINDOW + 2 * axis + 1])
                 share *= different / (first * second)
     return share
 
 
 @inline_kernel
-def axis_words(level: int, axis: int, position_at: int, tap_at: int, problem: Problem) -> float:
+def axis_words(level: int, axis: int, position_at: int, tap_at: int, nest: Int, tables: Int) -> float:
     """Inputs along height (axis 0) or width (1), summed over all pairs of a window tile and a tap tile; padding left out where known.
 
     Never more than the true number: of a tile that reaches into the padding, all that lies between its first and last address there is
     taken off, holes too.
     """
     position, tap = (Q, S) if axis == 0 else (P, R)
-    stride, dilation, addresses = problem.nest[WINDOW + 2 * axis], problem.nest[WINDOW + 2 * axis + 1], problem.nest[ADDRESSES]
-    tile, kernel = problem.tables[SIZE, level, position, position_at], problem.tables[SIZE, level, tap, tap_at]
-    many, taps = problem.tables[COUNT, level, position, position_at], problem.tables[COUNT, level, tap, tap_at]
+    stride, dilation, addresses = (
+        nest[WINDOW + 2 * axis],
+        nest[WINDOW + 2 * axis + 1],
+        nest[ADDRESSES],
+    )
+    tile, kernel = tables[SIZE, level, position, position_at], tables[SIZE, level, tap, tap_at]
+    many, taps = tables[COUNT, level, position, position_at], tables[COUNT, level, tap, tap_at]
     if not addresses:
         return float(many * taps * span(tile, kernel, stride, dilation, 0))
     total = 0
-    before, size = problem.nest[REAL + 2 * axis], problem.nest[REAL + 2 * axis + 1]
+    before, size = nest[REAL + 2 * axis], nest[REAL + 2 * axis + 1]
     for place in range(many):
-        wide = min(tile, problem.nest[position] - place * tile)
+        wide = min(tile, nest[position] - place * tile)
         if wide <= 0:
             break
         for part in range(taps):
-            deep = min(kernel, problem.nest[tap] - part * kernel)
+            deep = min(kernel, nest[tap] - part * kernel)
             if deep <= 0:
                 break
             first = place * tile * stride + part * kernel * dilation - before
@@ -192,7 +195,9 @@ def moved_inputs(
     tile: Int,
     temporal: Int,
     chosen: Int,
-    problem: Problem,
+    nest: Int,
+    factors: Int,
+    orders: Int,
 ) -> float:
     """Inputs that arrive in the tiles of ``level``: ``plain`` (every tile fetched whole) less what each step finds there already.
 
@@ -200,11 +205,11 @@ def moved_inputs(
     the loops inside: one stride each in the reference's samples, all strides but one in truth. The reference credits only a move equal to
     one of the innermost loop; in truth every overlap counts.
     """
-    addresses = problem.nest[ADDRESSES]
+    addresses = nest[ADDRESSES]
     rows, taps_high = tile[level, Q], tile[level, S]
     columns, taps_wide = tile[level, P], tile[level, R]
-    height = span(rows, taps_high, problem.nest[WINDOW + 0], problem.nest[WINDOW + 1], addresses)
-    width = span(columns, taps_wide, problem.nest[WINDOW + 2], problem.nest[WINDOW + 3], addresses)
+    height = span(rows, taps_high, nest[WINDOW + 0], nest[WINDOW + 1], addresses)
+    width = span(columns, taps_wide, nest[WINDOW + 2], nest[WINDOW + 3], addresses)
     whole = float(height * width)
     saved = 0.0
     behind_high = behind_wide = 0
@@ -215,14 +220,14 @@ def moved_inputs(
     started = False
     for outer in range(stop_level, temporal.shape[0]):
         for place in range(begin, 8):
-            dim = problem.orders[outer, chosen[outer], place]
+            dim = orders[outer, chosen[outer], place]
             trips = temporal[outer, dim]
             if trips == 1:
                 continue
             passed *= trips
-            step = tile[outer - 1, dim] * problem.factors[SPATIAL, outer, dim]
-            high = step * (problem.nest[WINDOW + 0] if dim == Q else problem.nest[WINDOW + 1]) if dim in (Q, S) else 0
-            wide = step * (problem.nest[WINDOW + 2] if dim == P else problem.nest[WINDOW + 3]) if dim in (P, R) else 0
+            step = tile[outer - 1, dim] * factors[SPATIAL, outer, dim]
+            high = step * (nest[WINDOW + 0] if dim == Q else nest[WINDOW + 1]) if dim in (Q, S) else 0
+            wide = step * (nest[WINDOW + 2] if dim == P else nest[WINDOW + 3]) if dim in (P, R) else 0
             here = dim not in (N, G, C)
             if here and not elsewhere:
                 move_high, move_wide = abs(high - behind_high), abs(wide - behind_wide)
@@ -230,8 +235,8 @@ def moved_inputs(
                 if not addresses and started:
                     credited = high - behind_high == first_high and wide - behind_wide == first_wide
                 if credited:
-                    common = overlap(rows, taps_high, problem.nest[WINDOW + 0], problem.nest[WINDOW + 1], move_high, addresses)
-                    common *= overlap(columns, taps_wide, problem.nest[WINDOW + 2], problem.nest[WINDOW + 3], move_wide, addresses)
+                    common = overlap(rows, taps_high, nest[WINDOW + 0], nest[WINDOW + 1], move_high, addresses)
+                    common *= overlap(columns, taps_wide, nest[WINDOW + 2], nest[WINDOW + 3], move_wide, addresses)
                     saved += common / whole * (trips - 1) / passed
             if not started:
                 started = True
@@ -289,16 +294,28 @@ def boundary(
         if FREE_OF[dim] == operand:
             if problem.nest[dim] > 1:
                 number = count[reach[dim], dim]
-                leaves *= windows(dim, level, parent, reach[dim], number, True, operand, problem)
-                arrives *= windows(dim, level, parent, reach[dim], number, False, operand, problem)
+                away, here = windows(dim, level, parent, reach[dim], number, operand, problem.factors, problem.levels)
+                leaves *= away
+                arrives *= here
         elif operand != INPUT or dim not in (Q, P, S, R):
             leaves *= problem.nest[dim]
             arrives *= problem.nest[dim]
     if operand == INPUT:
         words = plain
         if stop_level < levels:
-            words = moved_inputs(level, stop_level, stop_place, plain, tile, temporal, chosen, problem)
-        leaves *= words * neighbours(level, parent, tile, problem)
+            words = moved_inputs(
+                level,
+                stop_level,
+                stop_place,
+                plain,
+                tile,
+                temporal,
+                chosen,
+                problem.nest,
+                problem.factors,
+                problem.orders,
+            )
+        leaves *= words * neighbours(level, parent, tile, problem.nest, problem.factors, problem.levels)
         arrives *= words
     out[0] = leaves
     out[1] = arrives

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.kernels.packed import FILL, INPUT, OUTPUT, READ, UPDATE, Float, Int
+from hwsim.kernels.packed import FILL, INPUT, OUTPUT, READ, UPDATE, Float, Int, P, Q, R, S
 from hwsim.kernels.search_terms import CHOICE, FREE_OF, ORDERS, Problem
 from hwsim.search.space import Keep, Space, chains, free_of
 
@@ -37,12 +37,12 @@ def build(space: Space, keep: Keep, spatial: Int, objective: str) -> Problem | N
     counts, sizes, steps, lengths = _tables(space, lists, spatial)
     parent = _parents(kept)
     terms = _Terms(space, kept, parent, spatial)
+    share = np.stack((space.packed.multicast, space.packed.multicast, space.packed.reduce), axis=1)
     orders = np.zeros((levels, max(len(order) for order in space.orders), 8), np.int64)
     for level, listed_orders in enumerate(space.orders):
         orders[level, : len(listed_orders)] = listed_orders
     packed, nest = space.packed, space.packed_nest
     leads = _leads(space)
-    share = np.stack((packed.multicast, packed.multicast, packed.reduce), axis=1)
     per_level = np.zeros((8, levels, 3), np.int64)
     per_level[:6] = kept, parent, share, packed.pool, packed.pool_bits, leads
     per_level[ORDERS] = np.array([len(order) for order in space.orders])[:, None]
@@ -55,15 +55,34 @@ def build(space: Space, keep: Keep, spatial: Int, objective: str) -> Problem | N
     return Problem(
         nest=np.array((*nest.extents, *window, *real, *held, *rest), np.int64),
         factors=np.stack((spatial, space.fixed, at_most, lengths)),
-        tables=np.stack((counts, sizes, steps)),
+        tables=np.stack((counts, sizes, steps, _leaving(counts, parent, share, spatial))),
         orders=orders,
         levels=per_level,
         words=terms.words,
         base=terms.base,
+        still=_still(parent, share, spatial),
         reals=np.array(
-            (_compute(space, spatial), packed.macs_per_pe, leakage, packed.pass_cycles, *terms.mac_least), np.float64
+            (
+                _compute(space, spatial),
+                packed.macs_per_pe,
+                leakage,
+                packed.pass_cycles,
+                *terms.mac_least,
+                *terms.least_shares,
+            ),
+            np.float64,
         ),
     )
+
+
+def staying(space: Space) -> Int:
+    """For each level and order, the operand free of its innermost dims, -1 where constraints make that depend on the factors [L, A]."""
+    stays = np.full((space.levels, max(len(order) for order in space.orders)), -1, np.int64)
+    for level, listed in enumerate(space.orders):
+        if not space.constrained[level]:
+            for place, order in enumerate(listed):
+                stays[level, place] = next(FREE_OF[dim] for dim in order if space.extents[dim] > 1 or dim == order[-1])
+    return stays
 
 
 def _compute(space: Space, spatial: Int) -> float:
@@ -141,6 +160,32 @@ def _uneven(extent: int, tile: int, children: int, inside: int) -> int:
     return full * -(-tile // inside) + -(-min(tile, rest) // inside)
 
 
+def _leaving(counts: Int, parent: Int, share: NDArray[np.bool_], spatial: Int) -> Int:
+    """How often tiles leave the parent because of each dim, as in ``kernels.search_terms.windows`` with nothing staying in place."""
+    leaves = counts.copy()
+    for level in range(len(counts) - 1):
+        for dim in range(8):
+            operand = int(FREE_OF[dim])
+            together = 1
+            for outer in range(level + 1, int(parent[level, operand]) + 1 if operand >= 0 else 0):
+                together *= int(spatial[outer, dim]) if share[outer, operand] else 1
+            leaves[level, dim] = -(-counts[level, dim] // together)
+    return leaves
+
+
+def _still(parent: Int, share: NDArray[np.bool_], spatial: Int) -> Float:
+    """How often a tile that stays in place over all loops outside leaves the parent, and arrives [L, 3, 2]."""
+    still = np.ones((len(spatial), 3, 2))
+    for level in range(len(spatial)):
+        for operand in range(3):
+            for outer in range(level + 1, len(spatial)):
+                children = math.prod(int(spatial[outer, dim]) for dim in free_of(operand))
+                still[level, operand, 1] *= children
+                if outer > parent[level, operand] or not share[outer, operand]:
+                    still[level, operand, 0] *= children
+    return still
+
+
 class _Terms:
     """Energies and loads of one word over each boundary; see Problem."""
 
@@ -154,6 +199,9 @@ class _Terms:
         self.base = np.zeros((5, 1 + limited))
         self.base[4, 1:] = [0 if space.packed.overlapped[level] else level + 1 for level, _, _ in self.resources]
         self.mac_least = np.zeros(3)
+        self.least_shares = [
+            self._apart(level + 1, int(parent[level, INPUT])) if kept[level, INPUT] else 1.0 for level in range(levels)
+        ]
         mac_j = 0.0 if math.isnan(space.packed.mac_j) else space.packed.mac_j
         self.base[3, 0] = mac_j * math.prod(space.extents)
         for operand in range(3):
@@ -180,7 +228,9 @@ class _Terms:
     def _first_touch(self, level: int, direction: int) -> None:
         """Take off what the first accumulation of every output in each instance does not read."""
         elements = math.prod(self.space.extents[dim] for dim in range(8) if FREE_OF[dim] != OUTPUT)
-        copies = math.prod(int(self.spatial[outer, dim]) for outer in range(level + 1, len(self.spatial)) for dim in free_of(OUTPUT))
+        copies = math.prod(
+            int(self.spatial[outer, dim]) for outer in range(level + 1, len(self.spatial)) for dim in free_of(OUTPUT)
+        )
         self.base[3] -= elements * copies * self._access(level, direction, OUTPUT)
 
     def _mac_words(self, nearest: int, operand: int) -> float:
@@ -192,11 +242,17 @@ class _Terms:
                 continue
             for dim in free_of(operand):
                 words /= self.spatial[level, dim]
-            if operand == INPUT:
-                for position, tap in ((4, 6), (5, 7)):
-                    first, second = int(self.spatial[level, position]), int(self.spatial[level, tap])
-                    words *= (first + second - 1) / (first * second)
-        return words
+        return words * self._apart(0, nearest) if operand == INPUT else words
+
+    def _apart(self, first: int, last: int) -> float:
+        """Least share of children, over levels ``first`` to ``last``, whose inputs are not those of another one (equal sums of P and R)."""
+        apart = 1.0
+        for level in range(first, last + 1):
+            if self.space.packed.multicast[level]:
+                for position, tap in ((Q, S), (P, R)):
+                    rows, taps = int(self.spatial[level, position]), int(self.spatial[level, tap])
+                    apart *= (rows + taps - 1) / (rows * taps)
+        return apart
 
     def _access(self, level: int, direction: int, operand: int) -> Float:
         """Energy of a word read, filled or updated at one level, and the cycles that it takes of each resource [1 + B]."""
@@ -228,6 +284,3 @@ def _resources(space: Space) -> list[tuple[int, int, float]]:
         rates = [*space.packed.bandwidth[level], *space.packed.network[level]]
         found += [(level, kind, float(rate)) for kind, rate in enumerate(rates) if math.isfinite(rate)]
     return found
-
-
-

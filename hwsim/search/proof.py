@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.kernels.packed import Int
-from hwsim.kernels.search import join, tiles
+from hwsim.kernels.packed import Float, Int
+from hwsim.kernels.search import axes, join, tiles
 from hwsim.kernels.search_terms import CHOICE, COMPUTE, ENERGY, LATENCY, LEAKAGE_J, OBJECTIVE, Problem
-from hwsim.search.patterns import Patterns, patterns
-from hwsim.search.problem import build
+from hwsim.search.bounds import floors, values
+from hwsim.search.patterns import patterns
+from hwsim.search.problem import build, staying
 from hwsim.search.space import Keep, Space
 
 #: Tiles listed per level at most.
@@ -50,8 +51,9 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
     """Search all patterns and kept operands, most promising first; what is cut is bounded by ``progress.value`` or ``given_up``."""
     listed = patterns(space, 0.0)
     jobs = []
+    stays = staying(space)
     for keep in space.keeps:
-        bounds = _bounds(space, keep, listed, objective)
+        bounds = values(space, *floors(space, keep, listed), objective)
         jobs += [(bound, keep, index) for index, bound in enumerate(bounds)]
     jobs.sort(key=lambda job: job[0])
     for bound, keep, index in jobs:
@@ -62,18 +64,23 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
             break
         problem = build(space, keep, listed.factors[index], objective)
         if problem is not None:
-            _solve(problem, keep, listed.along_x[index], listed.along_y[index], progress)
+            _solve(problem, stays, keep, listed.along_x[index], listed.along_y[index], progress)
 
 
-def _bounds(space: Space, keep: Keep, listed: Patterns, objective: str) -> NDArray[np.float64]:
-    return np.zeros(len(listed.steps))
-
-
-def _solve(problem: Problem, keep: Keep, along_x: Int, along_y: Int, progress: Progress) -> None:
+def _solve(problem: Problem, stays: Int, keep: Keep, along_x: Int, along_y: Int, progress: Progress) -> None:
     levels = problem.factors.shape[1]
     chosen = [level for level in range(levels - 1) if problem.levels[CHOICE, level, 0]]
-    nothing = np.empty(0), np.empty((0, 8), np.int16)
-    least = {level: tiles(level, problem, 0.0, 0.0, -math.inf, *nothing) for level in chosen}
+    longest_list = problem.tables.shape[3]
+    plain, fewest = np.zeros((2, levels, 2, longest_list, longest_list))
+    axes(problem, plain, fewest)
+    nothing = np.empty(0), np.empty((0, 8), np.int64)
+    least = {
+        level: tiles(level, problem, plain[level], fewest[level], 0.0, 0.0, -math.inf, *nothing) for level in chosen
+    }
+    path = np.full((3, levels), -1, np.int64)
+    for inner, outer in zip(chosen, [*chosen[1:], levels - 1], strict=True):
+        path[0, inner], path[1, outer] = outer, inner
+    path[2, :2] = chosen[-1], chosen[0]
     energies = {level: least[level][1] for level in chosen}
     cycles = {level: least[level][2] for level in chosen}
     if any(math.isinf(energy) for energy in energies.values()):
@@ -85,25 +92,23 @@ def _solve(problem: Problem, keep: Keep, along_x: Int, along_y: Int, progress: P
     total = problem.base[3, 0] + sum(energies.values())
     longest = max(problem.reals[COMPUTE], *cycles.values())
     bound = _value(total, longest, problem)
+    outermost = chosen[-1]
+    others = problem.base[3, 0] + rest_energy[outermost]
+    wait = max(problem.reals[COMPUTE], rest_cycles[outermost])
     for widening in _WIDENINGS:
         limit = min(progress.value, bound * widening)
         if bound >= limit:
             return
-        keys, found, starts = [], [], [0]
-        for level in range(levels):
-            if level in chosen:
-                others = problem.base[3, 0] + sum(energies[other] for other in chosen if other != level)
-                wait = max([problem.reals[COMPUTE], *(cycles[other] for other in chosen if other != level)])
-                key, tile = _listing(level, problem, others, wait, limit)
-                keys.append(key)
-                found.append(tile)
-            starts.append(starts[-1] + (len(keys[-1]) if level in chosen else 0))
+        keys, found = _listing(outermost, problem, plain[outermost], fewest[outermost], others, wait, limit)
         temporal, order = np.ones((levels, 8), np.int64), np.zeros((levels, 8), np.int64)
-        value, priced, leaves, left, energy, time_taken = join(
+        value, looked, leaves, left = join(
             problem,
-            np.concatenate(keys),
-            np.concatenate(found),
-            np.array(starts),
+            keys,
+            found,
+            path,
+            plain,
+            fewest,
+            stays,
             rest_energy,
             rest_cycles,
             limit,
@@ -111,7 +116,7 @@ def _solve(problem: Problem, keep: Keep, along_x: Int, along_y: Int, progress: P
             temporal,
             order,
         )
-        progress.priced += priced
+        progress.priced += looked
         progress.evaluated += leaves
         progress.given_up = min(progress.given_up, left)
         if value < limit:
@@ -121,14 +126,16 @@ def _solve(problem: Problem, keep: Keep, along_x: Int, along_y: Int, progress: P
             return
 
 
-def _listing(level: int, problem: Problem, others: float, wait: float, limit: float) -> tuple[NDArray[np.float64], NDArray[np.int16]]:
+def _listing(
+    level: int, problem: Problem, plain: Float, fewest: Float, others: float, wait: float, limit: float
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     keys = np.empty(4096)
-    found = np.empty((4096, 8), np.int16)
-    number = tiles(level, problem, others, wait, limit, keys, found)[0]
+    found = np.empty((4096, 8), np.int64)
+    number = tiles(level, problem, plain, fewest, others, wait, limit, keys, found)[0]
     if number > len(keys):
         keys = np.empty(number)
-        found = np.empty((number, 8), np.int16)
-        number = tiles(level, problem, others, wait, limit, keys, found)[0]
+        found = np.empty((number, 8), np.int64)
+        number = tiles(level, problem, plain, fewest, others, wait, limit, keys, found)[0]
     ranked = np.argsort(keys[:number], kind="stable")
     return keys[ranked], found[ranked]
 

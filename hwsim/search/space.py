@@ -54,6 +54,12 @@ class Space:
         return len(self.hierarchy.levels)
 
     @property
+    def word_bits(self) -> tuple[int, int, int]:
+        """Bits of a word of input, weight and (incomplete) output [bit]."""
+        bits = self.packed_nest.bits
+        return int(bits[0]), int(bits[1]), int(bits[3])
+
+    @property
     def extents(self) -> tuple[int, ...]:
         """Extents of one repeat, in the order of DIMS [1]."""
         return self.nest.extents
@@ -226,7 +232,9 @@ def chains(
         backward.append(alive)
     backward.reverse()
     return tuple(
-        tuple(sorted(((count, size) for count, size in forward[level].items() if count in backward[level]), key=_by_size))
+        tuple(
+            sorted(((count, size) for count, size in forward[level].items() if count in backward[level]), key=_by_size)
+        )
         for level in range(len(spatial))
     )
 
