@@ -12,7 +12,7 @@ from onnx import TensorProto, numpy_helper
 from hwsim.errors import ModelError
 from hwsim.graph import dtype_bits
 from hwsim.onnx_io.names import printable
-from hwsim.onnx_io.values import MAX_EVALUATED, Array, Shape, Value, checked_shape, dtype_name, numpy_dtype
+from hwsim.onnx_io.values import Array, Shape, Value, checked_shape, dtype_name, is_evaluated, numpy_dtype
 
 #: Largest stored tensor whose zeros are counted [1 element].
 MAX_MEASURED = 1 << 28
@@ -46,7 +46,7 @@ def described(tensor: TensorProto, name: str) -> Value:
     if not is_external(tensor):
         _check_amount(tensor, shape, dtype, where)
     value = Value(name, shape, dtype, static=True)
-    if value.elements <= MAX_EVALUATED:
+    if is_evaluated(value.elements, dtype):
         value.data = elements_of(tensor, dtype)
     return value
 

@@ -17,6 +17,8 @@ Array = npt.NDArray[Any]
 
 #: Elements of the largest tensor whose values are worked out ahead of time; larger ones are known by shape only.
 MAX_EVALUATED = 65536
+#: The same for tensors of floats, which are weights unless they are very small (scales of a Resize, bounds of a Range).
+MAX_EVALUATED_FLOATS = 64
 #: Elements at which a tensor is refused: 2^40 of them fit no machine, and their products would leave 64 bits.
 MAX_ELEMENTS = 2**40
 #: ONNX itself has no bound; frameworks stop at 8 to 64 dims.
@@ -53,6 +55,11 @@ class Value:
     def elements(self) -> int:
         """Number of elements [1]."""
         return math.prod(self.shape)
+
+
+def is_evaluated(elements: int, dtype: str) -> bool:
+    """Whether the elements of a constant of this size and type are worked out."""
+    return elements <= (MAX_EVALUATED_FLOATS if dtype.startswith(("float", "bfloat", "complex")) else MAX_EVALUATED)
 
 
 def dtype_name(number: int, where: str) -> str:

@@ -19,7 +19,7 @@ from hwsim.onnx_io.outputs import compare, shapes_of
 from hwsim.onnx_io.scope import LocatedError, Reading, Scope, emit, mark_generated, new_value, title
 from hwsim.onnx_io.sequences import SEQUENCES
 from hwsim.onnx_io.shapes import Op, Shaped
-from hwsim.onnx_io.values import MAX_EVALUATED, Value, checked_shape
+from hwsim.onnx_io.values import Value, checked_shape, is_evaluated
 from hwsim.onnx_io.weights import turned
 
 #: Graphs and functions nested deeper are refused (protobuf itself stops near 100).
@@ -141,7 +141,7 @@ def finish(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope, op:
 def _evaluate(reading: Reading, op: Op, values: list[Value | None], found: Sequence[Shaped]) -> None:
     """Work out the elements of the first output where that is cheap and possible."""
     first = values[0] if values else None
-    if first is None or first.elements > MAX_EVALUATED:
+    if first is None or not is_evaluated(first.elements, first.dtype):
         return
     if op.op in ("Shape", "Size"):
         shape = op.shape(0)

@@ -243,3 +243,15 @@ def test_boxes_are_bounded_by_the_limit_per_class() -> None:
     network = read(model([node("NonMaxSuppression", "b s m", "y")], shapes, weights={"m": np.int64([20])}))
     assert network.tensors["y"].shape == (60, 3)
     assert network.layers[0].attributes["max_output_boxes_per_class"] == 20
+
+
+def test_two_bounds_for_one_unknown_size_meet_at_the_smaller() -> None:
+    nodes = [node("NonZero", "a", "i"), node("NonZero", "b", "j"), node("Add", "i j", "y")]
+    network = read(model(nodes, {"a": [6], "b": [4]}))
+    assert network.tensors["y"].shape == (1, 4)
+
+
+def test_a_split_traced_with_fewer_parts_than_possible() -> None:
+    nodes = [node("NonZero", "x", "i"), node("Transpose", "i", "t"), node("Split", "t s", "y z", axis=0)]
+    network = read(model(nodes, {"x": [8]}, "y z", {"s": np.int64([1, 1])}))
+    assert network.tensors["z"].shape == (1, 1)

@@ -234,7 +234,7 @@ def gather_nd(op: Op) -> tuple[Shaped, ...]:
 def scatter(op: Op) -> tuple[Shaped, ...]:
     """ScatterElements: the shape of the data."""
     normal_axis(op.number("axis", 0), len(op.shape(0)))
-    if op.shape(1) != op.shape(2):
+    if op.shape(1) != op.shape(2) and not op.soft:
         raise ModelError(f"indices {shown(op.shape(1))} and updates {shown(op.shape(2))} must have the same shape")
     return (Shaped(op.shape(0), op.dtype(0)),)
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from hwsim.onnx_io.shapes import arithmetic, contrib, dynamic, layout, qonnx, windows
+from hwsim.onnx_io.shapes import arithmetic, contrib, dynamic, layout, qonnx, quantized, windows
 from hwsim.onnx_io.shapes.op import Handler
 
-STANDARD: dict[str, Handler] = {**arithmetic.HANDLERS, **windows.HANDLERS, **layout.HANDLERS, **dynamic.HANDLERS}
+STANDARD: dict[str, Handler] = {
+    **arithmetic.HANDLERS,
+    **quantized.HANDLERS,
+    **windows.HANDLERS,
+    **layout.HANDLERS,
+    **dynamic.HANDLERS,
+}
 
 #: onnxruntime writes these of its operators into the default domain, where onnx does not have them.
 _ADOPTED = (
