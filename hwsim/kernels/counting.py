@@ -13,7 +13,7 @@ import numpy as np
 
 from hwsim.kernels.counting_axis import axis_sums, axis_tile
 from hwsim.kernels.counting_dims import DIM, FACTOR, LEVEL, STEP, dim_sums, places_of, start_of, tiles_of
-from hwsim.kernels.jit import inline_kernel, kernel
+from hwsim.kernels.jit import kernel, nested_kernel
 from hwsim.kernels.packed import (
     FILL,
     INPUT,
@@ -32,7 +32,7 @@ from hwsim.kernels.packed import (
 _ROLE = (1, 1, 0, 1, 2, 2, 2, 2, 0, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1, 0, 1, 1, 0, 0)
 
 
-@inline_kernel
+@nested_kernel
 def _flow(
     operand: int,
     level: int,
@@ -64,63 +64,40 @@ def _flow(
         if level < 0:
             cut[temporal[loops, DIM]] += 1
         loops += 1
-    for dim in range(6 if operand == INPUT else 8):
-        _refresh(
-            operand, dim, level, upto, cut, False, tile, temporal, spatial, shares, leaves, axes, sums, rows, alike
-        )
-    total = _product(operand, sums, rows, alike, places, busy, False)
-    for row in range(loops if level >= 0 else 0):
-        dim = temporal[row, DIM]
-        _refresh(operand, dim, level, upto, cut, True, tile, temporal, spatial, shares, leaves, axes, sums, rows, alike)
-        total += _product(operand, sums, rows, alike, places, busy, True)
-        cut[dim] += 1
-        _refresh(
-            operand, dim, level, upto, cut, False, tile, temporal, spatial, shares, leaves, axes, sums, rows, alike
-        )
+    total = 0
+    for event in range(
+        8 + (2 * loops if level >= 0 else 0)
+    ):  # all dims, then of every loop: it advances, it has advanced
+        first = event < 8
+        dim = event if first else temporal[(event - 8) // 2, DIM]
+        advance = not first and event % 2 == 0
+        if not first and not advance:
+            cut[dim] += 1
+        role = _ROLE[operand * 8 + dim]
+        if role < 2:
+            found = dim_sums(dim, level, upto, role == 1, cut[dim], advance, tile, temporal, spatial, shares, leaves)
+            sums[dim, 0], sums[dim, 1], sums[dim, 2], sums[dim, 3] = (
+                found.total,
+                found.first,
+                found.total_kept,
+                found.first_kept,
+            )
+        elif not (first and dim >= 6):
+            side = dim & 1
+            moving = (1 if dim < 6 else 2) if advance else 0
+            cut_x, cut_k = cut[4 + side], cut[6 + side]
+            alike[side] = axis_sums(
+                side, level, upto, cut_x, cut_k, moving, tile, temporal, spatial, shares, axes, rows
+            )
+        if event == 7 or advance:
+            total += _product(operand, sums, rows, alike, places, busy, advance)
     result[0], result[1] = total, 0
     for one in range(places[0]):
         for other in range(places[1]):
             result[1] = max(result[1], busy[one, other])
 
 
-@inline_kernel
-def _refresh(  # noqa: PLR0917
-    operand: int,
-    dim: int,
-    level: int,
-    upto: int,
-    cut: Int,
-    advance: bool,
-    tile: Int,
-    temporal: Int,
-    spatial: Int,
-    shares: Bool,
-    leaves: Bool,
-    axes: Int,
-    sums: Int,
-    rows: Int,
-    alike: Int,
-) -> None:
-    """Sums of one dim, or of the axis that it belongs to, at the present cuts: when another loop advances, or when its own does."""
-    role = _ROLE[operand * 8 + dim]
-    if role < 2:
-        found = dim_sums(dim, level, upto, role == 1, cut[dim], advance, tile, temporal, spatial, shares, leaves)
-        sums[dim, 0], sums[dim, 1], sums[dim, 2], sums[dim, 3] = (
-            found.total,
-            found.first,
-            found.total_kept,
-            found.first_kept,
-        )
-        return
-    side = dim & 1
-    moving = 0
-    if advance:
-        moving = 1 if dim < 6 else 2
-    cut_x, cut_k = cut[4 + side], cut[6 + side]
-    alike[side] = axis_sums(side, level, upto, cut_x, cut_k, moving, tile, temporal, spatial, shares, axes, rows[side])
-
-
-@inline_kernel
+@nested_kernel
 def _product(operand: int, sums: Int, rows: Int, alike: Int, places: Int, busy: Int, keeps: bool) -> int:
     """Words that arrive in all steps of one kind; ``busy`` gains those of each place along height and width.
 
@@ -149,7 +126,7 @@ def _product(operand: int, sums: Int, rows: Int, alike: Int, places: Int, busy: 
     return arriving - kept
 
 
-@inline_kernel
+@nested_kernel
 def _distinct(level: int, tile: Int, temporal: Int) -> int:
     """Outputs that the instance of ``level`` at index 0 works on in the course of the run."""
     words, extents = 1, tile.shape[0] - 1
@@ -161,7 +138,7 @@ def _distinct(level: int, tile: Int, temporal: Int) -> int:
     return words
 
 
-@inline_kernel
+@nested_kernel
 def _complete(low: int, high: int, tile: Int, spatial: Int, reduces: Bool) -> bool:
     """Whether sums that leave ``high`` are complete: no reduction is spread over instances further out, and none of those over what lies
     between ``low`` and ``high`` is left open by a network that does not reduce."""
@@ -173,7 +150,7 @@ def _complete(low: int, high: int, tile: Int, spatial: Int, reduces: Bool) -> bo
     return True
 
 
-@inline_kernel
+@nested_kernel
 def _append(factors: Int, order: Int, steps: Int, level: int, count: int, rows: Int) -> int:
     """Append the loops of one level and kind, outside first, to ``rows`` from ``count`` on; returns the new count."""
     for place in range(7, -1, -1):
@@ -211,9 +188,34 @@ def count_exact(nest: NestArrays, hierarchy: HierarchyArrays, mapping: MappingAr
         places = _append(spatial_x, mapping.order_x, tile, level, places, spatial)
     temporal, spatial = temporal[:number], spatial[:places]
     _count_steps(hierarchy.pass_level, temporal, spatial_x, spatial_y, tile, out.used, out.scalars)
+    # words on their way: (total, busiest) by operand, level that keeps it and all levels inside of that down to the next that does;
+    # first as networks share, then as if all of them did
+    flows = np.zeros((3, 2, levels, levels, 2), np.int64)
+    always, leaves = np.ones(levels, np.bool_), np.zeros((2, levels), np.bool_)
+    for level in range(levels - 1):
+        leaves[1, level] = keep[level, OUTPUT]
+    for job in range(6 * levels * levels):
+        operand, shared = job // (2 * levels * levels), job // (levels * levels) % 2
+        parent, upto = job // levels % levels, job % levels
+        child = _inside(parent, operand, keep)
+        if not keep[parent, operand] or upto > parent or upto < child or (shared and (operand != OUTPUT or child < 0)):
+            continue
+        shares = always if shared else hierarchy.reduce if operand == OUTPUT else hierarchy.multicast
+        _flow(
+            operand,
+            child,
+            upto,
+            tile,
+            temporal,
+            spatial,
+            shares,
+            leaves[operand // 2],
+            axes,
+            flows[operand, shared, parent, upto],
+        )
     for operand in range(2):
-        _count_operand(operand, tile, temporal, spatial, hierarchy.multicast, keep, axes, out)
-    _count_outputs(tile, temporal, spatial, hierarchy.reduce, keep, axes, out)
+        _count_operand(operand, keep, flows, out)
+    _count_outputs(tile, temporal, spatial, hierarchy.reduce, keep, flows, out)
     for level in range(levels):
         for operand in range(3):
             if keep[level, operand]:
@@ -223,7 +225,7 @@ def count_exact(nest: NestArrays, hierarchy: HierarchyArrays, mapping: MappingAr
         out.incomplete[level] = 1 if updates != out.final[level, UPDATE] or fills > 0 else 0
 
 
-@inline_kernel
+@nested_kernel
 def _tile(operand: int, level: int, tile: Int, temporal: Int, spatial: Int, axes: Int) -> int:
     """Words of the largest tile of a level."""
     words = 1
@@ -236,7 +238,7 @@ def _tile(operand: int, level: int, tile: Int, temporal: Int, spatial: Int, axes
     return words
 
 
-@inline_kernel
+@nested_kernel
 def _count_steps(
     pass_level: int, temporal: Int, spatial_x: Int, spatial_y: Int, tile: Int, used: Int, scalars: Int
 ) -> None:
@@ -263,30 +265,35 @@ def _count_steps(
     scalars[0], scalars[1], scalars[2], scalars[3] = steps, passes, macs, across * down
 
 
-@inline_kernel
-def _count_operand(
-    operand: int, tile: Int, temporal: Int, spatial: Int, shares: Bool, keep: Bool, axes: Int, out: CountArrays
-) -> None:
+@nested_kernel
+def _inside(level: int, operand: int, keep: Bool) -> int:
+    """The next level inside of ``level`` that keeps an operand, -1 for PEs."""
+    inner = level - 1
+    while inner >= 0 and not keep[inner, operand]:
+        inner -= 1
+    return inner
+
+
+@nested_kernel
+def _count_operand(operand: int, keep: Bool, flows: Int, out: CountArrays) -> None:
     """Inputs or weights: fills of each level that keeps them, words on the wires down to it, reads where they come from."""
-    words = np.zeros(2, np.int64)
-    leaves = np.zeros(keep.shape[0], np.bool_)
-    child = -1
     for level in range(keep.shape[0]):
         if not keep[level, operand]:
             continue
+        child = _inside(level, operand, keep)
         if child >= 0:
-            _flow(operand, child, child, tile, temporal, spatial, shares, leaves, axes, words)
-            out.accesses[child, operand, FILL], out.busiest[child, operand, FILL] = words[0], words[1]
+            out.accesses[child, operand, FILL] = flows[operand, 0, level, child, 0]
+            out.busiest[child, operand, FILL] = flows[operand, 0, level, child, 1]
         for between in range(child + 1, level + 1):
-            _flow(operand, child, between, tile, temporal, spatial, shares, leaves, axes, words)
-            out.network[between, operand, 0], out.network_busiest[between, operand, 0] = words[0], words[1]
-        out.accesses[level, operand, READ], out.busiest[level, operand, READ] = words[0], words[1]
-        child = level
+            out.network[between, operand, 0] = flows[operand, 0, level, between, 0]
+            out.network_busiest[between, operand, 0] = flows[operand, 0, level, between, 1]
+        out.accesses[level, operand, READ] = flows[operand, 0, level, level, 0]
+        out.busiest[level, operand, READ] = flows[operand, 0, level, level, 1]
 
 
-@inline_kernel
+@nested_kernel
 def _count_outputs(
-    tile: Int, temporal: Int, spatial: Int, shares: Bool, keep: Bool, axes: Int, out: CountArrays
+    tile: Int, temporal: Int, spatial: Int, reduces: Bool, keep: Bool, flows: Int, out: CountArrays
 ) -> None:
     """Outputs. With A the words that arrive at a level's tiles, and Z those that start there from nothing:
 
@@ -298,43 +305,38 @@ def _count_outputs(
     The outermost level starts every output once. So does, in the course of the run, an instance at index 0 of every reduction.
     """
     levels = keep.shape[0]
-    nothing = 1
+    every = 1
     for dim in range(8):
         if _ROLE[OUTPUT * 8 + dim]:
-            nothing *= tile[levels + 1, dim]
-    every = nothing
-    words = np.zeros(2, np.int64)
-    always, leaves = np.ones(levels, np.bool_), np.zeros(levels, np.bool_)
-    for level in range(levels - 1):
-        leaves[level] = keep[level, OUTPUT]
+            every *= tile[levels + 1, dim]
+    nothing = every
+    own = np.empty(levels, np.int64)
+    for level in range(levels):
+        own[level] = _distinct(level, tile, temporal)
     for level in range(levels - 1, -1, -1):
         if not keep[level, OUTPUT]:
             continue
-        child = level - 1
-        while child >= 0 and not keep[child, OUTPUT]:
-            child -= 1
-        own = _distinct(level, tile, temporal)
-        if _complete(level, level, tile, spatial, always):
-            out.final[level, UPDATE], out.busiest_final[level, UPDATE] = every, own
+        child = _inside(level, OUTPUT, keep)
+        if _complete(level, level, tile, spatial, reduces):
+            out.final[level, UPDATE], out.busiest_final[level, UPDATE] = every, own[level]
             if level < levels - 1:
-                out.final[level, READ], out.busiest_final[level, READ] = every, own
+                out.final[level, READ], out.busiest_final[level, READ] = every, own[level]
         for between in range(child + 1, level + 1):
-            _flow(OUTPUT, child, between, tile, temporal, spatial, shares, leaves, axes, words)
-            out.network[between, OUTPUT, 1], out.network_busiest[between, OUTPUT, 1] = words[0], words[1]
-            if _complete(child, between, tile, spatial, shares):
-                out.network_final[between, 0], out.network_final[between, 1] = every, _distinct(between, tile, temporal)
-        out.accesses[level, OUTPUT, UPDATE], out.busiest[level, OUTPUT, UPDATE] = words[0], words[1]
-        out.accesses[level, OUTPUT, READ] += words[0] - nothing
-        out.busiest[level, OUTPUT, READ] += words[1] - own
+            out.network[between, OUTPUT, 1] = flows[OUTPUT, 0, level, between, 0]
+            out.network_busiest[between, OUTPUT, 1] = flows[OUTPUT, 0, level, between, 1]
+            if _complete(child, between, tile, spatial, reduces):
+                out.network_final[between, 0], out.network_final[between, 1] = every, own[between]
+        updates, busiest = flows[OUTPUT, 0, level, level, 0], flows[OUTPUT, 0, level, level, 1]
+        out.accesses[level, OUTPUT, UPDATE], out.busiest[level, OUTPUT, UPDATE] = updates, busiest
+        out.accesses[level, OUTPUT, READ] += updates - nothing
+        out.busiest[level, OUTPUT, READ] += busiest - own[level]
         if child < 0:
             break
-        for between in range(level, child - 1, -1):
-            _flow(OUTPUT, child, between, tile, temporal, spatial, always, leaves, axes, words)
-            if between == level:
-                out.accesses[child, OUTPUT, FILL] = words[0] - nothing
-            if between > child:
-                out.network[between, OUTPUT, 0] = out.accesses[child, OUTPUT, FILL]
-                out.network_busiest[between, OUTPUT, 0] = words[1] - _distinct(between, tile, temporal)
-        out.busiest[child, OUTPUT, FILL] = words[1] - _distinct(child, tile, temporal)
-        out.accesses[child, OUTPUT, READ], out.busiest[child, OUTPUT, READ] = words[0], words[1]
-        nothing = words[0] - out.accesses[child, OUTPUT, FILL]
+        back, stays = flows[OUTPUT, 1, level, level, 0] - nothing, flows[OUTPUT, 1, level, child, 0]
+        for between in range(child + 1, level + 1):
+            out.network[between, OUTPUT, 0] = back
+            out.network_busiest[between, OUTPUT, 0] = flows[OUTPUT, 1, level, between, 1] - own[between]
+        busiest = flows[OUTPUT, 1, level, child, 1]
+        out.accesses[child, OUTPUT, FILL], out.busiest[child, OUTPUT, FILL] = back, busiest - own[child]
+        out.accesses[child, OUTPUT, READ], out.busiest[child, OUTPUT, READ] = stays, busiest
+        nothing = stays - back

@@ -16,20 +16,23 @@ from hwsim.kernels.counting_dims import (
     tiles_of,
 )
 from hwsim.kernels.counting_sets import common_size, contains, set_size
-from hwsim.kernels.jit import inline_kernel
+from hwsim.kernels.jit import nested_kernel
 from hwsim.kernels.packed import Bool, Int
 
 #: Columns of what children need at one step: x, ex, k, ek now; y, ey, m, em before; label of the wires; sizes of tile and overlap.
 _LABEL, _SIZE, _KEPT = 8, 9, 10
 
 
-@inline_kernel
-def inside(extent_x: int, extent_k: int, axis: Int) -> bool:
-    """Whether all addresses of an axis [4] (stride, dilation, pad, size) are data."""
-    return axis[2] <= 0 and (extent_x - 1) * axis[0] + (extent_k - 1) * axis[1] - axis[2] < axis[3]
+@nested_kernel
+def inside(extent_x: int, extent_k: int, axes: Int, side: int) -> bool:
+    """Whether all addresses of a side (axes [2, 4] : stride, dilation, pad, size) are data."""
+    return (
+        axes[side, 2] <= 0
+        and (extent_x - 1) * axes[side, 0] + (extent_k - 1) * axes[side, 1] - axes[side, 2] < axes[side, 3]
+    )
 
 
-@inline_kernel
+@nested_kernel
 def _label(dim: int, low: int, high: int, index: int, spatial: Int, shares: Bool) -> int:
     """Part of a place's number that lies at levels whose network does not share."""
     label, base = 0, 1
@@ -42,8 +45,8 @@ def _label(dim: int, low: int, high: int, index: int, spatial: Int, shares: Bool
     return label
 
 
-@inline_kernel
-def _same(wanted: Int, one: int, other: int, axis: Int) -> bool:
+@nested_kernel
+def _same(wanted: Int, one: int, other: int, axes: Int, side: int) -> bool:
     """Whether two children need the same tile and hold the same part of it already."""
     if wanted[one, _LABEL] != wanted[other, _LABEL]:
         return False
@@ -51,27 +54,27 @@ def _same(wanted: Int, one: int, other: int, axis: Int) -> bool:
         return False
     for i in range(wanted[one, 1]):
         for j in range(wanted[one, 3]):
-            address = (wanted[one, 0] + i) * axis[0] + (wanted[one, 2] + j) * axis[1] - axis[2]
-            if 0 <= address < axis[3]:
+            address = (wanted[one, 0] + i) * axes[side, 0] + (wanted[one, 2] + j) * axes[side, 1] - axes[side, 2]
+            if 0 <= address < axes[side, 3]:
                 x, ex, k, ek = wanted[other, 0], wanted[other, 1], wanted[other, 2], wanted[other, 3]
-                if not contains(address, x, ex, k, ek, axis):
+                if not contains(address, x, ex, k, ek, axes, side):
                     return False
                 y, ey, m, em = wanted[one, 4], wanted[one, 5], wanted[one, 6], wanted[one, 7]
-                held = contains(address, y, ey, m, em, axis)
+                held = contains(address, y, ey, m, em, axes, side)
                 y, ey, m, em = wanted[other, 4], wanted[other, 5], wanted[other, 6], wanted[other, 7]
-                if held != contains(address, y, ey, m, em, axis):
+                if held != contains(address, y, ey, m, em, axes, side):
                     return False
     return True
 
 
-@inline_kernel
+@nested_kernel
 def _tile_at(dim: int, level: int, number: int, offset: int, extent: int, own: int, temporal: Int) -> tuple[int, int]:
     start = offset + start_of(dim, level, number, temporal)
     return start, min(own, extent - start)
 
 
-@inline_kernel
-def _messages(dim_x: int, level: int, upto: int, axis: Int, spatial: Int, shares: Bool) -> int:
+@nested_kernel
+def _messages(dim_x: int, level: int, upto: int, axes: Int, side: int, spatial: Int, shares: Bool) -> int:
     """Different tiles of the children of one instance of ``upto`` where no tile is partial and nothing is clipped."""
     dim_k = dim_x + 2
     between_x, between_k = places_of(dim_x, level, upto, spatial), places_of(dim_k, level, upto, spatial)
@@ -82,8 +85,8 @@ def _messages(dim_x: int, level: int, upto: int, axis: Int, spatial: Int, shares
     found = 0
     for pair in range(pairs):
         one, other = pair // between_k, pair % between_k
-        offset = place_offset(dim_x, level, upto, one, spatial) * axis[0]
-        offset += place_offset(dim_k, level, upto, other, spatial) * axis[1]
+        offset = place_offset(dim_x, level, upto, one, spatial) * axes[side, 0]
+        offset += place_offset(dim_k, level, upto, other, spatial) * axes[side, 1]
         label = _label(dim_x, level, upto, one, spatial, shares) * pairs + _label(
             dim_k, level, upto, other, spatial, shares
         )
@@ -98,9 +101,8 @@ def _messages(dim_x: int, level: int, upto: int, axis: Int, spatial: Int, shares
     return found
 
 
-@inline_kernel
+@nested_kernel
 def _uniform(
-    dim_x: int,
     level: int,
     upto: int,
     cut_x: int,
@@ -110,20 +112,21 @@ def _uniform(
     temporal: Int,
     spatial: Int,
     shares: Bool,
-    axis: Int,
+    axes: Int,
+    side: int,
     found: Int,
 ) -> None:
     """``axis_sums`` where factors divide both dims and no address is padding: all instances are alike."""
-    dim_k = dim_x + 2
+    dim_x, dim_k = 4 + side, 6 + side
     now_x, before_x, steps_x = _stretch(dim_x, level, cut_x, moving == 1, temporal)
     now_k, before_k, steps_k = _stretch(dim_k, level, cut_k, moving == 2, temporal)
     own_x, own_k = tile[level + 1, dim_x], tile[level + 1, dim_k]
-    messages = _messages(dim_x, level, upto, axis, spatial, shares) * steps_x * steps_k
-    found[0, 0] = messages * set_size(now_x, own_x, now_k, own_k, axis)
-    found[1, 0] = messages * common_size(now_x, own_x, now_k, own_k, before_x, own_x, before_k, own_k, axis)
+    messages = _messages(dim_x, level, upto, axes, side, spatial, shares) * steps_x * steps_k
+    found[side, 0, 0] = messages * set_size(now_x, own_x, now_k, own_k, axes, side)
+    found[side, 1, 0] = messages * common_size(now_x, own_x, now_k, own_k, before_x, own_x, before_k, own_k, axes, side)
 
 
-@inline_kernel
+@nested_kernel
 def _stretch(dim: int, level: int, cut: int, moves: bool, temporal: Int) -> tuple[int, int, int]:
     """Where a tile is, where the one before it was, and how many such steps there are, where factors divide a dim."""
     contexts = inner_trips(dim, level, 0, temporal) // inner_trips(dim, level, cut, temporal)
@@ -134,7 +137,7 @@ def _stretch(dim: int, level: int, cut: int, moves: bool, temporal: Int) -> tupl
     return start_of(dim, level, first, temporal), start_of(dim, level, first - 1, temporal), steps
 
 
-@inline_kernel
+@nested_kernel
 def axis_sums(
     side: int,
     level: int,
@@ -152,23 +155,24 @@ def axis_sums(
     """Addresses on one side of the input that arrive at the tiles of ``level`` in the instances of ``upto``, and those held already.
 
     side : 0 height, 1 width. cut_x, cut_k : cuts of the window's and of the kernel's dim. moving : 0 where another dim's loop advances,
-    1 for the window's, 2 for the kernel's. axes [2, 4] : stride, dilation, pad, size. found [2, places] : sums of tiles and of overlaps,
-    by instance of ``upto`` along this side; only its first column where all are alike. Returns how many instances the first column
-    stands for, 0 where each has its own.
+    1 for the window's, 2 for the kernel's. axes [2, 4] : stride, dilation, pad, size. found [2 sides, 2, places] : sums of tiles and of
+    overlaps, by instance of ``upto`` along this side; only its first column where all are alike. Returns how many instances the first
+    column stands for, 0 where each has its own.
     """
     dim_x, dim_k = 4 + side, 6 + side
-    axis = axes[side]
     last = tile.shape[0] - 3
     extents = tile[last + 2]
     above_x, above_k = places_of(dim_x, upto, last, spatial), places_of(dim_k, upto, last, spatial)
     extent_x, extent_k = extents[dim_x], extents[dim_k]
     perfect = tile[last + 1, dim_x] == extent_x and tile[last + 1, dim_k] == extent_k
-    if perfect and inside(extent_x, extent_k, axis):
-        _uniform(dim_x, level, upto, cut_x, cut_k, moving, tile, temporal, spatial, shares, axis, found)
+    if perfect and inside(extent_x, extent_k, axes, side):
+        _uniform(level, upto, cut_x, cut_k, moving, tile, temporal, spatial, shares, axes, side, found)
         return above_x * above_k
     between_x, between_k = places_of(dim_x, level, upto, spatial), places_of(dim_k, level, upto, spatial)
     wanted = np.empty((between_x * between_k, 11), np.int64)
-    merge = between_x * between_k > 1 and not (inside(extent_x, extent_k, axis) and (between_x == 1 or between_k == 1))
+    merge = between_x * between_k > 1 and not (
+        inside(extent_x, extent_k, axes, side) and (between_x == 1 or between_k == 1)
+    )
     inner_x = inner_trips(dim_x, level, cut_x + (1 if moving == 1 else 0), temporal)
     inner_k = inner_trips(dim_k, level, cut_k + (1 if moving == 2 else 0), temporal)
     contexts_x = inner_trips(dim_x, level, 0, temporal) // inner_x
@@ -177,7 +181,7 @@ def axis_sums(
     factor_k = factor_at(dim_k, cut_k, temporal) if moving == 2 else 0
     own_x, own_k = tile[level + 1, dim_x], tile[level + 1, dim_k]
     for above in range(above_x * above_k):
-        found[0, above] = found[1, above] = 0
+        found[side, 0, above] = found[side, 1, above] = 0
         outside_x = place_offset(dim_x, upto, last, above // above_k, spatial)
         outside_k = place_offset(dim_k, upto, last, above % above_k, spatial)
         for context_x in range(contexts_x):
@@ -202,10 +206,10 @@ def axis_sums(
                     now_k, now_ek = _tile_at(dim_k, level, first_k, k, extent_k, own_k, temporal)
                     old_x, old_ex = _tile_at(dim_x, level, last_x, x, extent_x, own_x, temporal)
                     old_k, old_ek = _tile_at(dim_k, level, last_k, k, extent_k, own_k, temporal)
-                    size = set_size(now_x, now_ex, now_k, now_ek, axis)
+                    size = set_size(now_x, now_ex, now_k, now_ek, axes, side)
                     if size == 0:
                         continue
-                    kept = common_size(now_x, now_ex, now_k, now_ek, old_x, old_ex, old_k, old_ek, axis)
+                    kept = common_size(now_x, now_ex, now_k, now_ek, old_x, old_ex, old_k, old_ek, axes, side)
                     if merge:
                         wanted[number, 0], wanted[number, 1], wanted[number, 2], wanted[number, 3] = (
                             now_x,
@@ -224,27 +228,26 @@ def axis_sums(
                         wanted[number, _SIZE], wanted[number, _KEPT] = size, kept
                         known = False
                         for earlier in range(number):
-                            if _same(wanted, number, earlier, axis):
+                            if _same(wanted, number, earlier, axes, side):
                                 known = True
                                 break
                         if known:
                             continue
                         number += 1
-                    found[0, above] += size
-                    found[1, above] += kept
+                    found[side, 0, above] += size
+                    found[side, 1, above] += kept
     return 0
 
 
-@inline_kernel
+@nested_kernel
 def axis_tile(side: int, level: int, tile: Int, temporal: Int, spatial: Int, axes: Int) -> int:
     """Addresses on one side of the input in the largest tile of ``level``."""
     dim_x, dim_k = 4 + side, 6 + side
-    axis = axes[side]
     last = tile.shape[0] - 3
     extents = tile[last + 2]
     own_x, own_k = tile[level + 1, dim_x], tile[level + 1, dim_k]
-    if inside(extents[dim_x], extents[dim_k], axis):
-        return set_size(0, min(own_x, extents[dim_x]), 0, min(own_k, extents[dim_k]), axis)
+    if inside(extents[dim_x], extents[dim_k], axes, side):
+        return set_size(0, min(own_x, extents[dim_x]), 0, min(own_k, extents[dim_k]), axes, side)
     largest = 0
     for place_x in range(places_of(dim_x, level, last, spatial)):
         x = place_offset(dim_x, level, last, place_x, spatial)
@@ -254,5 +257,5 @@ def axis_tile(side: int, level: int, tile: Int, temporal: Int, spatial: Int, axe
                 now_x, now_ex = _tile_at(dim_x, level, tile_x, x, extents[dim_x], own_x, temporal)
                 for tile_k in range(tiles_of(dim_k, level, extents[dim_k] - k, temporal)):
                     now_k, now_ek = _tile_at(dim_k, level, tile_k, k, extents[dim_k], own_k, temporal)
-                    largest = max(largest, set_size(now_x, now_ex, now_k, now_ek, axis))
+                    largest = max(largest, set_size(now_x, now_ex, now_k, now_ek, axes, side))
     return largest

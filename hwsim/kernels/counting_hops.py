@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwsim.kernels.jit import inline_kernel, kernel
+from hwsim.kernels.jit import kernel, nested_kernel
 from hwsim.kernels.packed import INPUT, Float, Int, Q, S
 
 #: For each operand and dim (N, G, K, C, Q, P, S, R): 0 does not matter, 1 an index of its own, 4 one of two in an axis of the input.
 _PLACES = (1, 1, 0, 1, 4, 4, 4, 4, 0, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1, 0, 1, 1, 0, 0)
 
 
-@inline_kernel
+@nested_kernel
 def gcd(one: int, other: int) -> int:
     """Greatest common divisor of two whole numbers, not both 0."""
     while other:
@@ -19,7 +19,7 @@ def gcd(one: int, other: int) -> int:
     return one
 
 
-@inline_kernel
+@nested_kernel
 def sums(count: int, step: int, other_count: int, other_step: int) -> int:
     """Different values of i*step + j*other_step, 0 <= i < count, 0 <= j < other_count; steps from 1 on.
 
@@ -29,7 +29,7 @@ def sums(count: int, step: int, other_count: int, other_step: int) -> int:
     return count * other_count - max(0, count - other_step // divisor) * max(0, other_count - step // divisor)
 
 
-@inline_kernel
+@nested_kernel
 def _coefficients(operand: int, level: int, tile: Int, spatial_x: Int, spatial_y: Int, axes: Int, weight: Int) -> None:
     """Weight [8] of a child's offset in each dim, so that the weighted sums are equal where the children's tiles are."""
     base = 1
@@ -49,7 +49,7 @@ def _coefficients(operand: int, level: int, tile: Int, spatial_x: Int, spatial_y
             base *= positions * axes[axis, 0] + kernels * axes[axis, 1]
 
 
-@inline_kernel
+@nested_kernel
 def _keys(level: int, spatial: Int, order: Int, weight: Int, scale: Int, keys: Int) -> None:
     """Weighted sum of the offsets of each place on one axis, ``keys``; the first dim of ``order`` varies first; scale [8]."""
     for index in range(keys.shape[0]):
@@ -60,12 +60,12 @@ def _keys(level: int, spatial: Int, order: Int, weight: Int, scale: Int, keys: I
             rest //= spatial[level, dim]
 
 
-@inline_kernel
+@nested_kernel
 def _hash(key: int, size: int) -> int:
     return ((key * 1000003) ^ (key >> 17)) & (size - 1)
 
 
-@inline_kernel
+@nested_kernel
 def _grouped(along_x: Int, along_y: Int, group: Int) -> int:
     """Number children [X * Y] by the group of equal sums that they are in; returns the groups."""
     children = group.shape[0]
@@ -87,7 +87,7 @@ def _grouped(along_x: Int, along_y: Int, group: Int) -> int:
     return groups
 
 
-@inline_kernel
+@nested_kernel
 def _wires(group: Int, groups: int, row: int, centre: float) -> float:
     """Wires of all groups' messages. group [children] : the group of each; row : children in a row of the mesh."""
     children = group.shape[0]
@@ -154,7 +154,7 @@ def multiply_by_hops(
                 )
 
 
-@inline_kernel
+@nested_kernel
 def _mean_hops(
     operand: int,
     level: int,

@@ -8,18 +8,18 @@ rows without common addresses: for each of the last a values of j all i, and for
 from __future__ import annotations
 
 from hwsim.kernels.counting_hops import gcd
-from hwsim.kernels.jit import inline_kernel
+from hwsim.kernels.jit import nested_kernel
 from hwsim.kernels.packed import Int
 
 
-@inline_kernel
+@nested_kernel
 def _rows(ex: int, ek: int, stride: int, dilation: int, divisor: int) -> tuple[int, int]:
     """Rows along the windows, and along the kernel."""
     along_x = min(ek, stride // divisor)
     return along_x, min(ex, dilation // divisor) if ek > along_x else 0
 
 
-@inline_kernel
+@nested_kernel
 def _clip(start: int, step: int, count: int, size: int) -> tuple[int, int]:
     """First value and number of the values start + n*step, n < count, that lie in [0, size)."""
     if start < 0:
@@ -31,11 +31,12 @@ def _clip(start: int, step: int, count: int, size: int) -> tuple[int, int]:
     return start, max(count, 0)
 
 
-@inline_kernel
-def _row(number: int, x: int, ex: int, k: int, ek: int, axis: Int, divisor: int) -> tuple[int, int, int]:
-    """First value, step and number of values of one row. axis [4] : stride, dilation, pad, size."""
-    stride, dilation, size = axis[0], axis[1], axis[3]
-    base = x * stride + k * dilation - axis[2]
+@nested_kernel
+def _row(number: int, x: int, ex: int, k: int, ek: int, axes: Int, side: int, divisor: int) -> tuple[int, int, int]:
+    """First value, step and number of values of one row. axes [2, 4] : stride, dilation, pad, size of
+    height and width; side : which."""
+    stride, dilation, size = axes[side, 0], axes[side, 1], axes[side, 3]
+    base = x * stride + k * dilation - axes[side, 2]
     along_x = min(ek, stride // divisor)
     if number < along_x:
         start, count = _clip(base + (ek - 1 - number) * dilation, stride, ex, size)
@@ -44,7 +45,7 @@ def _row(number: int, x: int, ex: int, k: int, ek: int, axis: Int, divisor: int)
     return start, dilation, count
 
 
-@inline_kernel
+@nested_kernel
 def _common(a: int, step: int, count: int, b: int, other_step: int, other_count: int) -> int:
     """Values that two rows share."""
     if count <= 0 or other_count <= 0:
@@ -68,43 +69,44 @@ def _common(a: int, step: int, count: int, b: int, other_step: int, other_count:
     return (high - a) // step + 1 if a <= high else 0
 
 
-@inline_kernel
-def set_size(x: int, ex: int, k: int, ek: int, axis: Int) -> int:
-    """Addresses of a tile on one axis. axis [4] : stride, dilation, pad, size."""
-    stride, dilation, size = axis[0], axis[1], axis[3]
+@nested_kernel
+def set_size(x: int, ex: int, k: int, ek: int, axes: Int, side: int) -> int:
+    """Addresses of a tile on one axis. axes [2, 4] : stride, dilation, pad, size of
+    height and width; side : which."""
+    stride, dilation, size = axes[side, 0], axes[side, 1], axes[side, 3]
     divisor = gcd(stride, dilation)
-    low = x * stride + k * dilation - axis[2]
+    low = x * stride + k * dilation - axes[side, 2]
     if low >= 0 and low + (ex - 1) * stride + (ek - 1) * dilation < size:
         return ex * ek - max(0, ex - dilation // divisor) * max(0, ek - stride // divisor)
     along_x, along_k = _rows(ex, ek, stride, dilation, divisor)
     total = 0
     for number in range(along_x + along_k):
-        _, _, count = _row(number, x, ex, k, ek, axis, divisor)
+        _, _, count = _row(number, x, ex, k, ek, axes, side, divisor)
         total += count
     return total
 
 
-@inline_kernel
-def common_size(x: int, ex: int, k: int, ek: int, y: int, ey: int, m: int, em: int, axis: Int) -> int:
-    """Addresses that two tiles (x, ex, k, ek) and (y, ey, m, em) share on one axis [4]."""
-    stride, dilation = axis[0], axis[1]
+@nested_kernel
+def common_size(x: int, ex: int, k: int, ek: int, y: int, ey: int, m: int, em: int, axes: Int, side: int) -> int:
+    """Addresses that two tiles (x, ex, k, ek) and (y, ey, m, em) share."""
+    stride, dilation = axes[side, 0], axes[side, 1]
     divisor = gcd(stride, dilation)
     along_x, along_k = _rows(ex, ek, stride, dilation, divisor)
     along_y, along_m = _rows(ey, em, stride, dilation, divisor)
     total = 0
     for number in range(along_x + along_k):
-        start, step, count = _row(number, x, ex, k, ek, axis, divisor)
+        start, step, count = _row(number, x, ex, k, ek, axes, side, divisor)
         for other in range(along_y + along_m):
-            other_start, other_step, other_count = _row(other, y, ey, m, em, axis, divisor)
+            other_start, other_step, other_count = _row(other, y, ey, m, em, axes, side, divisor)
             total += _common(start, step, count, other_start, other_step, other_count)
     return total
 
 
-@inline_kernel
-def contains(address: int, x: int, ex: int, k: int, ek: int, axis: Int) -> bool:
+@nested_kernel
+def contains(address: int, x: int, ex: int, k: int, ek: int, axes: Int, side: int) -> bool:
     """Whether a tile touches an address of the image."""
     for j in range(ek):
-        ahead = address - (x * axis[0] + (k + j) * axis[1] - axis[2])
-        if ahead % axis[0] == 0 and 0 <= ahead // axis[0] < ex:
+        ahead = address - (x * axes[side, 0] + (k + j) * axes[side, 1] - axes[side, 2])
+        if ahead % axes[side, 0] == 0 and 0 <= ahead // axes[side, 0] < ex:
             return True
     return False

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from hwsim.kernels.counting_hops import gcd, sums
-from hwsim.kernels.jit import inline_kernel, kernel
+from hwsim.kernels.jit import kernel, nested_kernel
 from hwsim.kernels.packed import (
     FILL,
     INPUT,
@@ -36,7 +36,7 @@ from hwsim.kernels.packed import (
 )
 
 
-@inline_kernel
+@nested_kernel
 def box(level: int, extents: Int, operand: int, axes: Int) -> int:
     """Words in the bounding box of one operand for the extents [., 8] of ``level``.
 
@@ -50,13 +50,13 @@ def box(level: int, extents: Int, operand: int, axes: Int) -> int:
     return images * extents[level, C] * _reach(level, extents, 0, axes) * _reach(level, extents, 1, axes)
 
 
-@inline_kernel
+@nested_kernel
 def _reach(level: int, extents: Int, axis: int, axes: Int) -> int:
     """Rows (axis 0) or columns (axis 1) of the input's box."""
     return (extents[level, Q + axis] - 1) * axes[axis, 0] + (extents[level, S + axis] - 1) * axes[axis, 1] + 1
 
 
-@inline_kernel
+@nested_kernel
 def _relevant(dim: int, operand: int) -> bool:
     if operand == INPUT:
         return dim != K
@@ -65,7 +65,7 @@ def _relevant(dim: int, operand: int) -> bool:
     return dim not in (C, S, R)
 
 
-@inline_kernel
+@nested_kernel
 def _moved(level: int, operand: int, tile: Int, spread: Int, temporal: Int, order: Int, axes: Int) -> int:
     """Words that one child of ``level`` takes in over the run, for the sampled loops of ``level`` and above.
 
@@ -116,7 +116,7 @@ def _moved(level: int, operand: int, tile: Int, spread: Int, temporal: Int, orde
     return moved
 
 
-@inline_kernel
+@nested_kernel
 def _groups(level: int, operand: int, fan: Int, tile: Int, axes: Int) -> int:
     """Children of one instance of ``level`` with different boxes. fan [L, 8] : children by dim; tile [L + 1, 8] : extents of one."""
     if operand == WEIGHT:
@@ -128,7 +128,7 @@ def _groups(level: int, operand: int, fan: Int, tile: Int, axes: Int) -> int:
     return fan[level, N] * fan[level, G] * fan[level, C] * rows * columns
 
 
-@inline_kernel
+@nested_kernel
 def _extents(temporal: Int, spatial_x: Int, spatial_y: Int, tile: Int, spread: Int, fan: Int) -> None:
     """Extents of what lies inside of each level (``tile`` [L + 1, 8]) and of all its children together (``spread`` [L, 8])."""
     for dim in range(8):
@@ -140,7 +140,7 @@ def _extents(temporal: Int, spatial_x: Int, spatial_y: Int, tile: Int, spread: I
             tile[level + 1, dim] = spread[level, dim] * temporal[level, dim]
 
 
-@inline_kernel
+@nested_kernel
 def _shares(operand: int, tile: Int, spread: Int, axes: Int, part: Int) -> None:
     """Share of one instance of each level in the tensor, ``part`` [L]."""
     levels = part.shape[0]
@@ -153,7 +153,7 @@ def _shares(operand: int, tile: Int, spread: Int, axes: Int, part: Int) -> None:
             part[level] = part[level] * (held // divisor) // (covered // divisor)
 
 
-@inline_kernel
+@nested_kernel
 def _used(axis: int, spatial: Int, used: Int) -> int:
     """Instances at work along one axis of the mesh, ``used`` [L, 2]; returns the PEs."""
     running = 1

@@ -61,3 +61,9 @@ def kernel(function: Function) -> Function:
 def inline_kernel(function: Function) -> Function:
     """The same for small functions called inside kernels, which need no cache entry of their own."""
     return cast(Function, numba.njit(nogil=True, error_model="numpy")(function))
+
+
+def nested_kernel(function: Function) -> Function:
+    """The same for what only kernels call: without the wrappers that a call from Python needs, which take longer to compile than the rest."""
+    nested = numba.njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    return cast(Function, nested(function))
