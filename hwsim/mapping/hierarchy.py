@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from hwsim.device import Device, LevelConstraint
-from hwsim.workload import LoopNest
+from hwsim.device import LevelConstraint
 
 Keep = Literal["always", "never", "free"]
 
@@ -84,8 +83,3 @@ class Hierarchy:
 
 def _mesh(level: Level) -> tuple[int, int]:
     return level.mesh_x, level.mesh_y
-
-
-def from_device(device: Device, nest: LoopNest) -> Hierarchy:
-    """The hierarchy of a device for the operand types of one nest; raises ProfileError where it has none."""
-    raise NotImplementedError

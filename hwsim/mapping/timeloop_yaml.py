@@ -107,8 +107,8 @@ def parse(text: str, name: str) -> Entry:
         events = yaml.parse(text, Loader=_Loader)
         return _Builder(name).document(events)
     except yaml.MarkedYAMLError as error:
-        mark: Any = error.problem_mark  # typed as optional on a union that mypy cannot narrow
-        line = f":{mark.line + 1}" if mark is not None else ""
+        marks: list[Any] = [mark for mark in (error.problem_mark, error.context_mark) if mark is not None]
+        line = f":{marks[0].line + 1}" if marks else ""
         hint = " (a Jinja template: render it first)" if "{{" in text else ""
         raise MappingError(f"{name}{line}: not valid YAML: {error.problem or error.context}{hint}") from None
     except yaml.YAMLError as error:
