@@ -51,7 +51,8 @@ def with_technology(device: Device, node_nm: float | None = None, family: str = 
     MACs), and in ``notes`` where it lies outside of the tables; what no table describes stays None and is named in ``notes``.
 
     The supply is the profile's at its own node, else the one that the tables stand for. Filled in are mac_j, op_j (an addition of the
-    first accumulator's type), read_j and write_j of each memory, hop_j (over the pitch of the instances inside), and static_w.
+    first accumulator's type), read_j and write_j of each memory, hop_j (over the pitch of the instances inside), static_w, and an
+    area called ``estimated`` where none of core, chip or die is published.
     Raises UsageError for an unknown node or family, or where neither the profile nor the caller gives a node.
     """
     node = device.node_nm if node_nm is None else node_nm
@@ -82,6 +83,12 @@ def with_technology(device: Device, node_nm: float | None = None, family: str = 
     if device.static_w is None:
         leakage = _leakage(device, technology)
         result = replace(result, static_w=filled.add("power.static_mw", leakage, 1e3, "mW"))
+    if not {"core", "chip", "die"} & set(device.area_mm2):
+        areas = {
+            **device.area_mm2,
+            "estimated": 1e6 * filled.add("area.estimated_mm2", _area(device, technology), 1e6, "mm²"),
+        }
+        result = replace(result, area_mm2=areas)
     if device.host is not None and device.host.j_per_byte is None:
         filled.notes.append("host: no tables of link energy")
     return _marked(result, filled)
@@ -191,3 +198,13 @@ def _leakage(device: Device, technology: Technology) -> Estimated:
     for part in parts[1:]:
         total = total + part
     return replace(total, value=total.value + sum(known.values()))
+
+
+def _area(device: Device, technology: Technology) -> Estimated:
+    """Area of everything that can be estimated, controllers and wiring included [m²], with the range that chips show."""
+    found = area(device, technology)
+    whole = found.parts[0].area
+    for part in found.parts[1:]:
+        whole = whole + part.area
+    low, high = found.interval or (None, None)
+    return replace(whole, value=found.total, low=low, high=high)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from hwsim.device import Device, Memory, precision_for
 from hwsim.device.records import Operand
+from hwsim.estimation import zeros
 from hwsim.estimation.assembly import Assumptions
 from hwsim.estimation.records import LayerEstimate, Traffic
 from hwsim.workload import Work
@@ -24,13 +25,13 @@ def of_flows(memory: Memory, flows: Mapping[Operand, Traffic]) -> float | None:
 
 
 def of_macs(work: Work, device: Device) -> float | None:
-    """Energy of all MACs at the precision that runs them [J]."""
+    """Energy of all MACs at the precision that runs them [J]; gated ones take none."""
     total = 0.0
     for nest in work.nests:
         precision, _ = precision_for(device, nest.input.dtype, nest.weight.dtype)
         if precision.mac_j is None:
             return None
-        total += nest.macs * precision.mac_j
+        total += nest.macs * zeros.mac_share(nest, device) * precision.mac_j
     return total
 
 

@@ -93,7 +93,9 @@ class Estimate:
     """What one network costs on one device, layer by layer.
 
     model, device : name, sha256 and what else identifies them. settings : all that is needed to get the same numbers again.
-    unavailable : why a quantity is None. warnings : what was assumed or left out.
+    unavailable : why a quantity is None. warnings : what was assumed or left out. bands : lowest and highest energy_j, latency_s and
+    area_mm2 that the sources of the device's numbers allow (see ``bands``). origins : ``profile`` or ``technology``, for the energy of each
+    component and for the area.
     """
 
     model: Mapping[str, Any]
@@ -104,6 +106,8 @@ class Estimate:
     unavailable: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     hwsim_version: str = ""
+    bands: Mapping[str, tuple[float, float] | None] = field(default_factory=dict)
+    origins: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON record ``hwsim/estimate/1``: plain dicts, lists, numbers and None."""
@@ -114,6 +118,8 @@ class Estimate:
             "device": dict(self.device),
             "settings": dict(self.settings),
             "totals": self.totals.to_dict(),
+            "bands": {name: None if band is None else list(band) for name, band in self.bands.items()},
+            "from": dict(self.origins),
             "layers": [layer.to_dict() for layer in self.layers],
             "unavailable": dict(self.unavailable),
             "warnings": list(self.warnings),

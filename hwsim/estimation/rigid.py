@@ -6,7 +6,6 @@ that needs it again; what stays on chip between layers is not fetched at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hwsim.counts.systolic import SystolicCounts, systolic
@@ -38,7 +37,7 @@ def price(
     pes_busy = sum(counts.mapping_utilization * counts.macs for counts in counted) / work.macs if work.macs else 0.0
     done = Compute(cycles / device.clock_hz, plain.vector_s, plain.ideal_s, pes_busy)
     flows = _flows(work, counted, network, device, residency)
-    moved = {memory.name: _sum(flows[memory.name].values()) for memory in device.memories}
+    moved = {memory.name: roofline.total(flows[memory.name].values()) for memory in device.memories}
     record = assemble(layer, work, network, device, done, moved)
     parts = {memory.name: energy.of_flows(memory, flows[memory.name]) for memory in device.memories}
     parts |= {"mac": energy.of_macs(work, device), "vector": energy.of_vector(work, device, said)}
@@ -133,7 +132,8 @@ def _flows(
     flows: dict[str, dict[Operand, Traffic]] = {memory.name: {} for memory in device.memories}
     for memory in device.memories:
         if memory.off_chip:
-            flows[memory.name] = _off_chip(work, _fetches(work.nests, counted), network, residency)
+            once = roofline.flows_of(work, device, network, residency)[memory.name]
+            flows[memory.name] = _off_chip(once, _fetches(work.nests, counted))
     for place, operand in enumerate(OPERANDS):
         widths = [(nest.input.bits, nest.weight.bits, nest.accumulator.bits)[place] for nest in work.nests]
         read = sum(counts.sram_reads[place] * bits for counts, bits in zip(counted, widths, strict=True)) / 8
@@ -146,18 +146,9 @@ def _flows(
     return flows
 
 
-def _off_chip(work: Work, fetches: _Fetches, network: Network, residency: Residency) -> dict[Operand, Traffic]:
-    outside = [pair for pair in work.reads if pair[0] not in residency.activations and pair[0] not in residency.weights]
-    inputs = sum(size for name, size in outside if network.tensors[name].role == "activation")
-    weights = sum(size for _, size in outside) - inputs
-    written = sum(size for name, size in work.writes if name not in residency.activations)
+def _off_chip(once: dict[Operand, Traffic], fetches: _Fetches) -> dict[Operand, Traffic]:
     return {
-        "input": Traffic(inputs * fetches.input),
-        "weight": Traffic(weights * fetches.weight),
-        "output": Traffic(fetches.spilled_read, written + fetches.spilled_write),
+        "input": Traffic(once["input"].read * fetches.input),
+        "weight": Traffic(once["weight"].read * fetches.weight),
+        "output": Traffic(fetches.spilled_read, once["output"].write + fetches.spilled_write),
     }
-
-
-def _sum(parts: Iterable[Traffic]) -> Traffic:
-    parts = tuple(parts)
-    return Traffic(sum(part.read for part in parts), sum(part.write for part in parts))

@@ -6,12 +6,19 @@ doi:10.1145/1498765.1498785; with Karbachevsky et al., arXiv:2004.08906, for dev
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from hwsim.device import Device, Memory, precision_for
+from hwsim.device.records import Operand
+from hwsim.estimation import energy, zeros
 from hwsim.estimation.assembly import Assumptions, Compute, assemble
 from hwsim.estimation.records import LayerEstimate, Traffic
 from hwsim.estimation.residency import Residency
 from hwsim.graph import Layer, Network
 from hwsim.workload import LoopNest, Work
+
+#: Types of memory that sit next to MACs, however many lanes share one.
+_REGISTERS = frozenset({"register", "regfile"})
 
 
 def compute(work: Work, device: Device, said: Assumptions) -> Compute:
@@ -21,7 +28,7 @@ def compute(work: Work, device: Device, said: Assumptions) -> Compute:
         precision, note = precision_for(device, nest.input.dtype, nest.weight.dtype)
         said.add(note)
         rate = device.array.pes * precision.macs_per_pe_per_cycle * device.clock_hz
-        least = nest.macs / rate
+        least = nest.macs * zeros.cycle_share(nest, device) / rate
         share = _pe_share(nest, device)
         ideal += least
         mac += least / (share * precision.efficiency)
@@ -59,28 +66,83 @@ def _vector_rate(function: str, device: Device, said: Assumptions) -> float:
 
 
 def traffic(work: Work, device: Device, network: Network, residency: Residency) -> dict[str, Traffic]:
-    """Bytes over each level that serves the whole chip, every tensor once; the off-chip level sees what does not stay on chip."""
-    outside = [item for item in work.reads if item[0] not in residency.activations and item[0] not in residency.weights]
-    found: dict[str, Traffic] = {}
-    for memory in device.memories:
-        reads = outside if memory.off_chip else work.reads
-        read = sum(size for name, size in reads if _holds(memory, network, name))
-        write = sum(
-            size
+    """Bytes over each level, every tensor once; the off-chip level sees what does not stay on chip, compressed where it can be."""
+    return {name: total(flows.values()) for name, flows in flows_of(work, device, network, residency).items()}
+
+
+def flows_of(work: Work, device: Device, network: Network, residency: Residency) -> dict[str, dict[Operand, Traffic]]:
+    """Bytes over each level by operand: see ``traffic``."""
+    return {memory.name: _flows(memory, work, device, network, residency) for memory in device.memories}
+
+
+def _flows(
+    memory: Memory, work: Work, device: Device, network: Network, residency: Residency
+) -> dict[Operand, Traffic]:
+    stays = residency.activations | residency.weights if memory.off_chip else frozenset[str]()
+    read: dict[Operand, float] = {"input": 0, "weight": 0}
+    written: float = 0
+    for name, size in work.reads:
+        operand: Operand = "input" if network.tensors[name].role == "activation" else "weight"
+        if name not in stays and memory.keeps[operand] != "never":
+            read[operand] += crossing(memory, network, device, name, operand, size)
+    if memory.keeps["output"] != "never":
+        written = sum(
+            crossing(memory, network, device, name, "output", size)
             for name, size in work.writes
-            if memory.keeps["output"] != "never" and not (memory.off_chip and name in residency.activations)
+            if not (memory.off_chip and name in residency.activations)
         )
-        found[memory.name] = Traffic(read, write)
-    return found
+    return {"input": Traffic(read["input"]), "weight": Traffic(read["weight"]), "output": Traffic(0, written)}
 
 
-def _holds(memory: Memory, network: Network, name: str) -> bool:
-    return memory.keeps["input" if network.tensors[name].role == "activation" else "weight"] != "never"
+def crossing(memory: Memory, network: Network, device: Device, name: str, operand: Operand, size: float) -> float:
+    """Bytes that ``size`` bytes of a tensor are at a level [B]: fewer off the chip where the device compresses the operand."""
+    if not memory.off_chip:
+        return size
+    share = zeros.stored_share(network.tensors[name], operand, device)
+    return size if share == 1 else size * share
+
+
+def total(parts: Iterable[Traffic]) -> Traffic:
+    """Bytes of several flows together."""
+    parts = tuple(parts)
+    return Traffic(sum(part.read for part in parts), sum(part.write for part in parts))
+
+
+def _energies(
+    work: Work, device: Device, flows: dict[str, dict[Operand, Traffic]], said: Assumptions
+) -> dict[str, float | None]:
+    """Energy of what the roofline counts: MACs, their operands in the registers beside them, vector work, every tensor once a level."""
+    parts: dict[str, float | None] = {
+        "mac": energy.of_macs(work, device),
+        "vector": energy.of_vector(work, device, said),
+    }
+    for place, memory in enumerate(device.memories):
+        near = place == 0 and work.nests and (memory.instances >= device.array.pes or memory.type in _REGISTERS)
+        parts[memory.name] = energy.of_flows(memory, _operands(work, device, memory) if near else flows[memory.name])
+    return parts
+
+
+def _operands(work: Work, device: Device, memory: Memory) -> dict[Operand, Traffic]:
+    """Bytes that MACs take from the registers beside them: all operands of each, shared within the tile of a matrix instruction."""
+    read: dict[Operand, float] = {"input": 0.0, "weight": 0.0, "output": 0.0}
+    for nest in work.nests:
+        precision, _ = precision_for(device, nest.input.dtype, nest.weight.dtype)
+        rows, columns, deep = precision.tile or (1, 1, 1)
+        read["input"] += nest.macs * nest.input.bits / (8 * columns)
+        read["weight"] += nest.macs * nest.weight.bits / (8 * rows)
+        read["output"] += nest.macs * nest.accumulator.bits / (8 * deep)
+    return {
+        operand: Traffic(size, size if operand == "output" else 0.0)
+        for operand, size in read.items()
+        if memory.keeps[operand] != "never"
+    }
 
 
 def price(
     layer: Layer, work: Work, network: Network, device: Device, residency: Residency, said: Assumptions
 ) -> LayerEstimate:
     """One layer on the roofline."""
-    done = compute(work, device, said)
-    return assemble(layer, work, network, device, done, traffic(work, device, network, residency))
+    flows = flows_of(work, device, network, residency)
+    moved = {name: total(parts.values()) for name, parts in flows.items()}
+    record = assemble(layer, work, network, device, compute(work, device, said), moved)
+    return energy.attach(record, device, _energies(work, device, flows, said))

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from hwsim.device import Device
+from hwsim.device import Device, precision_for
 from hwsim.errors import UsageError, nearest
-from hwsim.estimation import rigid, roofline
+from hwsim.estimation import bands, rigid, roofline
 from hwsim.estimation.assembly import Assumptions
 from hwsim.estimation.conversion import converted
 from hwsim.estimation.hcm import bit_view
@@ -71,9 +71,17 @@ def estimate(
         "units": units,
         "keep_activations": keep,
         "overrides": list(overrides),
+        "technology": bands.technologies(device),
         "converted": list(conversions),
         "folded": [*prepared.folded, *([f"free at run time: {prepared.free}"] if prepared.free else [])],
     }
+    totals = _totals(prepared, device, layers)
+    pairs = {(nest.input.dtype, nest.weight.dtype) for work in works for nest in work.nests}
+    used = tuple({precision_for(device, *pair)[0]: None for pair in sorted(pairs)})
+    if rung == "roofline" and totals.energy_j is not None:
+        said.add(
+            "the roofline's energy takes every tensor once over each level and MACs' operands at the innermost: a lower bound"
+        )
     warnings = (*prepared.warnings, *_unknown(prepared), *stays.notes, *said.found, *_missing(device), *device.notes)
     return Estimate(
         model={
@@ -83,11 +91,17 @@ def estimate(
         },
         device={"name": device.name, "sha256": device.sha256},
         settings=settings,
-        totals=_totals(prepared, device, layers),
+        totals=totals,
         layers=tuple(layers),
-        unavailable=_unavailable(device, layers, rung),
+        unavailable=_unavailable(device, layers),
         warnings=warnings,
         hwsim_version=__version__,
+        bands={
+            "energy_j": bands.energy_band(device, layers, used),
+            "latency_s": bands.latency_band(device, layers, used),
+            "area_mm2": bands.area_band(device, totals.area_mm2),
+        },
+        origins=bands.origins(device, layers, used),
     )
 
 
@@ -120,7 +134,7 @@ def _totals(prepared: Prepared, device: Device, layers: Sequence[LayerEstimate])
         throughput_per_s=batch / latency if latency else 0.0,
         energy_j=energy,
         average_power_w=energy / latency if energy is not None and latency else None,
-        area_mm2=_published_area(device),
+        area_mm2=_area(device),
         macs=sum(layer.macs for layer in layers),
         bops=complexity.bops,
         parameters=complexity.parameters,
@@ -131,21 +145,20 @@ def _totals(prepared: Prepared, device: Device, layers: Sequence[LayerEstimate])
     )
 
 
-def _published_area(device: Device) -> float | None:
-    return next((device.area_mm2[name] for name in ("core", "chip", "die") if name in device.area_mm2), None)
+def _area(device: Device) -> float | None:
+    name = bands.area_name(device)
+    return None if name is None else device.area_mm2[name]
 
 
-def _unavailable(device: Device, layers: Sequence[LayerEstimate], rung: str) -> Mapping[str, str]:
+def _unavailable(device: Device, layers: Sequence[LayerEstimate]) -> Mapping[str, str]:
     reasons: dict[str, str] = {}
     if any(layer.energy_j is None for layer in layers):
         reason = "the profile does not give all energies (--technology 28nm, say, estimates the missing ones)"
-        if rung == "roofline":
-            reason = (
-                "the roofline does not count accesses inside the chip; --model mapping does, where there is a hierarchy"
-            )
+        if bands.technologies(device):
+            reason = "neither the profile nor technology tables give all energies; the warnings name what is not known"
         reasons["energy_j"] = reasons["average_power_w"] = reason
-    if _published_area(device) is None:
-        reasons["area_mm2"] = "the profile gives no area"
+    if _area(device) is None:
+        reasons["area_mm2"] = "the profile gives no area (--technology 28nm, say, estimates it)"
     return reasons
 
 

@@ -57,14 +57,14 @@ def _title(estimate: Estimate) -> list[str]:
 
 
 def _totals(estimate: Estimate) -> list[str]:
-    totals = estimate.totals
+    totals, bands = estimate.totals, estimate.bands
     ops = 2 * totals.macs / totals.latency_s if totals.latency_s else 0.0
     pairs = [
-        ("latency", humanize(totals.latency_s, "s")),
+        ("latency", humanize(totals.latency_s, "s") + _band(bands.get("latency_s"), "s", totals.latency_s)),
         ("throughput", f"{rate(totals.throughput_per_s)} inferences/s"),
         ("cycles", f"{totals.cycles:,}"),
         ("attained", f"{humanize(ops, 'op/s')} (1 MAC = 2 ops)"),
-        ("energy", humanize(totals.energy_j, "J")),
+        ("energy", humanize(totals.energy_j, "J") + _band(bands.get("energy_j"), "J", totals.energy_j)),
         ("average power", humanize(totals.average_power_w, "W")),
         ("MACs", humanize(totals.macs, "")),
         ("utilization", f"{totals.utilization:.1%} of peak MACs"),
@@ -73,12 +73,29 @@ def _totals(estimate: Estimate) -> list[str]:
         ("off-chip traffic", humanize(totals.dram_bytes, "B")),
         ("peak activations", humanize(totals.peak_activation_bytes, "B")),
         ("bit operations", humanize(totals.bops, "BOP")),
-        ("area", "-" if totals.area_mm2 is None else f"{totals.area_mm2:.4g} mm²"),
+        ("area", _area_text(estimate)),
     ]
     cells = [f"{name:<17}{value}" for name, value in pairs]
     half = (len(cells) + 1) // 2
     second = [*cells[half:], ""][:half]
     return [f"{left:<48}{right}".rstrip() for left, right in zip(cells[:half], second, strict=True)]
+
+
+def _band(band: tuple[float, float] | None, unit: str, value: float | None) -> str:
+    """`` (0.5 to 2.1 mJ)``: the ends of a band, nothing where it has no width."""
+    if band is None or not value or band[1] - band[0] <= 1e-9 * value:
+        return ""
+    low, high = humanize(band[0], unit), humanize(band[1], unit)
+    number, _, name = low.partition(" ")
+    return f" ({number if high.endswith(f' {name}') else low} to {high})"
+
+
+def _area_text(estimate: Estimate) -> str:
+    area = estimate.totals.area_mm2
+    if area is None:
+        return "-"
+    low, high = estimate.bands.get("area_mm2") or (area, area)
+    return f"{area:.4g} mm²" + (f" ({low:.4g} to {high:.4g})" if high - low > 1e-9 * area else "")
 
 
 def _layers(estimate: Estimate, top: int) -> list[str]:

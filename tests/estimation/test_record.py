@@ -9,7 +9,9 @@ import pytest
 
 import hwsim
 
-TOP = {"schema", "hwsim_version", "model", "device", "settings", "totals", "layers", "unavailable", "warnings"}
+TOP = {
+    "schema", "hwsim_version", "model", "device", "settings", "totals", "bands", "from", "layers", "unavailable", "warnings",
+}  # fmt: skip
 TOTALS = {
     "latency_s", "cycles", "throughput_per_s", "energy_j", "average_power_w", "area_mm2", "macs", "bops", "parameters",
     "weight_bytes", "dram_bytes", "peak_activation_bytes", "utilization",

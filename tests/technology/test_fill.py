@@ -34,11 +34,13 @@ def test_every_missing_energy_is_filled_and_marked() -> None:
         assert level.write_j == pytest.approx(dict.fromkeys(("input", "weight", "output"), write))
     assert device.networks[0].hop_j == pytest.approx(8 * wire_energy(ALADDIN, pe_pitch(small(), ALADDIN)).value)
     assert device.static_w == pytest.approx(area(small(), ALADDIN).leakage)
+    assert device.area_mm2 == {"estimated": pytest.approx(1e6 * area(small(), ALADDIN).total)}
     added = set(device.quantities)
     assert added == {
         "compute.precisions.int8.mac_pj",
         "compute.vector.op_pj",
         "power.static_mw",
+        "area.estimated_mm2",
         "network.buffer_spad.hop_pj_per_byte",
         *(f"memory.{name}.{way}_pj_per_byte" for name in ("spad", "buffer", "dram") for way in ("read", "write")),
     }
