@@ -479,11 +479,11 @@ def join(
                     continue
                 _begin(level, over, chosen[over], carried[level], count, partial, stays, problem)
                 depth[level] = 0
-                at[level, 0] = -1
+                at[level, 0] = listed[level, _DEPTHS[0]]
             here = depth[level]
             dim = _DEPTHS[here]
-            at[level, here] += 1
-            if at[level, here] >= listed[level, dim]:
+            at[level, here] -= 1
+            if at[level, here] < 0:
                 tile[level, dim] = 1
                 depth[level] -= 1
                 continue
@@ -496,8 +496,6 @@ def join(
             pick[level, dim] = choice
             tile[level, dim] = tables[SIZE, level, dim, choice]
             if not fits(level, tile[level], nest, levels):
-                tile[level, dim] = 1
-                depth[level] -= 1
                 continue
             for place in range(6):
                 partial[level, here + 1, place] = partial[level, here, place]
@@ -537,7 +535,7 @@ def join(
                     continue
             if here < 7:
                 depth[level] += 1
-                at[level, here + 1] = -1
+                at[level, here + 1] = listed[level, _DEPTHS[here + 1]]
                 continue
         # A whole tile: its boundary, exactly.
         for dim in range(8):

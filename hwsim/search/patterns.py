@@ -62,6 +62,13 @@ def patterns(space: Space, share: float) -> Patterns:
     return Patterns(along_x, along_y, _steps(extents, along_x * along_y))
 
 
+def at_work(space: Space, listed: Patterns) -> Patterns:
+    """The patterns that put the hierarchy's least share of its PEs to work."""
+    need = space.packed.min_utilization * space.hierarchy.pes_x * space.hierarchy.pes_y
+    busy = listed.factors.reshape(len(listed.steps), -1).astype(np.float64).prod(axis=1) >= need * (1 - 1e-12)
+    return Patterns(listed.along_x[busy], listed.along_y[busy], listed.steps[busy])
+
+
 def _left(extents: Int, factors: Int, perfect: bool) -> Int:
     """Trips left over of each dim for each pattern [P, 8]."""
     left = np.broadcast_to(extents, (len(factors), 8)).copy()

@@ -13,7 +13,7 @@ from hwsim.kernels.packed import Float, Int
 from hwsim.kernels.search import axes, join, tiles
 from hwsim.kernels.search_terms import CHOICE, COMPUTE, ENERGY, LATENCY, LEAKAGE_J, OBJECTIVE, Problem
 from hwsim.search.bounds import floors, values
-from hwsim.search.patterns import patterns
+from hwsim.search.patterns import at_work, patterns
 from hwsim.search.problem import build, staying
 from hwsim.search.space import Keep, Space
 
@@ -21,6 +21,7 @@ from hwsim.search.space import Keep, Space
 _LISTED = 1 << 20
 #: How far above its bound a pattern is searched first, then next, while no mapping is known.
 _WIDENINGS = (1.01, 1.05, 1.2, 2.0, math.inf)
+_DIVE, _DIVE_BUDGET = 64, 50_000
 
 
 @dataclass(slots=True)
@@ -49,7 +50,7 @@ class Progress:
 
 def prove(space: Space, objective: str, progress: Progress) -> None:
     """Search all patterns and kept operands, most promising first; what is cut is bounded by ``progress.value`` or ``given_up``."""
-    listed = patterns(space, 0.0)
+    listed = at_work(space, patterns(space, 0.0))
     jobs = []
     stays = staying(space)
     for keep in space.keeps:
@@ -95,33 +96,29 @@ def _solve(problem: Problem, stays: Int, keep: Keep, along_x: Int, along_y: Int,
     outermost = chosen[-1]
     others = problem.base[3, 0] + rest_energy[outermost]
     wait = max(problem.reals[COMPUTE], rest_cycles[outermost])
+
+    def put_together(keys: Float, found: Int, limit: float, budget: int) -> tuple[float, float]:
+        temporal, order = np.ones((levels, 8), np.int64), np.zeros((levels, 8), np.int64)
+        value, looked, leaves, left = join(
+            problem, keys, found, path, plain, fewest, stays, rest_energy, rest_cycles, limit, budget, temporal, order
+        )
+        progress.priced += looked
+        progress.evaluated += leaves
+        if value < min(limit, progress.value):
+            progress.value = value
+            progress.loops, progress.pattern, progress.keep = (temporal, order), (along_x, along_y), keep
+        return value, left
+
     for widening in _WIDENINGS:
         limit = min(progress.value, bound * widening)
         if bound >= limit:
             return
         keys, found = _listing(outermost, problem, plain[outermost], fewest[outermost], others, wait, limit)
-        temporal, order = np.ones((levels, 8), np.int64), np.zeros((levels, 8), np.int64)
-        value, looked, leaves, left = join(
-            problem,
-            keys,
-            found,
-            path,
-            plain,
-            fewest,
-            stays,
-            rest_energy,
-            rest_cycles,
-            limit,
-            progress.budget - progress.priced,
-            temporal,
-            order,
-        )
-        progress.priced += looked
-        progress.evaluated += leaves
+        if math.isinf(progress.value):
+            put_together(keys[:_DIVE], found[:_DIVE], math.inf, _DIVE_BUDGET)
+            limit = min(progress.value, limit)
+        value, left = put_together(keys, found, limit, progress.budget - progress.priced)
         progress.given_up = min(progress.given_up, left)
-        if value < limit:
-            progress.value = value
-            progress.loops, progress.pattern, progress.keep = (temporal, order), (along_x, along_y), keep
         if value < limit or limit == progress.value or math.isfinite(left):
             return
 

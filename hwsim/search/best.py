@@ -1,0 +1,141 @@
+"""The best mapping of a nest on a hierarchy, with a proof of how far it can be from optimal."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+
+from hwsim.cost import Cost, price
+from hwsim.counts import Counts, Rules, count
+from hwsim.errors import Infeasible, MappingError, UsageError
+from hwsim.kernels.packed import MappingArrays
+from hwsim.mapping import Hierarchy, Mapping
+from hwsim.mapping.pack import unpack_mapping
+from hwsim.search import cache as kept
+from hwsim.search.found import Found, Objective, value
+from hwsim.search.infeasible import why
+from hwsim.search.proof import Progress, prove
+from hwsim.search.size import size_of
+from hwsim.search.space import Space, space_of
+from hwsim.workload import LoopNest
+
+#: Tiles that a search may look at: about a second of one core.
+BUDGET = 4_000_000
+
+
+def best(
+    nest: LoopNest,
+    hierarchy: Hierarchy,
+    objective: Objective = "edp",
+    rules: Rules = "exact",
+    seconds: float | None = None,
+    perfect: bool = False,
+    cache: bool = True,
+) -> Found | Infeasible:
+    """Find the mapping with the least EDP, energy or latency under the hierarchy's constraints, and bound what could be better.
+
+    rules : counting rules; the ``timeloop`` rules imply ``perfect``, factors that divide. seconds : time to search [s]; without it a fixed
+    amount of work, so that the answer does not depend on the machine. cache : read and keep results on disk; a search cut short by time
+    is never kept. Raises UsageError for an unknown objective, or one of energy where the hierarchy gives none; MappingError for what
+    cannot be counted in 64 bits.
+    """
+    _check(hierarchy, objective, rules, seconds)
+    single = replace(nest, repeat=1)
+    perfect = perfect or rules == "timeloop"
+    file = kept.place(single, hierarchy, objective, rules, perfect) if cache else None
+    known = kept.read(file) if file else None
+    if known is not None:
+        counts, cost = _counted(nest, hierarchy, known.mapping, rules)
+        return _found(nest, known, counts, cost, objective, False)
+    space = space_of(single, hierarchy, rules == "exact", perfect)
+    progress = Progress(
+        BUDGET if seconds is None else 1 << 62, math.inf if seconds is None else time.perf_counter() + seconds
+    )
+    prove(space, objective, progress)
+    mapping = _mapping(progress)
+    if mapping is None:
+        return why(space, progress)
+    entry = kept.Entry(mapping, _bound(space, progress, objective), progress.evaluated, size_of(space))
+    counts, cost = _counted(nest, hierarchy, mapping, rules)
+    if file and not progress.limited:
+        kept.write(file, entry)
+    return _found(nest, entry, counts, cost, objective, progress.limited)
+
+
+def best_many(
+    nests: Sequence[LoopNest],
+    hierarchy: Hierarchy,
+    objective: Objective = "edp",
+    rules: Rules = "exact",
+    seconds: float | None = None,
+    perfect: bool = False,
+    cache: bool = True,
+    threads: int = 1,
+) -> list[Found | Infeasible]:
+    """``best`` of each nest; equal ones are searched once. The answers are the same for any number of threads."""
+    distinct = list(dict.fromkeys(nests))
+
+    def one(nest: LoopNest) -> Found | Infeasible:
+        return best(nest, hierarchy, objective, rules, seconds, perfect, cache)
+
+    if threads > 1:
+        with ThreadPoolExecutor(threads) as pool:
+            answers = dict(zip(distinct, pool.map(one, distinct), strict=True))
+    else:
+        answers = {nest: one(nest) for nest in distinct}
+    return [answers[nest] for nest in nests]
+
+
+def _check(hierarchy: Hierarchy, objective: str, rules: str, seconds: float | None) -> None:
+    if objective not in ("edp", "energy", "latency"):
+        raise UsageError(f"objective {objective!r}: there are edp, energy and latency")
+    if rules not in ("exact", "timeloop"):
+        raise UsageError(f"counting rules {rules!r}: there are exact and timeloop")
+    if seconds is not None and not seconds > 0:
+        raise UsageError(f"search time {seconds!r}: needs a number of seconds above 0")
+    known = hierarchy.mac_j is not None and all(
+        level.read_j is not None or all(keep == "never" for keep in level.keeps) for level in hierarchy.levels
+    )
+    if objective != "latency" and not known:
+        raise UsageError(f"{hierarchy.name}: objective {objective} needs energies, and it gives none (use latency)")
+
+
+def _mapping(progress: Progress) -> Mapping | None:
+    if progress.loops is None or progress.pattern is None or progress.keep is None:
+        return None
+    temporal, order = progress.loops
+    plain = np.tile(np.arange(8), (len(temporal), 1))
+    along_x, along_y = progress.pattern
+    return unpack_mapping(MappingArrays(temporal, along_x, along_y, order, plain, plain, np.array(progress.keep)))
+
+
+def _bound(space: Space, progress: Progress, objective: Objective) -> float:
+    """The proven bound of one repeat, in SI: the kernel counts time in cycles."""
+    bound = min(progress.value, progress.given_up)
+    return bound if objective == "energy" else bound / space.hierarchy.clock_hz
+
+
+def _counted(nest: LoopNest, hierarchy: Hierarchy, mapping: Mapping, rules: Rules) -> tuple[Counts, Cost]:
+    counts = count(nest, hierarchy, mapping, rules)
+    if isinstance(counts, Infeasible):
+        raise MappingError(f"{hierarchy.name}: a mapping that was found does not count: {counts}")
+    return counts, price(counts, hierarchy, nest)
+
+
+def _found(nest: LoopNest, entry: kept.Entry, counts: Counts, cost: Cost, objective: Objective, limited: bool) -> Found:
+    times = nest.repeat**2 if objective == "edp" else nest.repeat
+    reached = value(cost, objective)
+    bound = min(entry.lower_bound * times, reached)
+    gap = (reached - bound) / reached if reached else 0.0
+    if gap < _ROUNDING:
+        bound, gap = reached, 0.0
+    return Found(entry.mapping, counts, cost, gap, bound, entry.evaluated, entry.space_size, limited)
+
+
+#: Differences that come from adding the same numbers in another order.
+_ROUNDING = 1e-9
