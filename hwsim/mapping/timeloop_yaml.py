@@ -126,8 +126,9 @@ class _Builder:
     def document(self, events: Iterator[Any]) -> Entry:
         found: Entry | None = None
         for event in events:
+            where = f"{self.name}:{event.start_mark.line + 1}"
             if isinstance(event, yaml.DocumentStartEvent) and found is not None:
-                raise MappingError(f"{self.name}:{event.start_mark.line + 1}: a second document (one a file)")
+                raise MappingError(f"{where}: a second document (one a file)")
             if isinstance(event, yaml.NodeEvent):
                 found = self.entry(event, events, 0)
         if found is None:
