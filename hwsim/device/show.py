@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from hwsim.device.loading import peak
 from hwsim.device.precision import label
-from hwsim.device.records import Device
+from hwsim.device.records import Device, Precision
+from hwsim.device.technology import Estimated, Technology, mac_energies
+from hwsim.errors import UsageError
 
 
 def describe(device: Device) -> str:
@@ -14,6 +16,7 @@ def describe(device: Device) -> str:
     for index, precision in enumerate(device.precisions):
         pair = label(precision.input, precision.weight)
         derived.append((f"peak {pair}", f"{peak(device, index) / 1e12:.4g} Top/s", "PEs × MACs × 2 × clock"))
+    derived += _macs_by_family(device)
     widths = [max(len(row[column]) for row in rows + derived) for column in (0, 1)]
     head = [f"{device.name} ({device.kind}): {device.description}", f"file {device.path}", f"sha256 {device.sha256}"]
     if device.operating_point:
@@ -24,6 +27,29 @@ def describe(device: Device) -> str:
     if device.notes:
         lines += ["", "notes", *(f"  {note}" for note in device.notes)]
     return "\n".join(lines)
+
+
+def _macs_by_family(device: Device) -> list[tuple[str, str, str]]:
+    """Energy of one MAC of each precision in every family of technology tables, at the profile's node and supply; they disagree."""
+    if device.node_nm is None:
+        return []
+    technology = Technology(device.node_nm, voltage_v=device.voltage_v)
+    return [
+        (
+            f"MAC {label(precision.input, precision.weight)} by {family}",
+            f"{estimate.value * 1e12:.3g} pJ{' (extrapolated)' if estimate.extrapolated else ''}",
+            f"technology:{family}@{device.node_nm:g}nm",
+        )
+        for precision in device.precisions
+        for family, estimate in _by_family(technology, precision).items()
+    ]
+
+
+def _by_family(technology: Technology, precision: Precision) -> dict[str, Estimated]:
+    try:
+        return mac_energies(technology, precision.input, precision.weight, precision.accumulate)
+    except UsageError:  # a type that no table describes has no estimate
+        return {}
 
 
 def _row(row: tuple[str, str, str], widths: list[int]) -> str:

@@ -1,0 +1,47 @@
+"""``hwsim device show``: every number with unit and source, and what two families of tables say of the same MAC."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from hwsim.cli.main import main
+from hwsim.device import describe, load
+from hwsim.device.technology import Technology, mac_energies
+
+
+def _row(text: str, key: str) -> list[str]:
+    (line,) = [line for line in text.splitlines() if line.startswith(f"{key} ")]
+    return re.split(r"  +", line)
+
+
+@pytest.mark.parametrize(("name", "dtype"), [("ws_16x16", "int8"), ("ws_16x16", "int16"), ("nvdla_full", "int8")])
+def test_both_families_are_printed_for_every_precision(name: str, dtype: str) -> None:
+    device = load(name)
+    found = mac_energies(Technology(device.node_nm or 0), dtype, dtype, "int32")
+    assert set(found) == {"horowitz", "aladdin"}
+    for family, energy in found.items():
+        _, figure, source = _row(describe(device), f"MAC {dtype} by {family}")
+        assert float(figure.split()[0]) == pytest.approx(energy.value * 1e12, rel=5e-3)
+        assert source == f"technology:{family}@{device.node_nm:g}nm"
+
+
+def test_families_disagree_by_four_on_an_8_bit_mac_at_45_nm() -> None:
+    text = describe(load("ws_16x16"))
+    small, large = (float(_row(text, f"MAC int8 by {family}")[1].split()[0]) for family in ("horowitz", "aladdin"))
+    assert 3 < large / small < 5
+
+
+def test_the_profiles_own_energy_stands_beside_them() -> None:
+    text = describe(load("eyeriss_v1"))
+    assert _row(text, "compute.precisions.int16.mac_pj")[1:] == ["1.7 pJ", "estimated"]
+    assert _row(text, "MAC int16 by horowitz")[1] == "1.59 pJ"
+
+
+def test_without_a_node_there_is_none_until_one_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "by horowitz" not in describe(load("cortex_a53"))
+    assert main(["device", "show", "cortex_a53", "--technology", "28nm"]) == 0
+    shown = capsys.readouterr().out
+    assert _row(shown, "MAC int8 by horowitz")[2] == "technology:horowitz@28nm"
+    assert _row(shown, "compute.precisions.int8.mac_pj")[2] == "technology:horowitz@28nm"
