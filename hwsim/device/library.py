@@ -54,7 +54,7 @@ def find(name_or_path: str | os.PathLike[str], base: Path | None = None) -> Path
             path = folder / f"{text}{suffix}"
             if path.is_file():
                 return path
-    if Path(text).exists():
+    if text and Path(text).exists():
         raise ProfileError(
             f"{text}: not a device profile: a file ending in .yaml is one (hwsim device check FILE says what is wrong)"
         )
