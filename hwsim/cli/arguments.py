@@ -42,6 +42,13 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--bits", metavar="SPEC", help="operand bits: w8a8, fp16, or by layer: conv1=w8a8,*=w4a8")
     group.add_argument(
+        "--density",
+        metavar="NAME=SHARE",
+        action="append",
+        default=[],
+        help="share of nonzero elements of all weights, all activations, or a tensor: weight=0.4, or weight=counted from the file",
+    )
+    group.add_argument(
         "--no-fold",
         metavar="PASS",
         action="append",
@@ -107,8 +114,15 @@ def prepared_models(arguments: argparse.Namespace) -> list[Prepared]:
         "shapes": {name: _shape(name, value) for name, value in _pairs("--shape", arguments.shape).items()},
         "trips": {name: _count(name, value) for name, value in _pairs("--trips", arguments.trips).items()},
     }
-    found = [prepare(model, **binding, bits=arguments.bits, passes=passes) for model in arguments.models]
-    found += [prepare(network, bits=arguments.bits, passes=passes) for network in _given(arguments)]
+    densities = dict(_pairs("--density", arguments.density))
+    counted = densities.get("weight") == "counted" and bool(densities.pop("weight"))
+    chosen: dict[str, Any] = {
+        "bits": arguments.bits,
+        "density": {name: _share(name, text) for name, text in densities.items()},
+        "passes": passes,
+    }
+    found = [prepare(model, **binding, **chosen, count_zeros=counted) for model in arguments.models]
+    found += [prepare(network, **chosen) for network in _given(arguments)]
     if not found:
         raise UsageError("no model given: name an ONNX file, a layer CSV, --gemm M,N,K or --conv N,C,H,W,K,R,S,STRIDE")
     return found
@@ -142,6 +156,13 @@ def _count(name: str, text: str) -> int:
     if not re.fullmatch(r"\d{1,15}", text) or int(text) < 1:
         raise UsageError(f"{name}={text}: expected a whole number of at least 1")
     return int(text)
+
+
+def _share(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f"--density {name}={text}: expected a share from 0 to 1") from None
 
 
 def _shape(name: str, text: str) -> tuple[int, ...]:

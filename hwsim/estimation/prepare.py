@@ -59,15 +59,18 @@ def prepare(
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     trips: Mapping[str, int] | None = None,
     bits: str | None = None,
+    density: Mapping[str, float] | None = None,
+    count_zeros: bool = False,
     passes: Sequence[str] = tuple(PASSES),
 ) -> Prepared:
     """Read a model and lower it.
 
     model : a path to an ONNX file or a layer CSV, a short name (``light_resnet50``), or a Network. batch, dims, shapes, trips : see
-    ``onnx_io.read``. bits : ``w8a8``, ``conv1=w8a8,*=w4a8``, ``fp16``. passes : names of graph.passes.PASSES to run.
+    ``onnx_io.read``. bits : ``w8a8``, ``conv1=w8a8,*=w4a8``, ``fp16``. density : share of nonzero elements by ``activation``, ``weight`` or
+    name of a tensor. count_zeros : whether to count them in the weights of the file. passes : names of graph.passes.PASSES to run.
     Raises ModelError or UsageError.
     """
-    network = _read(model, batch, dims or {}, shapes or {}, trips or {})
+    network = _read(model, batch, dims or {}, shapes or {}, trips or {}, count_zeros)
     warnings = network.notes
     network = apply(network, tuple(passes))
     folded = network.notes[len(warnings) :]
@@ -75,12 +78,20 @@ def prepare(
         from hwsim.graph.precision import with_bits
 
         network = with_bits(network, bits)
+    if density:
+        from hwsim.graph.density import with_density
+
+        network = with_density(network, density)
     settings = {
         "batch": batch if batch is not None else _leading(network),
         "dims": dict(dims or {}),
         "bits": bits,
+        "density": dict(density or {}),
+        "count_zeros": count_zeros,
         "passes": list(passes),
     }
+    if count_zeros and all(tensor.density == 1 for tensor in network.tensors.values() if tensor.role == "parameter"):
+        warnings = (*warnings, f"{network.name}: no zeros were found in weights that the file holds itself")
     return lowered(network, Prepared(network, (), settings, folded, warnings))
 
 
@@ -96,6 +107,7 @@ def _read(
     dims: Mapping[str, int],
     shapes: Mapping[str, tuple[int, ...]],
     trips: Mapping[str, int],
+    count_zeros: bool,
 ) -> Network:
     if isinstance(model, Network):
         if batch is not None or dims or shapes or trips:
@@ -111,7 +123,7 @@ def _read(
         return from_csv(Path(model)) if batch is None else from_csv(Path(model), batch=batch)
     from hwsim.onnx_io import read
 
-    return read(model, batch=batch, dims=dims, shapes=shapes, trips=trips)
+    return read(model, batch=batch, dims=dims, shapes=shapes, trips=trips, read_weights=count_zeros)
 
 
 def _leading(network: Network) -> int:
