@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
     from hwsim.estimation import Prepared
     from hwsim.graph import Network
 
+#: Option, field of the totals that it limits, unit.
+_LIMITS = (
+    ("--max-power-w", "average_power_w", "W"),
+    ("--max-energy-j", "energy_j", "J"),
+    ("--max-latency-s", "latency_s", "s"),
+    ("--max-area-mm2", "area_mm2", "mm2"),
+)
 PASS_NAMES = ("batch_norm", "quantization", "elementwise")
 
 
@@ -86,6 +94,20 @@ def device(name: str, arguments: argparse.Namespace) -> Device:
     return found
 
 
+def add_limit_arguments(parser: argparse.ArgumentParser) -> None:
+    """Limits on the totals."""
+    group = parser.add_argument_group("limits (exit code 1 where one is missed; power caps of the profile hold as well)")
+    for option, _, unit in _LIMITS:
+        what = option.removeprefix("--max-").rpartition("-")[0]
+        group.add_argument(option, metavar=unit, type=_above_zero, help=f"largest {what} [{unit}]")
+
+
+def limits(arguments: argparse.Namespace) -> dict[str, float]:
+    """The limits that the command line sets, by field of the totals."""
+    given = {name: getattr(arguments, option.removeprefix("--").replace("-", "_")) for option, name, _ in _LIMITS}
+    return {name: most for name, most in given.items() if most is not None}
+
+
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:
     """--format and --output."""
     group = parser.add_argument_group("the answer")
@@ -134,6 +156,16 @@ def _given(arguments: argparse.Namespace) -> list[Network]:
     from hwsim.graph.build import conv, gemm
 
     return [gemm(text) for text in arguments.gemm] + [conv(text) for text in arguments.conv]
+
+
+def _above_zero(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return number
 
 
 def _positive(text: str) -> int:

@@ -5,7 +5,12 @@ from __future__ import annotations
 import argparse
 
 from hwsim.cli import verbs
-from hwsim.cli.arguments import add_device_arguments, add_model_arguments, add_output_arguments
+from hwsim.cli.arguments import (
+    add_device_arguments,
+    add_limit_arguments,
+    add_model_arguments,
+    add_output_arguments,
+)
 from hwsim.version import __version__
 
 _EXAMPLES = """\
@@ -65,6 +70,7 @@ def _estimate(verb: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         default=None,
         help="let tensors that fit stay on chip between layers",
     )
+    add_limit_arguments(parser)
     add_output_arguments(parser)
     parser.add_argument(
         "--top", metavar="N", type=int, default=None, help="layers to show (default 15; all are summed)"

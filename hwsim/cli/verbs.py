@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
-from hwsim.cli.arguments import device, emit, prepared_models
+from hwsim.cli.arguments import device, emit, limits, prepared_models
 from hwsim.errors import UsageError
 
 
@@ -12,12 +13,20 @@ def estimate(arguments: argparse.Namespace) -> int:
     """``hwsim estimate``."""
     from hwsim.estimation import estimate as run
     from hwsim.report import files, tables
+    from hwsim.report.text import safe
 
     if not arguments.device:
         raise UsageError("no device given: --device NAME ('hwsim devices' lists them)")
     devices = [device(name, arguments) for name in arguments.device]
     estimates = [
-        run(model, chosen, rung=arguments.model, units=arguments.units, keep_activations=arguments.keep_activations)
+        run(
+            model,
+            chosen,
+            rung=arguments.model,
+            units=arguments.units,
+            keep_activations=arguments.keep_activations,
+            limits=limits(arguments),
+        )
         for model in prepared_models(arguments)
         for chosen in devices
     ]
@@ -38,7 +47,10 @@ def estimate(arguments: argparse.Namespace) -> int:
             parts += [tables.estimate_text(item, arguments.top) for item in estimates]
         text = "\n\n".join(parts)
     emit(arguments, text)
-    return 0
+    missed = [f"{item.model['name']} on {item.device['name']}: {text}" for item in estimates for text in item.missed]
+    for sentence in missed:
+        print(f"hwsim: {safe(sentence)}", file=sys.stderr)
+    return 1 if missed else 0
 
 
 def area(arguments: argparse.Namespace) -> int:

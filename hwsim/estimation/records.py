@@ -95,7 +95,7 @@ class Estimate:
     model, device : name, sha256 and what else identifies them. settings : all that is needed to get the same numbers again.
     unavailable : why a quantity is None. warnings : what was assumed or left out. bands : lowest and highest energy_j, latency_s and
     area_mm2 that the sources of the device's numbers allow (see ``bands``). origins : ``profile`` or ``technology``, for the energy of each
-    component and for the area.
+    component and for the area. missed : limits that are not kept, a sentence each.
     """
 
     model: Mapping[str, Any]
@@ -108,6 +108,7 @@ class Estimate:
     hwsim_version: str = ""
     bands: Mapping[str, tuple[float, float] | None] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
+    missed: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON record ``hwsim/estimate/1``: plain dicts, lists, numbers and None."""
@@ -122,6 +123,7 @@ class Estimate:
             "from": dict(self.origins),
             "layers": [layer.to_dict() for layer in self.layers],
             "unavailable": dict(self.unavailable),
+            "missed": list(self.missed),
             "warnings": list(self.warnings),
         }
 

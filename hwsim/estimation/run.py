@@ -14,6 +14,7 @@ from hwsim.estimation import bands, rigid, roofline
 from hwsim.estimation.assembly import Assumptions
 from hwsim.estimation.conversion import converted
 from hwsim.estimation.hcm import bit_view
+from hwsim.estimation.limits import limited
 from hwsim.estimation.prepare import Model, Prepared, prepare
 from hwsim.estimation.records import Estimate, LayerEstimate, Totals
 from hwsim.estimation.residency import Residency, residency
@@ -34,6 +35,7 @@ def estimate(
     units: Literal["byte", "bit"] = "byte",
     keep_activations: bool | None = None,
     overrides: Sequence[str] = (),
+    limits: Mapping[str, float] | None = None,
     **preparation: Any,
 ) -> Estimate:
     """Latency, energy and area of a model on a device.
@@ -42,6 +44,7 @@ def estimate(
     profile's name, a path to one, or a Device. rung : ``roofline``, the model to use (default: the most detailed the profile supports).
     units : ``bit`` gives HCM's view, in which every tensor moves once. keep_activations : whether tensors may stay on chip between
     layers. overrides : ``dotted.path=value`` on the profile.
+    limits : largest average_power_w, energy_j, latency_s, area_mm2; what misses them is in ``Estimate.missed``.
     Raises ModelError, ProfileError, UsageError.
     """
     prepared = model if isinstance(model, Prepared) else prepare(model, **preparation)
@@ -83,7 +86,7 @@ def estimate(
             "the roofline's energy takes every tensor once over each level and MACs' operands at the innermost: a lower bound"
         )
     warnings = (*prepared.warnings, *_unknown(prepared), *stays.notes, *said.found, *_missing(device), *device.notes)
-    return Estimate(
+    found = Estimate(
         model={
             "name": prepared.network.name,
             "sha256": prepared.network.sha256,
@@ -103,6 +106,7 @@ def estimate(
         },
         origins=bands.origins(device, layers, used),
     )
+    return limited(found, device, limits or {})
 
 
 def _with_inference_overhead(layers: list[LayerEstimate], overhead: float) -> list[LayerEstimate]:
