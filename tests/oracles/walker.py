@@ -21,17 +21,34 @@ from __future__ import annotations
 
 import itertools
 import math
+import random
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from hwsim.counts.counting import run
 from hwsim.kernels.packed import CountArrays, empty_counts
 from hwsim.mapping import Hierarchy, Mapping
+from hwsim.mapping.pack import pack_hierarchy, pack_mapping, pack_nest
 from hwsim.workload import DIMS, LoopNest
+from tests.oracles.cases import random_case
 
 INPUT, WEIGHT, OUTPUT = range(3)
 READ, FILL, UPDATE = range(3)
 RELEVANT = ("NGCQPSR", "GKCSR", "NGKQP")
+#: Results that the walker makes; it leaves hops and instances at work to others.
+COMPARED = (
+    "accesses",
+    "busiest",
+    "final",
+    "busiest_final",
+    "tile",
+    "incomplete",
+    "network",
+    "network_busiest",
+    "network_final",
+)
 Tile = dict[str, range]
 Address = tuple[int, ...]
 Place = tuple[int, ...]
@@ -379,3 +396,20 @@ class _Outputs:
 
 def _added(several: list[Sums], tile: frozenset[Address]) -> Sums:
     return defaultdict(int, {address: sum(sums[address] for sums in several) for address in tile})
+
+
+def differences(seed: int, most: int = 60) -> list[str]:
+    """Fields in which the kernel and the walker differ on one random case."""
+    nest, hierarchy, mapping = random_case(random.Random(seed), perfect=seed % 3 == 0, most=most)
+    expected, found = walk(nest, hierarchy, mapping), empty_counts(len(hierarchy.levels))
+    run(pack_nest(nest), pack_hierarchy(hierarchy), pack_mapping(mapping, len(hierarchy.levels)), "exact", False, found)
+    same = {name: bool((getattr(expected, name) == getattr(found, name)).all()) for name in COMPARED}
+    same["scalars"] = bool((expected.scalars[:3] == found.scalars[:3]).all())
+    return [name for name, equal in same.items() if not equal]
+
+
+if __name__ == "__main__":
+    cases = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    wrong = {seed: found for seed in range(cases) if (found := differences(seed, most=400))}
+    print(f"{cases} cases, {len(wrong)} differ", *wrong.items(), sep="\n")
+    sys.exit(bool(wrong))
