@@ -337,11 +337,19 @@ def _signature(level: int, choice: int, temporal: Int, orders: Int) -> int:
 
 
 @inline_kernel
-def _repeated(level: int, choice: int, temporal: Int, orders: Int) -> bool:
-    """Whether an order before ``choice`` comes to the same."""
+def _idle(level: int, choice: int, stays: Int, temporal: Int, orders: Int) -> bool:
+    """Whether another order stands for this one: an earlier one with the same loops, or one made for the operand that really stays."""
     code = _signature(level, choice, temporal, orders)
+    if code == 0:
+        return False
+    for place in range(8):
+        dim = orders[level, choice, place]
+        if temporal[level, dim] > 1:
+            if stays[level, choice] >= 0 and FREE_OF[dim] >= 0 and FREE_OF[dim] != stays[level, choice]:
+                return True
+            break
     for other in range(choice):
-        if _signature(level, other, temporal, orders) == code:
+        if stays[level, other] == stays[level, choice] and _signature(level, other, temporal, orders) == code:
             return True
     return False
 
@@ -557,7 +565,7 @@ def join(
         if not linked:
             chosen[over] = levels[ORDERS, over, 0]
             continue
-        if _repeated(over, chosen[over], temporal, orders):
+        if _idle(over, chosen[over], stays, temporal, orders):
             continue
         if level != outermost and stays[over, chosen[over]] >= 0 and pure != (carried[level] == 1):
             continue

@@ -22,6 +22,8 @@ def build(space: Space, keep: Keep, spatial: Int, objective: str) -> Problem | N
     choice = _choices(space, kept)
     at_most = np.where(choice[:, None] == 1, space.at_most, 1)
     at_most[-1] = space.at_most[-1]
+    if not choice.any():
+        choice[-2] = 1
     lists = []
     for dim, extent in enumerate(space.extents):
         listed = chains(
@@ -93,11 +95,16 @@ def _compute(space: Space, spatial: Int) -> float:
 
 
 def _choices(space: Space, kept: NDArray[np.bool_]) -> Int:
-    """1 for levels whose tile is a choice: those below the outermost that keep something or are told their factors.
+    """1 for levels whose tile is a choice: those below the outermost that keep something.
 
-    Where a level keeps nothing its temporal loops might as well be the innermost of the level outside: no tile is held between.
+    Where a level keeps nothing its temporal loops might as well be the innermost of the level outside, for no tile is held between;
+    unless constraints there or here tell them apart.
     """
-    choice = kept.any(axis=1) | (space.fixed > 1).any(axis=1)
+    idle = np.zeros(space.levels, np.bool_)
+    for level in range(space.levels):
+        told = all(space.fixed[level, dim] == 1 for dim, extent in enumerate(space.extents) if extent > 1)
+        idle[level] = told or not any(space.constrained[level:])
+    choice = kept.any(axis=1) | ~idle
     choice[-1] = False
     return choice.astype(np.int64)
 
