@@ -1,0 +1,97 @@
+"""What does not fit is a result, what is no mapping is an error, and nothing wraps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from hwsim.counts import Counts, count
+from hwsim.errors import Infeasible, MappingError
+from hwsim.mapping import Hierarchy, LevelLoops, Mapping, Storage
+from tests.counts.nests import EVERYTHING, level, loops, nest, one_pe
+
+
+def test_tiles_beyond_a_pool_are_infeasible_with_need_and_have() -> None:
+    hierarchy, mapping = one_pe(loops([("K", 4), ("C", 4)]), loops([("K", 2)]))
+    small = replace(hierarchy.levels[0], storage=(Storage(EVERYTHING, 200),), buffering=2)
+    found = count(nest(k=8, c=4), replace(hierarchy, levels=(small, hierarchy.levels[1])), mapping)
+    # 16 weights, 4 inputs, 4 outputs: the sums are complete only after the last C, and the level updates them at 32 bits
+    assert found == Infeasible("L0", 16 * 8 + 4 * 8 + 4 * 32, 100, "bits for input+weight+output", found.levers)  # type: ignore[union-attr]
+    assert "single buffering" in found.levers  # type: ignore[union-attr]
+    roomy = replace(small, storage=(Storage(EVERYTHING, 2 * (16 * 8 + 4 * 8 + 4 * 32)),))
+    assert isinstance(count(nest(k=8, c=4), replace(hierarchy, levels=(roomy, hierarchy.levels[1])), mapping), Counts)
+
+
+def test_pools_are_separate() -> None:
+    hierarchy, mapping = one_pe(loops([("K", 4)]), loops())
+    pools = (Storage((True, False, True), 1000), Storage((False, True, False), 31))
+    found = count(
+        nest(k=4),
+        replace(hierarchy, levels=(replace(hierarchy.levels[0], storage=pools), hierarchy.levels[1])),
+        mapping,
+    )
+    assert isinstance(found, Infeasible)
+    assert (found.level, found.need, found.have, found.unit) == ("L0", 32, 31, "bits for weight")
+
+
+def test_a_mesh_that_is_too_small_is_infeasible() -> None:
+    mesh = Hierarchy("mesh", (level("L0", 2, 2), level("L1")), 2, 2)
+    found = count(nest(k=3), mesh, Mapping((loops(), loops(x=[("K", 3)]))))
+    assert isinstance(found, Infeasible)
+    assert (found.level, found.need, found.have, found.unit) == ("L1", 3, 2, "children along x")
+
+
+def test_a_dim_that_is_not_covered_is_infeasible() -> None:
+    found = count(nest(k=9), *one_pe(loops([("K", 4)]), loops([("K", 2)])))
+    assert isinstance(found, Infeasible)
+    assert (found.need, found.have, found.unit) == (9, 8, "iterations of K")
+
+
+@pytest.mark.parametrize(("keep", "who"), [("IW", "output"), ("WO", "input")])
+def test_the_outermost_level_keeps_everything(keep: str, who: str) -> None:
+    found = count(nest(), *one_pe(loops(), loops(keep=keep)))
+    assert isinstance(found, Infeasible)
+    assert who in found.unit
+
+
+def test_a_level_that_never_keeps_an_operand_cannot() -> None:
+    hierarchy, mapping = one_pe(loops(), loops())
+    never = replace(hierarchy.levels[0], keeps=("free", "never", "free"))
+    found = count(nest(), replace(hierarchy, levels=(never, hierarchy.levels[1])), mapping)
+    assert isinstance(found, Infeasible)
+    assert found.level == "L0"
+    assert "weight" in found.unit
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (Mapping((LevelLoops(),)), "has 1 levels"),
+        (Mapping((LevelLoops((("X", 2),)), LevelLoops())), "not a dim"),  # type: ignore[arg-type]
+        (Mapping((LevelLoops((("K", 0),)), LevelLoops())), "whole number"),
+        (Mapping((LevelLoops((("K", True),)), LevelLoops())), "whole number"),
+        (Mapping((LevelLoops((("K", 2), ("K", 2))), LevelLoops())), "given twice"),
+    ],
+)
+def test_what_is_no_mapping_is_an_error(broken: Mapping, message: str) -> None:
+    hierarchy, _ = one_pe(loops(), loops())
+    with pytest.raises(MappingError, match=message):
+        count(nest(), hierarchy, broken)
+
+
+def test_counts_up_to_the_edge_of_64_bits_are_exact() -> None:
+    """2**59 iterations pass, 2**60 would leave 62 bits with halos and are refused; nothing wraps in between."""
+    big = nest(k=1 << 20, c=1 << 20, n=1 << 19)
+    hierarchy, _ = one_pe(loops(), loops())
+    temporal = [("N", 1 << 19), ("K", 1 << 20), ("C", 1 << 20)]
+    for rules in ("exact", "timeloop"):
+        found = count(big, hierarchy, Mapping((loops(), loops(temporal))), rules)  # type: ignore[arg-type]
+        assert isinstance(found, Counts)
+        assert found.macs == found.steps == 1 << 59
+        assert found.levels[0].output.total.updates == 1 << 59
+        assert found.levels[0].weight.total.fills == 1 << 59
+    with pytest.raises(MappingError, match="64 bits"):
+        count(replace(big, n=1 << 20), hierarchy, Mapping((loops(), loops([("N", 1 << 20), *temporal[1:]]))))
+    with pytest.raises(MappingError, match="64 bits"):
+        count(nest(k=1 << 40, c=1 << 40), hierarchy, Mapping((loops(), loops([("K", 1 << 40), ("C", 1 << 40)]))))
