@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from hwsim.cli import verbs
+from hwsim.cli import validation_verbs, verbs
 from hwsim.cli.arguments import (
     add_device_arguments,
     add_limit_arguments,
@@ -40,6 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     _complexity(verb)
     _devices(verb)
     _area(verb)
+    validation_verbs.add_validate(verb)
     models = verb.add_parser("models", help="list the graphs that have a short name")
     models.set_defaults(run=verbs.models)
     return parser

@@ -1,0 +1,166 @@
+"""``hwsim validate``, ``calibrate`` and ``measure``: their options, and what they do."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from hwsim.cli.arguments import (
+    add_device_arguments,
+    add_model_arguments,
+    add_output_arguments,
+    device,
+    emit,
+    prepared_models,
+)
+from hwsim.errors import UsageError
+
+if TYPE_CHECKING:
+    from hwsim.device import Device
+    from hwsim.estimation import Prepared
+    from hwsim.validation.comparison import Comparison
+
+    Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
+
+#: Bars of ``validate``: option, what it bounds, and whether the figure must stay below it.
+_BARS = {
+    "max_mape": ("mape", 0.01, "mean absolute error", "%"),
+    "max_median_ape": ("median_ape", 0.01, "median absolute error", "%"),
+    "min_within_10": ("within_10", 0.01, "share of rows within 10 %", "%"),
+    "min_within_25": ("within_25", 0.01, "share of rows within 25 %", "%"),
+    "min_spearman": ("spearman", 1.0, "rank correlation (Spearman)", ""),
+    "max_total_error": ("total_error", 0.01, "error of the total", "%"),
+}
+
+
+def add_validate(verb: Verbs) -> None:
+    """The parser of ``hwsim validate``."""
+    parser = verb.add_parser(
+        "validate",
+        help="predictions beside measured data, and how wrong they are",
+        description="Predict what was measured and compare. MEASURED is a CSV or JSON table of ours, or what onnxruntime, trtexec, "
+        "PyTorch's profiler or Vela wrote. Exit code 1 where a bar is missed.",
+    )
+    add_model_arguments(parser)
+    parser.add_argument("measured", metavar="MEASURED", help="the measured data, after the models")
+    group = parser.add_argument_group("the device")
+    group.add_argument("--device", metavar="NAME", required=True, help="shipped profile or YAML file")
+    add_device_arguments(group)
+    group.add_argument(
+        "--model", metavar="RUNG", help="roofline, systolic or mapping (default: the most detailed there is)"
+    )
+    group = parser.add_argument_group("the comparison")
+    group.add_argument(
+        "--quantity",
+        choices=("latency", "energy", "power", "traffic"),
+        help="what to compare (default: what was measured)",
+    )
+    group.add_argument(
+        "--clock-mhz", metavar="MHZ", type=float, help="clock of a file that gives cycles (default: the device's)"
+    )
+    for name, (_, _, text, unit) in _BARS.items():
+        bound = "at most" if name.startswith("max") else "at least"
+        group.add_argument(
+            f"--{name.replace('_', '-')}", metavar="X", type=float, help=f"a bar: {text} {bound} X {unit}".rstrip()
+        )
+    group.add_argument(
+        "--seed", metavar="N", type=int, default=0, help="of the resampling behind the intervals (default 0)"
+    )
+    add_output_arguments(parser)
+    parser.add_argument("--top", metavar="N", type=int, default=15, help="worst rows to show (default 15)")
+    parser.set_defaults(run=validate)
+
+
+def validate(arguments: argparse.Namespace) -> int:
+    """``hwsim validate``."""
+    from hwsim.report import files, validation_tables
+    from hwsim.validation.cases import cases
+    from hwsim.validation.comparison import compare
+    from hwsim.validation.readers import read
+
+    chosen = device(arguments.device, arguments)
+    clock = chosen.clock_hz if arguments.clock_mhz is None else arguments.clock_mhz * 1e6
+    data = read(arguments.measured, clock_hz=clock)
+    found = cases(_names(arguments), [data], _Reader(arguments))
+    comparison = compare(
+        found,
+        lambda mode: _in_mode(arguments, chosen, mode),
+        rung=arguments.model,
+        quantity=arguments.quantity,
+        seed=arguments.seed,
+    )
+    if not comparison.entries:
+        raise UsageError(f"{arguments.measured}: no row could be compared: {_why(comparison)}")
+    if arguments.format == "json":
+        emit(arguments, files.json_text([comparison.to_dict()]))
+    elif arguments.format == "csv":
+        emit(arguments, files.csv_text(comparison.to_rows()))
+    else:
+        emit(arguments, validation_tables.comparison_text(comparison, arguments.top))
+    for note in data.notes:
+        print(f"note: {arguments.measured}: {note}", file=sys.stderr)
+    missed = _missed(arguments, comparison)
+    for line in missed:
+        print(line, file=sys.stderr)
+    return 1 if missed else 0
+
+
+def _missed(arguments: argparse.Namespace, comparison: Comparison) -> list[str]:
+    """The bars that the comparison misses, in words; a statistic that there is none of misses its bar."""
+    lines = []
+    for name, (key, scale, text, unit) in _BARS.items():
+        bar = getattr(arguments, name)
+        if bar is None:
+            continue
+        figure = getattr(comparison.statistics, key)
+        if figure.value is None:
+            lines.append(f"missed: {text}: {figure.reason}")
+            continue
+        value = abs(figure.value) / scale if name == "max_total_error" else figure.value / scale
+        if value > bar if name.startswith("max") else value < bar:
+            bound = "above" if name.startswith("max") else "below"
+            lines.append(f"missed: {text} is {value:.3g} {unit}".rstrip() + f", {bound} {bar:g} {unit}".rstrip())
+    return lines
+
+
+def _why(comparison: Comparison) -> str:
+    reasons = [reason for join in comparison.joins.values() for _, reason in join.strays]
+    reasons += [reason for _, reason in comparison.strays]
+    return reasons[0] if reasons else f"none gives {comparison.quantity}, or the profile cannot predict it"
+
+
+def _names(arguments: argparse.Namespace) -> list[str]:
+    """The names under which the networks of the command line are known."""
+    names = [*arguments.models, *arguments.gemm, *arguments.conv]
+    if not names:
+        raise UsageError("no model given: name the network first, then the measured data")
+    return names
+
+
+class _Reader:
+    """Prepares the networks of the command line, once for every batch and precision."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self._arguments = arguments
+        self._found: dict[tuple[str, int | None, str | None], Prepared] = {}
+
+    def __call__(self, model: str, batch: int | None, bits: str | None) -> Prepared:
+        """The network of that name at a batch and with operand bits; None: as the command line says."""
+        key = (model, batch, bits)
+        if key not in self._found:
+            given = vars(self._arguments)
+            one = {name: [model] if model in given[name] else [] for name in ("models", "gemm", "conv")}
+            changed = {**given, **one, "bits": bits or given["bits"]}
+            if one["models"]:
+                changed["batch"] = given["batch"] if given["batch"] is not None else batch
+            self._found[key] = prepared_models(argparse.Namespace(**changed))[0]
+        return self._found[key]
+
+
+def _in_mode(arguments: argparse.Namespace, chosen: Device, mode: str) -> Device:
+    """The device at an operating point."""
+    if not mode:
+        return chosen
+    given = {**vars(arguments), "set": [f"operating_point={mode}", *arguments.set]}
+    return device(arguments.device, argparse.Namespace(**given))

@@ -1,0 +1,150 @@
+"""Comparisons and calibrations as console tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from hwsim.report.text import columns, shorten, wrapped
+from hwsim.units import humanize
+from hwsim.validation.comparison import Comparison, Entry
+from hwsim.validation.join import Join
+from hwsim.validation.statistics import Figure, Statistics
+
+_UNITS = {"latency": "s", "energy": "J", "power": "W", "traffic": "B"}
+_ROWS: tuple[tuple[str, str, str], ...] = (
+    ("mape", "mean absolute error (MAPE)", "%"),
+    ("median_ape", "median absolute error", "%"),
+    ("within_10", "rows within 10 %", "%"),
+    ("within_25", "rows within 25 %", "%"),
+    ("bias", "bias (geometric mean ratio)", "×"),
+    ("time_weighted", "error weighted by size", "%"),
+    ("total_error", "error of the total", "±%"),
+    ("spearman", "rank correlation (Spearman)", ""),
+    ("kendall", "rank correlation (Kendall)", ""),
+)
+
+
+def comparison_text(comparison: Comparison, top: int = 15) -> str:
+    """One comparison: the verdict, the statistics beside the naive guess, the worst rows, and what did not join."""
+    unit = _UNITS[comparison.quantity]
+    entries = comparison.entries
+    scope = entries[0].scope if entries else "row"
+    title = f"{comparison.device} ({comparison.rung} model), {comparison.quantity}: {len(entries)} {scope}s measured"
+    lines = [title, *_whole_lines(comparison, unit), ""]
+    lines += statistics_lines(comparison.statistics, comparison.baseline)
+    lines += wrapped(f"noise floor: {_noise(comparison.noise)}")
+    if entries:
+        shown = comparison.worst(top)
+        heading = f"all {len(entries)}" if len(shown) == len(entries) else f"the worst {len(shown)}"
+        lines += ["", f"predicted beside measured, {heading} by size of the error"]
+        lines += _entry_lines(shown, unit, len({entry.model for entry in entries}) > 1)
+    return "\n".join(lines + _remarks(comparison))
+
+
+def statistics_lines(
+    found: Statistics, baseline: Statistics | None = None, names: tuple[str, str] = ("hwsim", "∝ MACs")
+) -> list[str]:
+    """Statistics with their 95 % intervals, beside those of the guess proportional to MACs."""
+    rows = []
+    for key, text, unit in _ROWS:
+        figure: Figure = getattr(found, key)
+        other: Figure | None = getattr(baseline, key) if baseline else None
+        rows.append((text, _value(figure, unit), _span(figure, unit), "-" if other is None else _value(other, unit)))
+    lines = columns(rows, ("statistic", names[0], "95 % interval", names[1]))
+    for reason in dict.fromkeys(getattr(found, key).reason for key, _, _ in _ROWS if getattr(found, key).value is None):
+        lines += wrapped(f"not given: {reason}")
+    for reason, count in found.left_out:
+        lines += wrapped(f"left out: {count} rows ({reason})")
+    return lines
+
+
+def _value(figure: Figure, unit: str) -> str:
+    return "-" if figure.value is None else _with_unit(figure.value, unit)
+
+
+def _with_unit(value: float, unit: str) -> str:
+    if unit == "%":
+        return f"{100 * value:.1f} %"
+    if unit == "±%":
+        return f"{100 * value:+.1f} %"
+    return f"{value:.2f}×" if unit == "×" else f"{value:.3f}"
+
+
+def _span(figure: Figure, unit: str) -> str:
+    if figure.low is None or figure.high is None:
+        return "-"
+    return f"{_with_unit(figure.low, unit)} to {_with_unit(figure.high, unit)}"
+
+
+def _noise(figure: Figure) -> str:
+    if figure.value is None:
+        return figure.reason
+    return f"one repeat is {100 * figure.value:.1f} % from the mean of many ({figure.reason})"
+
+
+def _whole_lines(comparison: Comparison, unit: str) -> list[str]:
+    return [
+        line
+        for entry in comparison.wholes
+        for line in wrapped(
+            f"whole {entry.model}: predicted {humanize(entry.predicted, unit)}, measured {humanize(entry.measured, unit)} "
+            f"({100 * entry.error:+.1f} %)"
+        )
+    ]
+
+
+def _entry_lines(entries: Sequence[Entry], unit: str, several: bool) -> list[str]:
+    rows = []
+    for entry in entries:
+        name = f"{entry.model}: {entry.name}" if several and entry.scope != "model" else entry.name
+        rows.append(
+            (
+                shorten(name, 30),
+                shorten(entry.op, 12),
+                humanize(entry.predicted, unit),
+                humanize(entry.measured, unit),
+                f"{100 * entry.error:+.0f} %",
+                f"{shorten(entry.bound_by, 12)} {entry.share:.0%}",
+                "-" if entry.spread is None else f"{100 * entry.spread:.0f} %",
+            )
+        )
+    return columns(rows, ("row", "op", "predicted", "measured", "error", "bound by", "spread"), left=2)
+
+
+def _remarks(comparison: Comparison) -> list[str]:
+    lines: list[str] = []
+    for name, join in comparison.joins.items():
+        lines += _join_lines(name, join)
+    for row, reason in comparison.strays[:5]:
+        lines += wrapped(f"not compared: {row.where}: {reason}")
+    if len(comparison.strays) > 5:
+        lines.append(f"not compared: {len(comparison.strays) - 5} more rows")
+    for note in comparison.notes:
+        lines += wrapped(f"warning: {note}")
+    return ["", *lines] if lines else []
+
+
+def _join_lines(name: str, join: Join) -> list[str]:
+    by: Mapping[str, int] = {
+        key: sum(item.by == key for item in join.joined) for key in ("output", "name", "order", "operator", "model")
+    }
+    parts = [f"{count} by {key}" for key, count in by.items() if count]
+    lines = wrapped(f"{name}: joined {', '.join(parts) or 'nothing'}")
+    if join.placed:
+        lines += wrapped(f"  {len(join.placed)} layers without a row of their own counted with a neighbour's")
+    if join.silent:
+        lines += wrapped(f"  {len(join.silent)} layers were not measured: {_listed(join.silent)}")
+    if join.strays:
+        lines += wrapped(
+            f"  {len(join.strays)} rows have no layer: {_listed([row.name or row.output for row, _ in join.strays])}"
+        )
+    if join.overhead_s:
+        lines += wrapped(
+            f"  {humanize(join.overhead_s, 's')} went to what belongs to no layer (layout changes, dispatch)"
+        )
+    return lines + [line for note in join.notes for line in wrapped(f"  {note}")]
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(shorten(name, 30) for name in names[:4])
+    return shown + (f" and {len(names) - 4} more" if len(names) > 4 else "")

@@ -1,0 +1,181 @@
+"""Traces in Chrome's format: onnxruntime's profile, PyTorch's profiler, and any other, from events to a row a node."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from hwsim.errors import UsageError
+from hwsim.validation.measured import Measured, Measurement
+from hwsim.validation.naming import OVERHEAD_OPS, is_overhead
+
+Event = Mapping[str, Any]
+_MARK = "_kernel_time"
+
+#: ONNX operators that PyTorch's operators become on export.
+ATEN = {
+    "conv1d": "Conv", "conv2d": "Conv", "conv3d": "Conv", "convolution": "Conv", "conv_transpose2d": "ConvTranspose",
+    "linear": "Gemm", "addmm": "Gemm", "matmul": "MatMul", "mm": "MatMul", "bmm": "MatMul",
+    "relu": "Relu", "relu_": "Relu", "hardtanh": "Clip", "hardtanh_": "Clip", "clamp": "Clip", "sigmoid": "Sigmoid", "silu": "Swish",
+    "gelu": "Gelu", "tanh": "Tanh", "softmax": "Softmax", "layer_norm": "LayerNormalization", "batch_norm": "BatchNormalization",
+    "max_pool2d": "MaxPool", "avg_pool2d": "AveragePool", "adaptive_avg_pool2d": "GlobalAveragePool",
+    "add": "Add", "add_": "Add", "mul": "Mul", "cat": "Concat", "embedding": "Gather", "scaled_dot_product_attention": "Attention",
+}  # fmt: skip
+
+
+def summary(durations: Sequence[float]) -> tuple[float, float, float | None]:
+    """The 10th percentile, the least, and the robust relative spread (quartile distance / 1.349 / median) of repeated durations."""
+    values = np.asarray(durations, dtype=np.float64)
+    low, first, middle, third = (float(value) for value in np.quantile(values, [0.10, 0.25, 0.5, 0.75]))
+    spread = (third - first) / 1.349 / middle if values.size > 2 and middle > 0 else None
+    return low, float(values.min()), spread
+
+
+def onnxruntime(events: Sequence[Event], warm_up: int = 1) -> Measured:
+    """onnxruntime's profile: a row a node at the 10th percentile of its runs, the whole run, and what runs beside the nodes.
+
+    warm_up : first runs to leave out, where more than two others are left.
+    """
+    runs = sorted(
+        (float(event["ts"]), float(event["ts"]) + float(event["dur"]))
+        for event in events
+        if event.get("name") == "model_run"
+    )
+    skipped = warm_up if len(runs) > warm_up + 2 else 0
+    starts = np.asarray([start for start, _ in runs])
+    nodes: dict[str, dict[int, float]] = defaultdict(lambda: defaultdict(float))
+    ops: dict[str, str] = {}
+    for event in events:
+        name = str(event.get("name", ""))
+        if event.get("cat") != "Node" or not name.endswith(_MARK):
+            continue
+        name = name.removesuffix(_MARK)
+        run = int(np.searchsorted(starts, float(event["ts"]), side="right")) - 1 if runs else len(nodes[name])
+        nodes[name][run] += float(event["dur"])
+        ops.setdefault(name, str(event.get("args", {}).get("op_name", "")))
+    kept = {name: [time for run, time in times.items() if run >= skipped] for name, times in nodes.items()}
+    rows = [_row(name, ops[name], times) for name, times in kept.items() if times]
+    whole = [end - start for start, end in runs[skipped:]]
+    if whole:
+        rows.append(_row("", "", whole, "model"))
+        beside = [
+            span - sum(times.get(run, 0.0) for times in nodes.values()) for run, span in enumerate(whole, start=skipped)
+        ]
+        rows.append(_row("dispatch", "", [max(0.0, time) for time in beside], "overhead"))
+    notes = (f"{skipped} of {len(runs)} runs left out as warm-up",) if skipped else ()
+    return Measured(tuple(rows), form="onnxruntime profile", complete=True, notes=notes)
+
+
+def _row(name: str, op: str, durations: Sequence[float], scope: str = "") -> Measurement:
+    low, least, spread = summary(durations)
+    scope = scope or ("overhead" if is_overhead(name, op) or op in OVERHEAD_OPS else "layer")
+    return Measurement(
+        name=name,
+        scope=scope,  # type: ignore[arg-type]
+        op=op,
+        latency_s=low * 1e-6,
+        minimum_s=least * 1e-6,
+        repeats=len(durations),
+        spread=spread,
+    )
+
+
+def pytorch(events: Sequence[Event]) -> Measured:
+    """PyTorch's profiler: a row an operator, summed over its calls and divided by the steps that the profile marks.
+
+    A call inside of another one belongs to it. Where the trace has kernels of a GPU, theirs is the time, by ``External id``.
+    """
+    calls = _outermost([event for event in events if event.get("cat") == "cpu_op"])
+    kernels: dict[Any, float] = defaultdict(float)
+    for event in events:
+        if event.get("cat") in ("kernel", "gpu_memcpy", "gpu_memset"):
+            kernels[event.get("args", {}).get("External id")] += float(event["dur"])
+    names = {str(event["name"]) for event in events if str(event.get("name", "")).startswith("ProfilerStep#")}
+    steps = max(1, len(names))
+    spent: dict[str, float] = defaultdict(float)
+    count: dict[str, int] = defaultdict(int)
+    for call, inner in calls:
+        op = str(call["name"]).removeprefix("aten::")
+        op = ATEN.get(op, op)
+        ids = {event.get("args", {}).get("External id") for event in (call, *inner)} - {None}
+        spent[op] += sum(kernels[key] for key in ids) if kernels else float(call["dur"])
+        count[op] += 1
+    rows = [
+        Measurement(name=op, op=op, scope="operator", latency_s=time / steps * 1e-6, repeats=steps)
+        for op, time in spent.items()
+        if time > 0
+    ]
+    return Measured(
+        tuple(rows), form="PyTorch profile", notes=(f"{steps} steps; times of all calls of an operator are summed",)
+    )
+
+
+def _outermost(calls: Iterable[Event]) -> list[tuple[Event, list[Event]]]:
+    """Calls that no other call on their thread contains, each with those inside of it."""
+    found: list[tuple[Event, list[Event]]] = []
+    last: dict[Any, tuple[float, list[Event]]] = {}
+    for call in sorted(calls, key=lambda event: (float(event["ts"]), -float(event["dur"]))):
+        start, end = float(call["ts"]), float(call["ts"]) + float(call["dur"])
+        thread = (call.get("pid"), call.get("tid"))
+        if thread in last and start < last[thread][0]:
+            last[thread][1].append(call)
+            continue
+        inner: list[Event] = []
+        last[thread] = (end, inner)
+        found.append((call, inner))
+    return found
+
+
+def chrome(events: Sequence[Event]) -> Measured:
+    """Any other trace: a row a name of complete events, at the median of its durations."""
+    spans: dict[str, list[float]] = defaultdict(list)
+    for event in events:
+        if event.get("ph") == "X" and "dur" in event:
+            spans[str(event.get("name", ""))].append(float(event["dur"]))
+    rows = [
+        Measurement(
+            name=name,
+            scope="overhead" if is_overhead(name) else "layer",
+            latency_s=float(np.median(times)) * 1e-6,
+            minimum_s=min(times) * 1e-6,
+            repeats=len(times),
+            spread=summary(times)[2],
+        )
+        for name, times in spans.items()
+        if name and min(times) > 0
+    ]
+    return Measured(tuple(rows), form="Chrome trace", notes=("a row a name, at the median of its events",))
+
+
+def read_events(events: Sequence[Any], where: str) -> Measured:
+    """Whichever of the three a list of events is; raises UsageError where an event is malformed."""
+    checked = _checked(events, where)
+    categories = {event.get("cat") for event in checked}
+    if "Node" in categories or any(event.get("name") == "model_run" for event in checked):
+        return onnxruntime(checked)
+    return pytorch(checked) if "cpu_op" in categories else chrome(checked)
+
+
+def _checked(events: Sequence[Any], where: str) -> list[Event]:
+    found: list[str] = []
+    for place, event in enumerate(events):
+        if not isinstance(event, dict):
+            found.append(f"{where}: event {place}: must be a mapping")
+            continue
+        if event.get("ph") != "X":
+            continue
+        for key in ("ts", "dur"):
+            value = event.get(key)
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, int | float)
+                or not np.isfinite(value)
+                or (key == "dur" and value < 0)
+            ):
+                found.append(f"{where}: event {place} ({str(event.get('name', ''))[:40]}): {key}: not a time in µs")
+    if found:
+        raise UsageError(*found[:20])
+    return [event for event in events if event.get("ph") == "X"]
