@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from hwsim.onnx_io.shapes import arithmetic, contrib, dynamic, layout, qonnx, quantized, windows
+from hwsim.onnx_io.shapes import arithmetic, contrib, dynamic, layout, qonnx, quantized, resampling, windows
 from hwsim.onnx_io.shapes.op import Handler
 
 STANDARD: dict[str, Handler] = {
     **arithmetic.HANDLERS,
     **quantized.HANDLERS,
+    **resampling.HANDLERS,
     **windows.HANDLERS,
     **layout.HANDLERS,
     **dynamic.HANDLERS,
