@@ -58,17 +58,17 @@ def _caps(estimate: Estimate, device: Device) -> Iterator[str]:
     for name, words in CAPS.items():
         most = device.power_w.get(name)
         if most is not None and power is not None and power > most:
-            yield f"average power of {humanize(power, 'W')} misses {words} of {device.name}, {humanize(most, 'W')}"
+            yield f"average power of {humanize(power, 'W', 4)} misses {words} of {device.name}, {humanize(most, 'W', 4)}"
 
 
 def _design_power(estimate: Estimate, device: Device) -> Iterator[str]:
     power, most = estimate.totals.average_power_w, device.power_w.get("tdp")
     if power is not None and most is not None and power > most:
         yield (
-            f"average power of {humanize(power, 'W')} is above the thermal design power of {device.name}, {humanize(most, 'W')}: "
+            f"average power of {humanize(power, 'W', 4)} is above the thermal design power of {device.name}, {humanize(most, 'W', 4)}: "
             "the real device would slow down, or the energies are too high"
         )
 
 
 def _figure(value: float, unit: str) -> str:
-    return f"{value:.4g} {unit}" if unit == "mm²" else humanize(value, unit)
+    return f"{value:.4g} {unit}" if unit == "mm²" else humanize(value, unit, 4)
