@@ -96,8 +96,8 @@ def mapping_of(outer_to_inner: list[dict[str, Any]]) -> Mapping:
         tuple(
             LevelLoops(
                 temporal=tuple((dim, factor) for dim, factor in reversed(level["temporal_outer_to_inner"])),
-                spatial_x=tuple((dim, factor) for dim, factor in level["spatial_x"]),
-                spatial_y=tuple((dim, factor) for dim, factor in level["spatial_y"]),
+                spatial_x=tuple((dim, factor) for dim, factor in reversed(level["spatial_x"])),
+                spatial_y=tuple((dim, factor) for dim, factor in reversed(level["spatial_y"])),
                 keep=tuple(space in level["keep"] for space in SPACES),  # type: ignore[arg-type]
             )
             for level in reversed(outer_to_inner)
