@@ -96,7 +96,9 @@ def device(name: str, arguments: argparse.Namespace) -> Device:
 
 def add_limit_arguments(parser: argparse.ArgumentParser) -> None:
     """Limits on the totals."""
-    group = parser.add_argument_group("limits (exit code 1 where one is missed; power caps of the profile hold as well)")
+    group = parser.add_argument_group(
+        "limits (exit code 1 where one is missed; power caps of the profile hold as well)"
+    )
     for option, _, unit in _LIMITS:
         what = option.removeprefix("--max-").rpartition("-")[0]
         group.add_argument(option, metavar=unit, type=_above_zero, help=f"largest {what} [{unit}]")
@@ -106,6 +108,21 @@ def limits(arguments: argparse.Namespace) -> dict[str, float]:
     """The limits that the command line sets, by field of the totals."""
     given = {name: getattr(arguments, option.removeprefix("--").replace("-", "_")) for option, name, _ in _LIMITS}
     return {name: most for name, most in given.items() if most is not None}
+
+
+def add_search_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the mapping search minimizes, how it counts, how long it may take."""
+    group = parser.add_argument_group("the search for mappings (--model mapping)")
+    group.add_argument(
+        "--objective", choices=("edp", "energy", "latency"), help="default: EDP, or latency without energies"
+    )
+    group.add_argument(
+        "--search-seconds",
+        metavar="S",
+        type=_above_zero,
+        help="time limit of one search (default: a fixed amount of work)",
+    )
+    group.add_argument("--no-cache", action="store_true", help="neither read nor keep search results on disk")
 
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from hwsim.cli import validation_verbs, verbs
+from hwsim.cli import mapping_verbs, validation_verbs, verbs
 from hwsim.cli.arguments import (
     add_device_arguments,
     add_limit_arguments,
     add_model_arguments,
     add_output_arguments,
+    add_search_arguments,
 )
 from hwsim.version import __version__
 
@@ -39,6 +40,8 @@ def build_parser() -> argparse.ArgumentParser:
     _estimate(verb)
     _complexity(verb)
     _devices(verb)
+    _map(verb)
+    _timeloop(verb)
     _area(verb)
     validation_verbs.add_validate(verb)
     models = verb.add_parser("models", help="list the graphs that have a short name")
@@ -70,6 +73,13 @@ def _estimate(verb: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         action=argparse.BooleanOptionalAction,
         default=None,
         help="let tensors that fit stay on chip between layers",
+    )
+    add_search_arguments(parser)
+    parser.add_argument(
+        "--counting",
+        choices=("exact", "timeloop"),
+        default="exact",
+        help="rules by which accesses are counted (default exact)",
     )
     add_limit_arguments(parser)
     add_output_arguments(parser)
@@ -121,3 +131,41 @@ def _area(verb: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     add_device_arguments(parser)
     add_output_arguments(parser)
     parser.set_defaults(run=verbs.area)
+
+
+def _map(verb: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = verb.add_parser(
+        "map",
+        help="the best mapping of one layer, as a loop nest",
+        description="Tile, order and spread one layer over a device's memories; with --mapping, price a mapping that you bring.",
+    )
+    add_model_arguments(parser)
+    parser.add_argument("--layer", metavar="NAME", help="which layer (default: the one with most MACs)")
+    group = parser.add_argument_group("the device")
+    group.add_argument("--device", metavar="NAME", required=True, help="shipped profile or YAML file")
+    add_device_arguments(group)
+    add_search_arguments(parser)
+    parser.add_argument(
+        "--counting", choices=("exact", "timeloop"), default="exact", help="rules of counting (default exact)"
+    )
+    parser.add_argument("--mapping", metavar="FILE", help="price this mapping instead of searching")
+    parser.add_argument("--save", metavar="FILE", help="write the mapping as YAML, to edit and bring back")
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+    parser.add_argument("--output", metavar="FILE", help="write there instead of printing")
+    parser.set_defaults(run=mapping_verbs.map_layer)
+
+
+def _timeloop(verb: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = verb.add_parser(
+        "timeloop",
+        help="run Timeloop's input files: cycles, energy, counts, or the best mapping",
+        description=(
+            "Reads problem, architecture and mapping or constraints in Timeloop's formats and answers in its rules. A file with a problem "
+            "is one run; files without one (an architecture, constraints) are added to every run."
+        ),
+    )
+    parser.add_argument("files", metavar="FILE", nargs="+", help="YAML in the flat or the v0.4 format")
+    add_search_arguments(parser)
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+    parser.add_argument("--output", metavar="FILE", help="write there instead of printing")
+    parser.set_defaults(run=mapping_verbs.timeloop)

@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from hwsim.cli.arguments import device, emit, limits, prepared_models
+from hwsim.cli.progress import clear, progress
 from hwsim.errors import UsageError
 
 
@@ -26,10 +27,16 @@ def estimate(arguments: argparse.Namespace) -> int:
             units=arguments.units,
             keep_activations=arguments.keep_activations,
             limits=limits(arguments),
+            objective=arguments.objective,
+            counting=arguments.counting,
+            search_seconds=arguments.search_seconds,
+            cache=not arguments.no_cache,
+            progress=progress(),
         )
         for model in prepared_models(arguments)
         for chosen in devices
     ]
+    clear()
     if arguments.format == "json":
         text = files.json_text([estimate.to_dict() for estimate in estimates])
     elif arguments.format == "csv":

@@ -17,14 +17,19 @@ _ONE_UNIT = ("cpu", "mcu")
 
 @dataclass(slots=True)
 class Assumptions:
-    """What the model had to assume, each said once: precision fallbacks, missing rates."""
+    """What the model had to assume, each said once: rates and energies that the profile lacks, types that run as others."""
 
-    found: dict[str, None] = field(default_factory=dict)
+    notes: dict[str, None] = field(default_factory=dict)
+    warnings: dict[str, None] = field(default_factory=dict)
 
-    def add(self, text: str | None) -> None:
-        """Remember one sentence; None is nothing to say."""
+    def add(self, text: str) -> None:
+        """Remember one sentence."""
+        self.notes[text] = None
+
+    def warn(self, text: str | None) -> None:
+        """Remember one sentence that changes what the user asked for; None is nothing to say."""
         if text:
-            self.found[text] = None
+            self.warnings[text] = None
 
 
 @dataclass(frozen=True, slots=True)

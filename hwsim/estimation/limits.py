@@ -31,7 +31,9 @@ def limited(estimate: Estimate, device: Device, limits: Mapping[str, float]) -> 
     """
     for name, most in limits.items():
         if name not in LIMITED:
-            raise UsageError(f"limit on {name}: none can be set{nearest(name, list(LIMITED))}; there are {', '.join(LIMITED)}")
+            raise UsageError(
+                f"limit on {name}: none can be set{nearest(name, list(LIMITED))}; there are {', '.join(LIMITED)}"
+            )
         if not (most > 0 and math.isfinite(most)):
             raise UsageError(f"limit on {name}: {most:g} is not above 0")
     settings = {**estimate.settings, "limits": dict(limits)} if limits else estimate.settings

@@ -83,7 +83,7 @@ def prepare(
 
         network = with_density(network, density)
     settings = {
-        "batch": batch if batch is not None else _leading(network),
+        "batch": _leading(network),
         "dims": dict(dims or {}),
         "bits": bits,
         "density": dict(density or {}),

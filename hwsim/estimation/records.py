@@ -93,7 +93,8 @@ class Estimate:
     """What one network costs on one device, layer by layer.
 
     model, device : name, sha256 and what else identifies them. settings : all that is needed to get the same numbers again.
-    unavailable : why a quantity is None. warnings : what was assumed or left out. bands : lowest and highest energy_j, latency_s and
+    unavailable : why a quantity is None. warnings : what was left out or is other than asked; notes : what
+    was assumed. bands : lowest and highest energy_j, latency_s and
     area_mm2 that the sources of the device's numbers allow (see ``bands``). origins : ``profile`` or ``technology``, for the energy of each
     component and for the area. missed : limits that are not kept, a sentence each.
     """
@@ -105,6 +106,7 @@ class Estimate:
     layers: tuple[LayerEstimate, ...]
     unavailable: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     hwsim_version: str = ""
     bands: Mapping[str, tuple[float, float] | None] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
@@ -125,6 +127,7 @@ class Estimate:
             "unavailable": dict(self.unavailable),
             "missed": list(self.missed),
             "warnings": list(self.warnings),
+            "notes": list(self.notes),
         }
 
     def to_rows(self) -> list[dict[str, Any]]:

@@ -26,7 +26,7 @@ def compute(work: Work, device: Device, said: Assumptions) -> Compute:
     mac = ideal = spatial = 0.0
     for nest in work.nests:
         precision, note = precision_for(device, nest.input.dtype, nest.weight.dtype)
-        said.add(note)
+        said.warn(note)
         rate = device.array.pes * precision.macs_per_pe_per_cycle * device.clock_hz
         least = nest.macs * zeros.cycle_share(nest, device) / rate
         share = _pe_share(nest, device)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+from hwsim.counts import Rules
 from hwsim.device import Device, precision_for
 from hwsim.errors import UsageError, nearest
 from hwsim.estimation import bands, rigid, roofline
@@ -15,16 +16,15 @@ from hwsim.estimation.assembly import Assumptions
 from hwsim.estimation.conversion import converted
 from hwsim.estimation.hcm import bit_view
 from hwsim.estimation.limits import limited
+from hwsim.estimation.mapped import Mapper, Progress, Search
 from hwsim.estimation.prepare import Model, Prepared, prepare
 from hwsim.estimation.records import Estimate, LayerEstimate, Totals
-from hwsim.estimation.residency import Residency, residency
-from hwsim.graph import Layer, Network
+from hwsim.estimation.residency import residency
+from hwsim.search import Objective
 from hwsim.version import __version__
-from hwsim.workload import Work
 
-Pricer = Callable[[Layer, Work, Network, Device, Residency, Assumptions], LayerEstimate]
-#: How each rung prices one layer.
-RUNGS: dict[str, Pricer] = {"roofline": roofline.price, "systolic": rigid.price}
+#: From the simplest to the most detailed.
+RUNGS = ("roofline", "systolic", "mapping")
 
 
 def estimate(
@@ -36,14 +36,21 @@ def estimate(
     keep_activations: bool | None = None,
     overrides: Sequence[str] = (),
     limits: Mapping[str, float] | None = None,
+    objective: Objective | None = None,
+    counting: Rules = "exact",
+    search_seconds: float | None = None,
+    cache: bool = True,
+    progress: Progress | None = None,
     **preparation: Any,
 ) -> Estimate:
     """Latency, energy and area of a model on a device.
 
     model : see ``prepare``; its keyword arguments (batch, dims, shapes, trips, bits, passes) are taken here too. device : a shipped
-    profile's name, a path to one, or a Device. rung : ``roofline``, the model to use (default: the most detailed the profile supports).
+    profile's name, a path to one, or a Device. rung : ``roofline``, ``systolic`` or ``mapping`` (default: the most detailed that
+    the profile supports).
     units : ``bit`` gives HCM's view, in which every tensor moves once. keep_activations : whether tensors may stay on chip between
-    layers. overrides : ``dotted.path=value`` on the profile.
+    layers (in the mapping rung they do not). overrides : ``dotted.path=value`` on the profile.
+    objective, counting, search_seconds, cache : of the mapping rung's search, see ``search.best``; progress is told what is being searched.
     limits : largest average_power_w, energy_j, latency_s, area_mm2; what misses them is in ``Estimate.missed``.
     Raises ModelError, ProfileError, UsageError.
     """
@@ -59,12 +66,14 @@ def estimate(
         raise UsageError(
             f"--model {rung}: there is no such model{nearest(rung, list(RUNGS))}; choose from {', '.join(RUNGS)}"
         )
-    keep = units == "byte" if keep_activations is None else keep_activations
+    keep = _keeps(rung, units, keep_activations)
     prepared, conversions = converted(prepared, device)
     said = Assumptions()
     works = [work for _, work in prepared.priced]
     stays = residency(prepared, works, device, keep, keep_weights=units == "byte")
-    layers = [RUNGS[rung](layer, work, prepared.network, device, stays, said) for layer, work in prepared.priced]
+    mapper = Mapper(device, Search(objective, counting, search_seconds, cache), progress) if rung == "mapping" else None
+    price = mapper.price if mapper else (rigid.price if rung == "systolic" else roofline.price)
+    layers = [price(layer, work, prepared.network, device, stays, said) for layer, work in prepared.priced]
     layers = _with_inference_overhead(layers, device.overheads.inference_s)
     if units == "bit":
         layers = [bit_view(layer, work, device) for layer, (_, work) in zip(layers, prepared.priced, strict=True)]
@@ -75,7 +84,7 @@ def estimate(
         "keep_activations": keep,
         "overrides": list(overrides),
         "technology": bands.technologies(device),
-        "converted": list(conversions),
+        **(mapper.settings if mapper else {}),
         "folded": [*prepared.folded, *([f"free at run time: {prepared.free}"] if prepared.free else [])],
     }
     totals = _totals(prepared, device, layers)
@@ -85,7 +94,13 @@ def estimate(
         said.add(
             "the roofline's energy takes every tensor once over each level and MACs' operands at the innermost: a lower bound"
         )
-    warnings = (*prepared.warnings, *_unknown(prepared), *stays.notes, *said.found, *_missing(device), *device.notes)
+    warnings = (
+        *prepared.warnings,
+        *_unknown(prepared),
+        *stays.notes,
+        *said.warnings,
+        *(mapper.warnings if mapper else ()),
+    )
     found = Estimate(
         model={
             "name": prepared.network.name,
@@ -98,6 +113,7 @@ def estimate(
         layers=tuple(layers),
         unavailable=_unavailable(device, layers),
         warnings=warnings,
+        notes=(*conversions, *said.notes, *_missing(device), *device.notes),
         hwsim_version=__version__,
         bands={
             "energy_j": bands.energy_band(device, layers, used),
@@ -121,8 +137,27 @@ def _with_inference_overhead(layers: list[LayerEstimate], overhead: float) -> li
 
 
 def default_rung(device: Device) -> str:
-    """The most detailed rung that a profile supports."""
-    return "systolic" if device.dataflow.stationary else "roofline"
+    """The most detailed rung that a profile supports.
+
+    ``systolic`` where it declares the dataflow of a rigid array; ``mapping`` for an accelerator whose hierarchy reaches from the edge of
+    the chip through a buffer into the PEs; else ``roofline``.
+    """
+    if device.dataflow.stationary:
+        return "systolic"
+    inside = [memory for memory in device.memories if not memory.off_chip and memory.instances >= device.array.pes]
+    buffers = [memory for memory in device.memories if not memory.off_chip and memory.instances < device.array.pes]
+    return "mapping" if device.kind == "accelerator" and inside and buffers and device.off_chip else "roofline"
+
+
+def _keeps(rung: str, units: str, asked: bool | None) -> bool:
+    """Whether activations may stay on chip between layers; raises UsageError where the rung cannot do what is asked."""
+    if rung == "mapping":
+        if asked:
+            raise UsageError(
+                "--keep-activations: the mapping model runs layer by layer, each from and to the outermost level"
+            )
+        return False
+    return units == "byte" if asked is None else asked
 
 
 def _totals(prepared: Prepared, device: Device, layers: Sequence[LayerEstimate]) -> Totals:

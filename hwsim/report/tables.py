@@ -35,7 +35,7 @@ def comparison_text(estimates: Sequence[Estimate]) -> str:
         )
     head = ("model", "device", "rung", "latency", "inf/s", "energy", "util.", "bound by")
     lines = columns(rows, head, left=3)
-    remarks = {f"note: {note}": None for estimate in estimates for note in estimate.settings.get("converted", [])}
+    remarks = {f"note: {note}": None for estimate in estimates for note in estimate.notes}
     for estimate in estimates:
         remarks |= {f"warning: {estimate.model['name']}: {warning}": None for warning in estimate.warnings}
     for remark in remarks:
@@ -156,7 +156,7 @@ def _remarks(estimate: Estimate) -> list[str]:
     for reason in dict.fromkeys(estimate.unavailable.values()):
         names = [name for name, given in estimate.unavailable.items() if given == reason]
         lines += wrapped(f"not given: {', '.join(names)}: {reason}")
-    for note in estimate.settings.get("converted", []):
+    for note in estimate.notes:
         lines += wrapped(f"note: {note}")
     for warning in estimate.warnings:
         lines += wrapped(f"warning: {warning}")
