@@ -69,13 +69,13 @@ def counts_of(hierarchy: Hierarchy, mapping: MappingArrays, found: CountArrays, 
 
 
 def _operand(level: int, operand: int, kept: bool, found: CountArrays) -> OperandCounts:
-    final, busiest_final, final_up = [0, 0, 0], [0, 0, 0], [0, 0]
+    total = [int(count) for count in found.accesses[level, operand]]
+    busiest = [int(count) for count in found.busiest[level, operand]]
+    final, busiest_final, final_up = total, busiest, [0, 0]
     if operand == 2:
         final = [int(count) for count in found.final[level]]
         busiest_final = [int(count) for count in found.busiest_final[level]]
         final_up = [int(count) for count in found.network_final[level]]
-    total = [int(count) for count in found.accesses[level, operand]]
-    busiest = [int(count) for count in found.busiest[level, operand]]
     down, up = (int(count) for count in found.network[level, operand])
     busiest_down, busiest_up = (int(count) for count in found.network_busiest[level, operand])
     return OperandCounts(

@@ -14,7 +14,7 @@ class Accesses:
     """Words of one operand that cross the ports of one level, over the run of one nest.
 
     reads : leaving the level, to the inside or, of an output tile that is emptied, to the outside. fills : of a tile arriving from
-    outside. updates : partial sums arriving from inside. final_* : how many of them, of an output, are final; the rest are incomplete sums.
+    outside. updates : partial sums arriving from inside. final_* : how many of them are values, the rest being incomplete sums of outputs.
     """
 
     reads: int = 0

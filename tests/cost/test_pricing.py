@@ -1,0 +1,118 @@
+"""Prices worked by hand on a nest of 16 MACs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from hwsim.cost import Cost, price
+from hwsim.counts import Counts, count
+from hwsim.mapping import Hierarchy, Level, Mapping
+from hwsim.workload import LoopNest
+from tests.counts.nests import level, loops, nest
+
+#: 2 x 4 inputs times 4 x 2 weights; K in DRAM, N and C in the buffer.
+NEST = nest(n=2, c=4, k=2)
+MAPPING = Mapping((loops([("N", 2), ("C", 4)]), loops([("K", 2)])))
+
+
+def priced(buffer: Level, dram: Level, of: LoopNest = NEST, **fields: object) -> Cost:
+    hierarchy = Hierarchy("hand", (buffer, dram), **fields)  # type: ignore[arg-type]
+    counts = count(of, hierarchy, MAPPING)
+    assert isinstance(counts, Counts)
+    return price(counts, hierarchy, of)
+
+
+def test_compute_binds_where_nothing_else_is_given() -> None:
+    found = priced(level("buffer"), level("dram"), clock_hz=2e9)
+    assert (found.cycles, found.seconds, found.bound_by, found.slack) == (16, 8e-9, "compute", math.inf)
+    assert (found.utilization, found.joules, found.edp, found.missing) == (1.0, None, None, "energy of a MAC")
+
+
+def test_the_busiest_port_binds() -> None:
+    """DRAM: 8 inputs and 8 weights out (128 bits), 4 finished outputs in (32 bits)."""
+    found = priced(level("buffer"), level("dram", read=4.0, write=1.0), clock_hz=1e9)
+    assert [(port.level, port.kind, port.cycles) for port in found.transfers] == [
+        ("dram", "read", 32.0),
+        ("dram", "write", 32.0),
+    ]
+    assert (found.cycles, found.bound_by, found.second_bound_by, found.slack) == (32, "dram", "compute", 2.0)
+    assert found.utilization == 0.5
+
+
+def test_shared_ports_carry_both_ways() -> None:
+    assert priced(level("buffer"), level("dram", shared=1.0)).cycles == 160
+
+
+def test_transfers_that_are_not_overlapped_add() -> None:
+    assert priced(level("buffer"), level("dram", shared=1.0, overlapped=False)).cycles == 16 + 160
+
+
+def test_wires_bind_as_network() -> None:
+    found = priced(level("buffer"), level("dram", network_bits_per_cycle=(1.0, None, None)))
+    assert (found.cycles, found.bound_by) == (64, "network")
+
+
+def test_ramp_up_is_paid_for_every_pass() -> None:
+    """A pass is what lies inside of DRAM's loops: K makes 2."""
+    found = priced(level("buffer"), level("dram"), pass_cycles=10.0, pass_level=1)
+    assert (found.compute_cycles, found.cycles) == (36.0, 36)
+
+
+def test_repeats_are_priced_together() -> None:
+    found = priced(level("buffer"), level("dram"), replace(NEST, repeat=3), mac_j=1e-12)
+    assert found.cycles == 48
+    assert found.utilization == 1.0
+
+
+def test_several_macs_a_cycle() -> None:
+    found = priced(level("buffer"), level("dram"), macs_per_pe=4.0)
+    assert (found.cycles, found.utilization) == (4, 1.0)
+
+
+def test_energy_adds_up_by_level_operand_and_direction() -> None:
+    """Buffer, per bit: 16 + 16 reads and 8 + 8 fills of 8 bits. Of the outputs 16 updates, 4 of them final; 12 reads of incomplete sums
+    and 4 of finished ones that leave: 12*32 + 4*8 bits either way. DRAM, per block of 64 bits: 1 + 1 reads, 1 update."""
+    one, two = (1e-12, 1e-12, 1e-12), (2e-12, 2e-12, 2e-12)
+    buffer = level("buffer", read_j=one, fill_j=two, update_j=two)
+    dram = level("dram", read_j=(1e-10,) * 3, update_j=(3e-10,) * 3, block_bits=64)
+    found = priced(buffer, dram, mac_j=5e-12, leakage_w=0.25, clock_hz=1e9)
+    assert found.energy is not None
+    at = found.energy.levels["buffer"]
+    assert at.reads == pytest.approx((128e-12, 128e-12, 416e-12))
+    assert at.fills == pytest.approx((128e-12, 128e-12, 0))
+    assert at.updates == pytest.approx((0, 0, 832e-12))
+    far = found.energy.levels["dram"]
+    assert far.reads == pytest.approx((1e-10, 1e-10, 0))
+    assert far.updates == pytest.approx((0, 0, 3e-10))
+    assert found.energy.mac == pytest.approx(80e-12)
+    assert found.energy.leakage == pytest.approx(0.25 * 16e-9)
+    assert found.joules == pytest.approx(sum((672e-12, 256e-12, 832e-12, 5e-10, 80e-12, 4e-9)))
+    assert found.edp == pytest.approx(found.joules * 16e-9)
+
+
+def test_an_energy_that_is_not_given_is_named_unless_it_is_not_needed() -> None:
+    one = (1e-12, 1e-12, 1e-12)
+    found = priced(level("buffer", read_j=one, fill_j=one), level("dram", read_j=one), mac_j=1e-12)
+    assert (found.joules, found.missing) == (None, "update energy of output at buffer")
+    found = priced(
+        level("buffer", read_j=one, fill_j=one, update_j=one), level("dram", read_j=one, update_j=one), mac_j=1e-12
+    )
+    assert found.joules is not None  # nothing is filled into DRAM
+
+
+def test_hops_of_a_mesh() -> None:
+    """K on x: each of 4 PEs takes its own weights, x hops away, 4 words of 8 bits each; no rows, so the middle is row 0."""
+    one = (1e-12, 1e-12, 1e-12)
+    full = {"read_j": one, "fill_j": one, "update_j": one}
+    hierarchy = Hierarchy("row", (level("pe", 4, **full), level("buffer", hop_j=1e-15, **full)), 4, mac_j=0.0)
+    of = nest(k=4, c=4)
+    counts = count(of, hierarchy, Mapping((loops(keep="W"), loops([("C", 4)], x=[("K", 4)]))))
+    assert isinstance(counts, Counts)
+    assert counts.levels[1].weight.wires.hops == 4 * (0 + 1 + 2 + 3)
+    assert counts.levels[1].input.wires.hops == 4 * 3
+    cost = price(counts, hierarchy, of)
+    assert cost.energy is not None
+    assert cost.energy.levels["buffer"].wires[1] == pytest.approx(24 * 8 * 1e-15)

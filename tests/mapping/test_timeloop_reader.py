@@ -1,0 +1,238 @@
+"""Timeloop's files: flat and v0.4 say the same, words have their meaning, and what is not supported is named with file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hwsim.cost import price
+from hwsim.counts import Counts, count
+from hwsim.errors import MappingError
+from hwsim.mapping import LevelLoops
+from hwsim.mapping.timeloop import TimeloopProblem, read_timeloop
+
+PROBLEM = """
+problem:
+  shape:
+    name: conv
+    dimensions: [R, S, P, Q, C, K, N]
+    coefficients: [{name: Wstride, default: 2}, {name: Hstride, default: 1}, {name: Wdilation, default: 1}, {name: Hdilation, default: 1}]
+    data_spaces:
+    - {name: Weights, projection: [[[C]], [[K]], [[R]], [[S]]]}
+    - {name: Inputs, projection: [[[N]], [[C]], [[R, Wdilation], [P, Wstride]], [[S, Hdilation], [Q, Hstride]]]}
+    - {name: Outputs, projection: [[[N]], [[K]], [[Q]], [[P]]], read_write: true}
+  instance: {R: 3, S: 1, P: 4, Q: 1, C: 8, K: 8, N: 1}
+"""
+FLAT = """
+arch:
+  arithmetic: {name: MAC, instances: 8, meshX: 4, word_bits: 8, energy: 1}
+  storage:
+  - {name: Reg, entries: 6, instances: 8, meshX: 4, word_bits: 8, vector_access_energy: 0.5, block_size: 1}
+  - {name: GLB, entries: 4096, instances: 1, meshX: 1, word_bits: 8, vector_access_energy: 6, block_size: 4,
+     read_bandwidth: 4, write_bandwidth: 4}
+  - {name: DRAM, technology: DRAM, instances: 1, word_bits: 8, vector_access_energy: 100, block_size: 8, shared_bandwidth: 2}
+"""
+MAPPING = """
+mapping:
+- {target: Reg, type: temporal, factors: R3 C2, permutation: RC}
+- {target: Reg, type: datatype, keep: [Weights], bypass: [Inputs, Outputs]}
+- {target: GLB, type: spatial, factors: K=4 C=2, permutation: K C, split: 1}
+- {target: GLB, type: temporal, factors: [P4, "C=2"], permutation: [P, C]}
+- {target: DRAM, type: temporal, factors: K0}
+"""
+NODES = """
+architecture:
+  version: 0.4
+  nodes:
+  - !Container
+    name: system
+    attributes: {technology: 45nm, datawidth: 8}
+  - !Component
+    name: DRAM
+    class: DRAM
+    attributes: {width: 64, shared_bandwidth: 2, vector_access_energy: 100}
+  - !Component
+    name: GLB
+    class: smartbuffer_SRAM
+    attributes: {depth: 1024, width: 32, read_bandwidth: 4, write_bandwidth: 4, vector_access_energy: 6}
+  - !Container
+    name: PE
+    spatial: {meshX: 4, meshY: 2}
+  - !Parallel
+    nodes:
+    - !Component
+      name: Reg
+      class: smartbuffer_RF
+      attributes: {depth: 6, width: 8, vector_access_energy: 0.5}
+      constraints:
+        dataspace: {keep: [Weights], bypass: [Inputs, Outputs]}
+  - !Component
+    name: MAC
+    class: intmac
+    attributes: {energy: 1}
+"""
+NODE_MAPPING = """
+mapping:
+- !Temporal {target: Reg, factors: [R=3, C=2], permutation: [R, C]}
+- !Spatial {target: PE, factors: [K=4, C=2], permutation: [K, C], split: 1}
+- {target: GLB, type: temporal, factors: [P=4, C=2], permutation: [P, C]}
+- {target: DRAM, type: temporal, factors: [K=2]}
+"""
+
+
+def write(folder: Path, *texts: str) -> list[Path]:
+    paths = []
+    for number, text in enumerate(texts):
+        paths.append(folder / f"file{number}.yaml")
+        paths[-1].write_text(text)
+    return paths
+
+
+def priced(problem: TimeloopProblem) -> tuple[Counts, int, float | None]:
+    assert problem.mapping is not None
+    counts = count(problem.nest, problem.hierarchy, problem.mapping, "timeloop")
+    assert isinstance(counts, Counts)
+    cost = price(counts, problem.hierarchy, problem.nest)
+    return counts, cost.cycles, cost.joules
+
+
+def test_a_mapping_in_all_its_spellings(tmp_path: Path) -> None:
+    problem = read_timeloop(write(tmp_path, PROBLEM, FLAT, MAPPING))
+    assert problem.nest.extents == (1, 1, 8, 8, 1, 4, 1, 3)
+    assert problem.nest.stride_w == 2
+    assert problem.mapping is not None
+    assert problem.mapping.levels == (
+        LevelLoops((("R", 3), ("C", 2)), keep=(False, True, False)),
+        LevelLoops((("P", 4), ("C", 2)), (("K", 4),), (("C", 2),)),
+        LevelLoops((("K", 2),)),
+    )
+    glb = problem.hierarchy.levels[1]
+    assert (glb.block_bits, glb.read, glb.storage[0].bits) == (4, 4, 4096)
+    assert glb.read_j == pytest.approx((6e-12, 6e-12, 6e-12))
+    assert problem.hierarchy.fanout(1) == (4, 2)
+
+
+def test_flat_and_nodes_price_the_same(tmp_path: Path) -> None:
+    flat = priced(read_timeloop(write(tmp_path, PROBLEM + FLAT + MAPPING)))
+    nodes = priced(read_timeloop(write(tmp_path, PROBLEM, NODES, NODE_MAPPING)))
+    assert flat == nodes
+
+
+def test_dims_are_recognized_by_what_they_index(tmp_path: Path) -> None:
+    matmul = """
+problem:
+  shape:
+    name: matmul
+    dimensions: [batch, rows, columns, inner]
+    data_spaces:
+    - {name: A, projection: [[[batch]], [[rows]], [[inner]]]}
+    - {name: B, projection: [[[batch]], [[inner]], [[columns]]]}
+    - {name: Z, projection: [[[batch]], [[rows]], [[columns]]], read_write: true}
+  instance: {batch: 2, rows: 3, columns: 5, inner: 7}
+"""
+    problem = read_timeloop(write(tmp_path, matmul, FLAT))
+    assert problem.nest.macs == 2 * 3 * 5 * 7
+    assert problem.nest.g == 2
+    assert problem.names.theirs["G"] == "batch"
+    assert problem.names.spaces == ("B", "A", "Z")
+    assert {problem.nest.k, problem.nest.n} == {3, 5}
+    assert problem.nest.c == 7
+
+
+def test_constraints(tmp_path: Path) -> None:
+    constraints = """
+mapspace:
+  constraints:
+  - {target: Reg, type: bypass, keep: [Weights], bypass: [Inputs]}
+  - {target: Reg, type: temporal, factors: R0 P1 K<=2, permutation: R C}
+  - {target: GLB, type: spatial, factors: N1 P1, permutation: "K,C", split: 1}
+  - {target: MAC, type: utilization, min: 0.5}
+"""
+    problem = read_timeloop(write(tmp_path, PROBLEM, FLAT, constraints))
+    assert problem.mapping is None
+    register, buffer, dram = problem.hierarchy.levels
+    assert register.keeps == ("never", "always", "free")
+    assert dram.keeps == ("always", "always", "always")
+    assert register.constraint.order == ("R", "C")
+    assert register.constraint.fixed == {"R": 0, "P": 1}
+    assert register.constraint.at_most == {"K": 2}
+    assert buffer.constraint.spatial_x == ("K",)
+    assert buffer.constraint.spatial_y is not None
+    assert buffer.constraint.spatial_y[0] == "C"
+    assert buffer.constraint.spatial_fixed == {"N": 1, "P": 1}
+    assert problem.hierarchy.min_utilization == 0.5
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("Reg, entries", "Reg, network_fill_latency: 3, entries", r"file1\.yaml:5: network_fill_latency 3"),
+        ("Reg, entries", "Reg, cluster_size: 4, entries", r"cluster_size 4: only 1"),
+        ("Reg, entries", "Reg, wire_energy: 4, entries", r"file1\.yaml:5: wire_energy: not supported"),
+        ("Reg, entries: 6", "Reg, entries: six", "expected a number"),
+        (
+            "instances: 8, meshX: 4, word_bits: 8, vector",
+            "instances: 8, meshX: 3, word_bits: 8, vector",
+            "do not form a mesh",
+        ),
+        ("{target: Reg, type: temporal", "{target: Rag, type: temporal", "target Rag: no such level"),
+        ("type: temporal, factors: R3 C2", "type: temporl, factors: R3 C2", "type temporl: not supported"),
+        ("factors: R3 C2", "factors: R3 C2 C3", "C is given twice"),
+        ("factors: R3 C2", "factors: R3 X2", "'X' is not a dim"),
+        ("factors: R3 C2", "factors: R3 C2 !", "is not a dim and a number"),
+        ("permutation: RC}", "permutation: RCR}", "a dim is given twice"),
+        ("factors: K0", "factors: K0 P0", None),
+        ("bypass: [Inputs, Outputs]", "bypass: [Weights]", "both kept and bypassed"),
+        ("bypass: [Inputs, Outputs]", "bypass: [Biases]", "'Biases' is not a data space"),
+        ("instance: {R: 3", "instance: {R: 3, densities: {Weights: 0.5}", "not supported"),
+        ("instance: {R: 3, ", "instance: {", "extent of dim R is missing"),
+        ("read_write: true", "read_write: false", "data spaces"),
+        ("projection: [[[N]], [[C]]", "projection: [[[N, Wstride]], [[C]]", "coefficient outside of a sum"),
+        ("arch:", "arch: {subtree: []}\nextra:", "not supported"),
+        ("mapping:", "maping:", r"maping: not supported \(did you mean mapping\?\)"),
+        ("mapping:", "problem:", "given already at"),
+        ("factors: R3 C2", "factors: R<=3 C2", "a mapping needs a number"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, message: str | None) -> None:
+    texts = [text.replace(old, new, 1) for text in (PROBLEM, FLAT, MAPPING)]
+    assert texts != [PROBLEM, FLAT, MAPPING]
+    if message is None:
+        read_timeloop(write(tmp_path, *texts))
+        return
+    with pytest.raises(MappingError, match=message):
+        read_timeloop(write(tmp_path, *texts))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "empty file"),
+        ("a: [1, 2", "not valid YAML"),
+        ("a: 1\na: 2", "given twice"),
+        ("a: *b", "no anchor before it"),
+        ("[1]", "expected keys, not a list"),
+        ("{{include_text('x')}}\n", "."),
+        (
+            "a: &x [1]\n"
+            + "".join(f"b{n}: &y{n} [{', '.join([f'*y{n - 1}' if n else '*x'] * 9)}]\n" for n in range(7)),
+            "more than",
+        ),
+        ("a: " + "[" * 60 + "]" * 60, "nested more than"),
+        ("a: " + "9" * 60, "characters"),
+        ("--- 1\n--- 2", "second document"),
+    ],
+)
+def test_hostile_yaml_ends_in_one_error(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(MappingError, match=message):
+        read_timeloop(write(tmp_path, text))
+
+
+def test_binary_and_missing_files(tmp_path: Path) -> None:
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    for path in (tmp_path / "binary.yaml", tmp_path / "none.yaml", tmp_path):
+        with pytest.raises(MappingError):
+            read_timeloop([path])
+    with pytest.raises(MappingError, match="no architecture"):
+        read_timeloop(write(tmp_path, PROBLEM))
