@@ -10,7 +10,7 @@ import pytest
 import hwsim
 
 TOP = {
-    "schema", "hwsim_version", "model", "device", "settings", "totals", "bands", "from", "layers", "unavailable", "missed", "warnings",
+    "schema", "hwsim_version", "model", "device", "settings", "totals", "bands", "from", "layers", "unavailable", "missed", "warnings", "notes",
 }  # fmt: skip
 TOTALS = {
     "latency_s", "cycles", "throughput_per_s", "energy_j", "average_power_w", "area_mm2", "macs", "bops", "parameters",
