@@ -21,6 +21,7 @@ from hwsim.kernels.search_terms import (
     BITS,
     COMPUTE,
     COUNT,
+    FINAL_BITS,
     FIXED,
     FREE_OF,
     KEEP,
@@ -76,31 +77,57 @@ def cycles_of(compute: float, load: Float, base: Float) -> float:
     return hidden + shown + most
 
 
+#: How ``fits`` sees a tile: some dims still open; all known; all known, and whether outputs arrive once, too.
+_OPEN, _KNOWN, _STRICT = np.int64(0), np.int64(1), np.int64(2)
+
+
 @inline_kernel
-def tile_bits(operand: int, tile: Int, nest: Int) -> int:
-    """Bits of the tile of one operand; tile [8]."""
-    words = nest[BITS + operand] * min(tile[G], nest[G])
+def _side(axis: int, rows: int, taps: int, view: int, nest: Int) -> int:
+    """Inputs of the largest tile along one axis. Padding is left out; without a strict view perhaps too much of it."""
+    addresses = nest[ADDRESSES]
+    stride, dilation = nest[WINDOW + 2 * axis], nest[WINDOW + 2 * axis + 1]
+    words = span(rows, taps, stride, dilation, addresses)
+    if not addresses:
+        return words
+    position, tap = (Q, S) if axis == 0 else (P, R)
+    before, size = nest[REAL + 2 * axis], nest[REAL + 2 * axis + 1]
+    if view < _STRICT:
+        after = (nest[position] - 1) * stride + (nest[tap] - 1) * dilation + 1 - before - size
+        before, after = max(0, before), max(0, after)
+        if taps < nest[tap] or rows >= nest[position]:
+            words -= before + after
+        elif 2 * rows >= nest[position]:
+            words -= min(before, after)
+    return max(1, min(words, size))
+
+
+@inline_kernel
+def tile_bits(operand: int, tile: Int, view: int, partial: bool, nest: Int) -> int:
+    """Bits of the tile of one operand; tile [8]. Outputs are as wide as complete ones, unless they are ``partial`` or the tile leaves some
+    of C, S, R out.
+    """
+    words = min(tile[G], nest[G])
     if operand == WEIGHT:
-        return words * min(tile[K], nest[K]) * min(tile[C], nest[C]) * min(tile[S], nest[S]) * min(tile[R], nest[R])
+        words *= min(tile[K], nest[K]) * min(tile[C], nest[C]) * min(tile[S], nest[S]) * min(tile[R], nest[R])
+        return words * nest[BITS + operand]
     words *= min(tile[N], nest[N])
     columns, rows = min(tile[P], nest[P]), min(tile[Q], nest[Q])
     if operand == OUTPUT:
-        return words * min(tile[K], nest[K]) * rows * columns
-    addresses = nest[ADDRESSES]
-    rows = span(rows, min(tile[S], nest[S]), nest[WINDOW], nest[WINDOW + 1], addresses)
-    columns = span(columns, min(tile[R], nest[R]), nest[WINDOW + 2], nest[WINDOW + 3], addresses)
-    if addresses:
-        rows, columns = min(rows, nest[REAL + 1]), min(columns, nest[REAL + 3])
-    return words * min(tile[C], nest[C]) * rows * columns
+        whole = tile[C] >= nest[C] and tile[S] >= nest[S] and tile[R] >= nest[R] and not partial
+        bits = nest[FINAL_BITS] if whole or view == _OPEN else max(nest[FINAL_BITS], nest[BITS + operand])
+        return words * min(tile[K], nest[K]) * rows * columns * bits
+    rows = _side(0, rows, min(tile[S], nest[S]), view, nest)
+    columns = _side(1, columns, min(tile[R], nest[R]), view, nest)
+    return words * min(tile[C], nest[C]) * rows * columns * nest[BITS + operand]
 
 
 @inline_kernel
-def fits(level: int, tile: Int, nest: Int, levels: Int) -> bool:
-    """Whether the tiles kept at ``level`` fit its pools; tile [8]."""
+def fits(level: int, tile: Int, view: int, partial: bool, nest: Int, levels: Int) -> bool:
+    """Whether the tiles kept at ``level`` fit its pools; tile [8]. partial : outputs are incomplete whatever the tile."""
     first = second = third = 0
     for operand in range(3):
         if levels[KEEP, level, operand]:
-            bits = tile_bits(operand, tile, nest)
+            bits = tile_bits(operand, tile, view, partial, nest)
             place = levels[POOL, level, operand]
             if place == 0:
                 first += bits
@@ -201,7 +228,7 @@ def tiles(
             depth -= 1
             continue
         size[dim] = tables[SIZE, level, dim, at[dim]]
-        if not fits(level, size, nest, levels):
+        if not fits(level, size, _OPEN, False, nest, levels):
             size[dim] = 1
             depth -= 1
             continue
@@ -215,6 +242,8 @@ def tiles(
         if depth < 7:
             depth += 1
             at[_DEPTHS[depth]] = -1
+            continue
+        if not fits(level, size, _KNOWN, False, nest, levels):
             continue
         moving = saved = 0.0
         for operand in range(3):
@@ -390,7 +419,7 @@ def _finish(lowest: int, count: Int, temporal: Int, exact_tile: Int, nest: Int, 
             extent *= temporal[level, dim]
             exact_tile[level, dim] = extent
     for level in range(count.shape[0]):
-        if not fits(level, exact_tile[level], nest, levels):
+        if not fits(level, exact_tile[level], _KNOWN, False, nest, levels):
             return False
     return True
 
@@ -418,7 +447,7 @@ def join(
     that an order leaves in place, -1 any. rest_energy, rest_cycles [L] : least of all boundaries inside of a level's own. budget : tiles
     to look at, at most. out_temporal, out_order [L, 8] : the loops found.
     Returns its value (``best`` where there is none), tiles looked at, mappings priced, and the bound on what was left when the budget ran
-    out (infinity where nothing was).
+    out or on what may not fit (infinity where nothing was).
     """
     nest, factors, tables, levels, words = problem.nest, problem.factors, problem.tables, problem.levels, problem.words
     orders, base, reals = problem.orders, problem.base, problem.reals
@@ -445,6 +474,8 @@ def join(
     partial = np.empty((depths, 9, 6), np.float64)
     fewest = np.empty((depths, 9, 6), np.float64)
     volume = np.empty(3, np.float64)
+    once = np.empty(depths, np.bool_)
+    doubt = np.inf
     _volumes(nest, volume)
     outermost, lowest = path[2, 0], path[2, 1]
     top = depths - 1
@@ -470,7 +501,7 @@ def join(
                 if candidate >= keys.shape[0] or keys[candidate] >= best:
                     break
                 if looked > budget:
-                    return best, looked, leaves, keys[candidate]
+                    return best, looked, leaves, min(doubt, keys[candidate])
                 for dim in range(8):
                     pick[level, dim] = found[candidate, dim]
                 chosen[over] = 0
@@ -503,7 +534,7 @@ def join(
             choice = choices[level, dim, index]
             pick[level, dim] = choice
             tile[level, dim] = tables[SIZE, level, dim, choice]
-            if not fits(level, tile[level], nest, levels):
+            if not fits(level, tile[level], _KNOWN if here == 7 else _OPEN, False, nest, levels):
                 continue
             for place in range(6):
                 partial[level, here + 1, place] = partial[level, here, place]
@@ -580,6 +611,8 @@ def join(
                 continue
             boundary(operand, level, inputs[level], count, tile, temporal, chosen, problem, reach, moved)
             looked += 1
+            if operand == OUTPUT:
+                once[levels[PARENT, level, operand]] = moved[0] <= volume[OUTPUT] * 1.0000001
             energy[level] += words[level, operand, 0, 0] * moved[0] + words[level, operand, 1, 0] * moved[1]
             for resource in range(resources):
                 load[level, resource] += (
@@ -604,26 +637,42 @@ def join(
         leaves += 1
         total = energy[level]
         for operand in range(3):
-            more = mac_words(operand, temporal, exact_tile, nest, factors, levels) - reals[MAC_LEAST + operand]
+            more = mac_words(operand, temporal, exact_tile, nest, factors, levels)
+            if operand == OUTPUT:
+                nearest = 0
+                while not levels[KEEP, nearest, OUTPUT]:
+                    nearest += 1
+                once[nearest] = more <= volume[OUTPUT] * 1.0000001
+            more -= reals[MAC_LEAST + operand]
             total += more * base[operand, 0]
             for resource in range(resources):
                 load[level, resource] += more * base[operand, 1 + resource]
         steps = passes = 1.0
         for dim in range(8):
             steps *= steps_of(dim, np.int64(0), np.int64(-1), temporal, exact_tile, nest[dim], factors[SPATIAL])
-            if nest[PASS_LEVEL] >= 0:
-                passes *= steps_of(
-                    dim, nest[PASS_LEVEL], np.int64(-1), temporal, exact_tile, nest[dim], factors[SPATIAL]
-                )
+        if nest[PASS_LEVEL] >= 0 and nest[ADDRESSES]:
+            for dim in range(8):
+                inside = np.int64(1)
+                for inner in range(nest[PASS_LEVEL]):
+                    inside *= temporal[inner, dim]
+                trips_here = steps_of(dim, np.int64(0), np.int64(-1), temporal, exact_tile, nest[dim], factors[SPATIAL])
+                passes *= ceiling(trips_here, inside)
         cycles = cycles_of(steps / reals[RATE] + passes * reals[PASS_CYCLES], load[level], base)
         value = value_of(total, cycles, nest, reals)
-        if value < best:
+        if value >= best:
+            continue
+        certain = True
+        for here in range(depths):
+            certain = certain and fits(here, exact_tile[here], _STRICT, not once[here], nest, levels)
+        if not certain:
+            doubt = min(doubt, value)
+        else:
             best = value
             for here in range(depths):
                 for place in range(8):
                     out_temporal[here, place] = temporal[here, place]
                     out_order[here, place] = orders[here, chosen[here], place]
-    return best, looked, leaves, np.inf
+    return best, looked, leaves, doubt
 
 
 @inline_kernel

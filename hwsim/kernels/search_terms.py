@@ -20,8 +20,8 @@ FREE_OF = np.array((WEIGHT, -1, INPUT, OUTPUT, WEIGHT, WEIGHT, OUTPUT, OUTPUT), 
 
 #: Where things are in ``Problem.nest``: extents first, then (stride, dilation) of height and width, whether addresses (1) or boxes (0)
 #: make a tile of inputs, (pad before, unpadded size) of height and width, bits of a word held, whether factors divide, the objective's
-#: number, and the level from which on passes are counted (-1 none).
-WINDOW, ADDRESSES, REAL, BITS, PERFECT, OBJECTIVE, PASS_LEVEL = 8, 12, 13, 17, 20, 21, 22
+#: number, the level from which on passes are counted (-1 none), bits of an output that is complete.
+WINDOW, ADDRESSES, REAL, BITS, PERFECT, OBJECTIVE, PASS_LEVEL, FINAL_BITS = 8, 12, 13, 17, 20, 21, 22, 23
 #: ``Problem.factors``: children by dim; temporal factor, 0 free; the largest; choices in ``tables``.
 SPATIAL, FIXED, AT_MOST, LENGTH = range(4)
 #: ``Problem.tables``: tiles that cover the dim; their least extent; least compute steps of the dim; how often a tile leaves the parent
@@ -41,7 +41,7 @@ class Problem(NamedTuple):
     """One nest on one hierarchy with spatial factors and kept operands chosen; what is left is tiles in time and loop orders.
 
     Few arrays with named places, for a kernel compiles ten times slower with forty. L levels, M choices, A orders, B limited resources.
-    nest [23]; factors [4, L, 8]; tables [4, L, 8, M]; orders [L, A, 8] : loop orders to try, inner to outer; levels [8, L, 3].
+    nest [24]; factors [4, L, 8]; tables [4, L, 8, M]; orders [L, A, 8] : loop orders to try, inner to outer; levels [8, L, 3].
     words [L, 3, 2, 1 + B] : energy of one word of an operand, then the cycles that it takes on each resource, for words that leave the
     parent for a level's tile and for words that arrive there. base [5, 1 + B] : the same for words between the PEs and the innermost
     level that keeps each operand, then of all that tiles do not change; in the last row 0 for resources that hide behind compute, else

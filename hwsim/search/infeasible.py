@@ -12,6 +12,7 @@ from hwsim.kernels.search import tile_bits
 from hwsim.search.problem import build
 from hwsim.search.proof import Progress
 from hwsim.search.space import Space
+from hwsim.search.terms import terms_of
 from hwsim.workload import DIMS, OPERANDS
 
 
@@ -38,7 +39,7 @@ def why(space: Space, progress: Progress) -> Infeasible:
         tuple(bool(rule == ALWAYS) or level == space.levels - 1 for rule in space.packed.keeps[level])
         for level in range(space.levels)
     )
-    problem = build(space, keep, spatial, "latency")  # type: ignore[arg-type]
+    problem = build(space, keep, spatial, "latency", terms_of(space, keep, spatial[None]))  # type: ignore[arg-type]
     if problem is None:
         return _uncovered(space, spatial)
     for level, name in enumerate(level.name for level in space.hierarchy.levels):
@@ -47,7 +48,7 @@ def why(space: Space, progress: Progress) -> Infeasible:
             homes = [
                 operand for operand in range(3) if keep[level][operand] and space.packed.pool[level, operand] == place
             ]
-            need = sum(int(tile_bits(operand, tile, problem.nest)) for operand in homes)
+            need = sum(int(tile_bits(operand, tile, 0, False, problem.nest)) for operand in homes)
             have = int(space.packed.pool_bits[level, place])
             if need > have:
                 kept = "+".join(OPERANDS[operand] for operand in homes)

@@ -7,16 +7,20 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.kernels.packed import FILL, INPUT, OUTPUT, READ, UPDATE, Float, Int, P, Q, R, S
+from hwsim.kernels.packed import Int
 from hwsim.kernels.search_terms import CHOICE, FREE_OF, ORDERS, Problem
-from hwsim.search.space import Keep, Space, chains, free_of
+from hwsim.search.space import Keep, Space, chains
+from hwsim.search.terms import Terms, parents
 
 #: Objectives by number, as in Problem.
 OBJECTIVES = ("edp", "energy", "latency")
 
 
-def build(space: Space, keep: Keep, spatial: Int, objective: str) -> Problem | None:
-    """The arrays of one problem, or None where no chain of factors covers a dim. spatial [L, 8] : children by dim."""
+def build(space: Space, keep: Keep, spatial: Int, objective: str, terms: Terms, place: int = 0) -> Problem | None:
+    """The arrays of one problem, or None where no chain of factors covers a dim.
+
+    spatial [L, 8] : children by dim, pattern number ``place`` of ``terms``.
+    """
     levels = space.levels
     kept = np.array(keep, np.bool_)
     choice = _choices(space, kept)
@@ -37,8 +41,7 @@ def build(space: Space, keep: Keep, spatial: Int, objective: str) -> Problem | N
             return None
         lists.append(listed)
     counts, sizes, steps, lengths = _tables(space, lists, spatial)
-    parent = _parents(kept)
-    terms = _Terms(space, kept, parent, spatial)
+    parent = parents(kept)
     share = np.stack((space.packed.multicast, space.packed.multicast, space.packed.reduce), axis=1)
     orders = np.zeros((levels, max(len(order) for order in space.orders), 8), np.int64)
     for level, listed_orders in enumerate(space.orders):
@@ -53,24 +56,24 @@ def build(space: Space, keep: Keep, spatial: Int, objective: str) -> Problem | N
     real = (nest.pad[0], nest.size[0], nest.pad[1], nest.size[1])
     held = (nest.bits[0], nest.bits[1], nest.bits[3])
     rest = (int(space.perfect), OBJECTIVES.index(objective), packed.pass_level if packed.pass_cycles else -1)
+    final = nest.bits[2] if space.exact else nest.bits[3]
     leakage = 0.0 if math.isnan(packed.leakage_w) else packed.leakage_w / packed.clock_hz
     return Problem(
-        nest=np.array((*nest.extents, *window, *real, *held, *rest), np.int64),
+        nest=np.array((*nest.extents, *window, *real, *held, *rest, final), np.int64),
         factors=np.stack((spatial, space.fixed, at_most, lengths)),
         tables=np.stack((counts, sizes, steps, _leaving(counts, parent, share, spatial))),
         orders=orders,
         levels=per_level,
-        words=terms.words,
-        base=terms.base,
-        still=_still(parent, share, spatial),
+        words=terms.words[place],
+        base=terms.base[place],
+        still=terms.still[place],
         reals=np.array(
             (
                 _compute(space, spatial),
                 packed.macs_per_pe,
                 leakage,
                 packed.pass_cycles,
-                *terms.mac_least,
-                *terms.least_shares,
+                *terms.mac_least[place], *terms.apart[place],
             ),
             np.float64,
         ),
@@ -107,17 +110,6 @@ def _choices(space: Space, kept: NDArray[np.bool_]) -> Int:
     choice = kept.any(axis=1) | ~idle
     choice[-1] = False
     return choice.astype(np.int64)
-
-
-def _parents(kept: NDArray[np.bool_]) -> Int:
-    parent = np.full(kept.shape, -1, np.int64)
-    for operand in range(3):
-        outer = -1
-        for level in range(len(kept) - 1, -1, -1):
-            parent[level, operand] = outer
-            if kept[level, operand]:
-                outer = level
-    return parent
 
 
 def _leads(space: Space) -> NDArray[np.bool_]:
@@ -178,116 +170,3 @@ def _leaving(counts: Int, parent: Int, share: NDArray[np.bool_], spatial: Int) -
                 together *= int(spatial[outer, dim]) if share[outer, operand] else 1
             leaves[level, dim] = -(-counts[level, dim] // together)
     return leaves
-
-
-def _still(parent: Int, share: NDArray[np.bool_], spatial: Int) -> Float:
-    """How often a tile that stays in place over all loops outside leaves the parent, and arrives [L, 3, 2]."""
-    still = np.ones((len(spatial), 3, 2))
-    for level in range(len(spatial)):
-        for operand in range(3):
-            for outer in range(level + 1, len(spatial)):
-                children = math.prod(int(spatial[outer, dim]) for dim in free_of(operand))
-                still[level, operand, 1] *= children
-                if outer > parent[level, operand] or not share[outer, operand]:
-                    still[level, operand, 0] *= children
-    return still
-
-
-class _Terms:
-    """Energies and loads of one word over each boundary; see Problem."""
-
-    def __init__(self, space: Space, kept: NDArray[np.bool_], parent: Int, spatial: Int) -> None:
-        levels = space.levels
-        self.space, self.spatial = space, spatial
-        self.bits = [int(space.packed_nest.bits[index]) for index in (0, 1, 3)]
-        self.resources = _resources(space)
-        limited = len(self.resources)
-        self.words = np.zeros((levels, 3, 2, 1 + limited))
-        self.base = np.zeros((5, 1 + limited))
-        self.base[4, 1:] = [0 if space.packed.overlapped[level] else level + 1 for level, _, _ in self.resources]
-        self.mac_least = np.zeros(3)
-        self.least_shares = [
-            self._apart(level + 1, int(parent[level, INPUT])) if kept[level, INPUT] else 1.0 for level in range(levels)
-        ]
-        mac_j = 0.0 if math.isnan(space.packed.mac_j) else space.packed.mac_j
-        self.base[3, 0] = mac_j * math.prod(space.extents)
-        for operand in range(3):
-            nearest = int(np.flatnonzero(kept[:, operand])[0])
-            self.base[operand] = self._leaves(nearest, operand)
-            self.mac_least[operand] = self._mac_words(nearest, operand)
-            if operand == OUTPUT:
-                self._first_touch(nearest, READ)
-            for level in range(levels - 1):
-                if kept[level, operand]:
-                    outer = int(parent[level, operand])
-                    self.words[level, operand, 0] = self._leaves(outer, operand)
-                    self.words[level, operand, 1] = self._access(level, FILL, operand)
-                    if operand == OUTPUT:
-                        self._first_touch(outer, READ)
-                        self._first_touch(level, FILL)
-        self.base[3] += self.mac_least @ self.base[:3]
-
-    def _leaves(self, level: int, operand: int) -> Float:
-        """Energy and loads at ``level`` of a word that goes inwards, or for outputs comes back and is fetched again."""
-        access = self._access(level, READ, operand) + self._wires(level, operand)
-        return access + self._access(level, UPDATE, operand) if operand == OUTPUT else access
-
-    def _first_touch(self, level: int, direction: int) -> None:
-        """Take off what the first accumulation of every output in each instance does not read."""
-        elements = math.prod(self.space.extents[dim] for dim in range(8) if FREE_OF[dim] != OUTPUT)
-        copies = math.prod(
-            int(self.spatial[outer, dim]) for outer in range(level + 1, len(self.spatial)) for dim in free_of(OUTPUT)
-        )
-        self.base[3] -= elements * copies * self._access(level, direction, OUTPUT)
-
-    def _mac_words(self, nearest: int, operand: int) -> float:
-        packed = self.space.packed
-        share = packed.reduce if operand == OUTPUT else packed.multicast
-        words = float(math.prod(self.space.extents))
-        for level in range(nearest + 1):
-            if not share[level]:
-                continue
-            for dim in free_of(operand):
-                words /= self.spatial[level, dim]
-        return words * self._apart(0, nearest) if operand == INPUT else words
-
-    def _apart(self, first: int, last: int) -> float:
-        """Least share of children, over levels ``first`` to ``last``, whose inputs are not those of another one (equal sums of P and R)."""
-        apart = 1.0
-        for level in range(first, last + 1):
-            if self.space.packed.multicast[level]:
-                for position, tap in ((Q, S), (P, R)):
-                    rows, taps = int(self.spatial[level, position]), int(self.spatial[level, tap])
-                    apart *= (rows + taps - 1) / (rows * taps)
-        return apart
-
-    def _access(self, level: int, direction: int, operand: int) -> Float:
-        """Energy of a word read, filled or updated at one level, and the cycles that it takes of each resource [1 + B]."""
-        found = np.zeros(1 + len(self.resources))
-        each = float(self.space.packed.energy[level, direction, operand])
-        block = int(self.space.packed.block[level])
-        found[0] = 0.0 if math.isnan(each) else each * self.bits[operand] / (block or 1)
-        for index, (at, kind, rate) in enumerate(self.resources):
-            hits = kind == 2 or (kind == 0 and direction == READ) or (kind == 1 and direction != READ)
-            if at == level and hits:
-                found[1 + index] = self.bits[operand] / self._instances(level) / rate
-        return found
-
-    def _wires(self, level: int, operand: int) -> Float:
-        found = np.zeros(1 + len(self.resources))
-        for index, (at, kind, rate) in enumerate(self.resources):
-            if at == level and kind == 3 + operand:
-                found[1 + index] = self.bits[operand] / self._instances(level) / rate
-        return found
-
-    def _instances(self, level: int) -> int:
-        return math.prod(int(factor) for factor in self.spatial[level + 1 :].reshape(-1))
-
-
-def _resources(space: Space) -> list[tuple[int, int, float]]:
-    """What limits a level: (level, 0 read, 1 write, 2 shared port or 3 + operand for wires, bits per cycle)."""
-    found = []
-    for level in range(space.levels):
-        rates = [*space.packed.bandwidth[level], *space.packed.network[level]]
-        found += [(level, kind, float(rate)) for kind, rate in enumerate(rates) if math.isfinite(rate)]
-    return found

@@ -16,6 +16,7 @@ from hwsim.search.bounds import floors, values
 from hwsim.search.patterns import at_work, patterns
 from hwsim.search.problem import build, staying
 from hwsim.search.space import Keep, Space
+from hwsim.search.terms import terms_of
 
 #: Tiles listed per level at most.
 _LISTED = 1 << 20
@@ -51,19 +52,20 @@ class Progress:
 def prove(space: Space, objective: str, progress: Progress) -> None:
     """Search all patterns and kept operands, most promising first; what is cut is bounded by ``progress.value`` or ``given_up``."""
     listed = at_work(space, patterns(space, 0.0))
-    jobs = []
+    if not len(listed.steps):
+        return
     stays = staying(space)
-    for keep in space.keeps:
-        bounds = values(space, *floors(space, keep, listed), objective)
-        jobs += [(bound, keep, index) for index, bound in enumerate(bounds)]
-    jobs.sort(key=lambda job: job[0])
-    for bound, keep, index in jobs:
+    known = [terms_of(space, keep, listed.factors) for keep in space.keeps]
+    bounds = np.stack([values(space, *floors(space, terms, listed.steps), objective) for terms in known])
+    for job in np.argsort(bounds, axis=None, kind="stable"):
+        number, index = divmod(int(job), bounds.shape[1])
+        bound, keep = float(bounds[number, index]), space.keeps[number]
         if bound >= progress.value:
             break
         if progress.exhausted:
             progress.given_up = min(progress.given_up, bound)
             break
-        problem = build(space, keep, listed.factors[index], objective)
+        problem = build(space, keep, listed.factors[index], objective, known[number], index)
         if problem is not None:
             _solve(problem, stays, keep, listed.along_x[index], listed.along_y[index], progress)
 

@@ -1,0 +1,227 @@
+"""What one word of each operand costs on its way, for many spatial patterns at a time: energies and times that the search adds up.
+
+Outputs in the exact rules, with A words that reach the parent of a tile and B words that leave the tiles: a tile that leaves is read once
+(B reads); its words update the parent (A updates); what the parent has not started from nothing comes back (fills); every update that is not
+a first one reads what it is added to. A level starts from nothing what arrives in its tiles (B) less what comes back. All of that is
+linear in the A and B of every boundary, and B is A times the children that the network adds up.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim.kernels.packed import FILL, INPUT, OUTPUT, READ, UPDATE, Int, P, Q, R, S
+from hwsim.kernels.search_terms import FREE_OF
+from hwsim.search.space import Keep, Space, free_of
+
+Reals = NDArray[np.float64]
+_FREE = tuple(free_of(operand) for operand in range(3))
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """See ``kernels.search_terms.Problem``; T patterns.
+
+    words [T, L, 3, 2, 1 + B], base [T, 5, 1 + B], still [T, L, 3, 2], mac_least [T, 3], apart [T, L].
+    """
+
+    words: Reals
+    base: Reals
+    still: Reals
+    mac_least: Reals
+    apart: Reals
+
+
+@dataclass(frozen=True, slots=True)
+class _Costs:
+    """access [L, 3 directions, 3 operands, T, 1 + B] and wires [L, 3, T, 1 + B] of one word."""
+
+    access: Reals
+    wires: Reals
+    exposed: Reals
+
+
+def parents(kept: NDArray[np.bool_]) -> Int:
+    """For each level and operand the next level outside that keeps it, -1 none [L, 3]."""
+    parent = np.full(kept.shape, -1, np.int64)
+    for operand in range(3):
+        outer = -1
+        for level in range(len(kept) - 1, -1, -1):
+            parent[level, operand] = outer
+            if kept[level, operand]:
+                outer = level
+    return parent
+
+
+def terms_of(space: Space, keep: Keep, factors: Int) -> Terms:
+    """Costs of a word for each pattern; factors [T, L, 8] : children by dim."""
+    kept = np.array(keep, np.bool_)
+    parent = parents(kept)
+    spread = factors.astype(np.float64)
+    patterns, levels = spread.shape[:2]
+    children = np.stack([spread[:, :, dims].prod(axis=2) for dims in _FREE], axis=2)
+    costs = _costs(space, spread)
+    resources = costs.exposed.shape[0]
+    words = np.zeros((levels, 3, 2, patterns, 1 + resources))
+    base = np.zeros((5, patterns, 1 + resources))
+    mac_j = 0.0 if math.isnan(space.packed.mac_j) else space.packed.mac_j
+    base[3, :, 0] = mac_j * math.prod(space.extents)
+    base[4, :, 1:] = costs.exposed
+    mac_least = np.empty((patterns, 3))
+    share = np.stack((space.packed.multicast, space.packed.multicast, space.packed.reduce), axis=1)
+    for operand in range(3):
+        chain = [int(level) for level in np.flatnonzero(kept[:, operand])]
+        mac_least[:, operand] = _mac_words(space, chain[0], operand, spread, children, share)
+        if operand == OUTPUT:
+            rules = _outputs_exact if space.exact else _outputs_reference
+            rules(space, chain, children[:, :, OUTPUT], share[:, OUTPUT], costs, words, base)
+            continue
+        base[operand] = costs.access[chain[0], READ, operand] + costs.wires[chain[0], operand]
+        for level, outer in zip(chain, chain[1:], strict=False):
+            words[level, operand, 0] = costs.access[outer, READ, operand] + costs.wires[outer, operand]
+            words[level, operand, 1] = costs.access[level, FILL, operand]
+    base[3] += sum(mac_least[:, operand, None] * base[operand] for operand in range(3))
+    apart = np.ones((patterns, levels))
+    for level in range(levels - 1):
+        if kept[level, INPUT]:
+            apart[:, level] = _apart(space, level + 1, int(parent[level, INPUT]), spread)
+    return Terms(
+        np.ascontiguousarray(np.moveaxis(words, 3, 0)),
+        np.ascontiguousarray(np.moveaxis(base, 1, 0)),
+        _still(parent, share, children),
+        mac_least,
+        apart,
+    )
+
+
+def _costs(space: Space, spread: Reals) -> _Costs:
+    packed, (patterns, levels) = space.packed, spread.shape[:2]
+    above = np.cumprod(spread.prod(axis=2)[:, ::-1], axis=1)[:, ::-1]
+    instances = np.concatenate((above[:, 1:], np.ones((patterns, 1))), axis=1)
+    limits = [
+        (level, kind, float(rate))
+        for level in range(levels)
+        for kind, rate in enumerate((*packed.bandwidth[level], *packed.network[level]))
+        if math.isfinite(rate)
+    ]
+    access = np.zeros((levels, 3, 3, patterns, 1 + len(limits)))
+    wires = np.zeros((levels, 3, patterns, 1 + len(limits)))
+    energy = np.where(np.isnan(packed.energy), 0.0, packed.energy)
+    for operand in range(3):
+        bits = space.word_bits[operand]
+        for level in range(levels):
+            access[level, :, operand, :, 0] = (energy[level, :, operand] * bits / (int(packed.block[level]) or 1))[
+                :, None
+            ]
+        for place, (level, kind, rate) in enumerate(limits):
+            cycles = bits / instances[:, level] / rate
+            if kind in (0, 2):
+                access[level, READ, operand, :, 1 + place] += cycles
+            if kind in (1, 2):
+                access[level, FILL, operand, :, 1 + place] += cycles
+                access[level, UPDATE, operand, :, 1 + place] += cycles
+            if kind == 3 + operand:
+                # incomplete sums go up at their width, final ones at the output's: the lesser of both is a bound
+                least = min(bits, int(space.packed_nest.bits[2])) if operand == OUTPUT and space.exact else bits
+                wires[level, operand, :, 1 + place] += least / instances[:, level] / rate
+    exposed = np.array([0 if packed.overlapped[level] else level + 1 for level, _, _ in limits], np.float64)
+    return _Costs(access, wires, exposed)
+
+
+def _mac_words(
+    space: Space, nearest: int, operand: int, spread: Reals, children: Reals, share: NDArray[np.bool_]
+) -> Reals:
+    """Least words between the PEs and the nearest level that keeps an operand [T]."""
+    words = np.full(len(spread), float(math.prod(space.extents)))
+    for level in range(nearest + 1):
+        if share[level, operand]:
+            words /= children[:, level, operand]
+    if operand == INPUT:
+        words *= _apart(space, 0, nearest, spread)
+    volume = math.prod(space.extents[dim] for dim in range(8) if FREE_OF[dim] != operand)
+    return np.maximum(words, volume) if operand != INPUT else words
+
+
+def _apart(space: Space, first: int, last: int, spread: Reals) -> Reals:
+    """Least share of children, over levels ``first`` to ``last``, whose inputs are not those of another one (equal sums of P and R)."""
+    apart = np.ones(len(spread))
+    for level in range(first, last + 1):
+        if space.packed.multicast[level]:
+            for position, tap in ((Q, S), (P, R)):
+                rows, taps = spread[:, level, position], spread[:, level, tap]
+                apart *= (rows + taps - 1) / (rows * taps)
+    return apart
+
+
+def _still(parent: Int, share: NDArray[np.bool_], children: Reals) -> Reals:
+    """How often a tile that stays in place over all loops outside leaves the parent, and arrives."""
+    still = np.ones((*children.shape, 2))
+    levels = children.shape[1]
+    for level in range(levels):
+        for operand in range(3):
+            for outer in range(level + 1, levels):
+                still[:, level, operand, 1] *= children[:, outer, operand]
+                if outer > parent[level, operand] or not share[outer, operand]:
+                    still[:, level, operand, 0] *= children[:, outer, operand]
+    return still
+
+
+def _elements(space: Space) -> int:
+    return math.prod(space.extents[dim] for dim in range(8) if FREE_OF[dim] != OUTPUT)
+
+
+def _outputs_reference(
+    space: Space, chain: list[int], children: Reals, share: NDArray[np.bool_], costs: _Costs, words: Reals, base: Reals
+) -> None:
+    """Outputs in the reference's rules: the first access in each instance is not read, and emptying a tile reads nothing."""
+    access, elements = costs.access[:, :, OUTPUT], _elements(space)
+
+    def first(level: int, direction: int) -> Reals:
+        copies = children[:, level + 1 :].prod(axis=1)
+        return np.asarray(elements * copies[:, None] * access[level, direction])
+
+    base[OUTPUT] = access[chain[0], UPDATE] + access[chain[0], READ] + costs.wires[chain[0], OUTPUT]
+    base[3] -= first(chain[0], READ)
+    for level, outer in zip(chain, chain[1:], strict=False):
+        words[level, OUTPUT, 0] = access[outer, UPDATE] + access[outer, READ] + costs.wires[outer, OUTPUT]
+        words[level, OUTPUT, 1] = access[level, FILL]
+        base[3] -= first(outer, READ) + first(level, FILL)
+
+
+def _outputs_exact(
+    space: Space, chain: list[int], children: Reals, share: NDArray[np.bool_], costs: _Costs, words: Reals, base: Reals
+) -> None:
+    """Outputs in the exact rules; see the module's text. A is counted as the network adds up, ``added`` if all of it did."""
+    access, elements = costs.access[:, :, OUTPUT], _elements(space)
+    last = len(chain) - 1
+    reach = np.zeros((len(chain), *base.shape[1:]))
+    added, left = reach.copy(), reach.copy()
+    for place in range(last):
+        level, outer = chain[place], chain[place + 1]
+        reach[place] = access[outer, UPDATE] + access[outer, READ] + costs.wires[outer, OUTPUT]
+        added[place] += access[level, FILL]
+        left[place] += access[level, READ]
+    for place, level in enumerate(chain):
+        nothing = -access[level, READ]
+        if place:
+            nothing = nothing - access[chain[place - 1], FILL]
+        base[3] += elements * nothing
+        for further in range(place, last):
+            left[further] += nothing
+            added[further] -= nothing
+        complete = children[:, level + 1 :].prod(axis=1) == 1
+        wide, narrow = int(space.packed_nest.bits[3]), int(space.packed_nest.bits[2])
+        final = access[level, UPDATE] + (access[level, READ] if place < last else 0.0)
+        base[3] -= np.where(complete[:, None], elements * (wide - narrow) / wide * final, 0.0)
+    base[OUTPUT] = access[chain[0], UPDATE] + access[chain[0], READ] + costs.wires[chain[0], OUTPUT]
+    for place in range(last):
+        level, outer = chain[place], chain[place + 1]
+        between = children[:, level + 1 : outer + 1]
+        apart = between[:, ~share[level + 1 : outer + 1]].prod(axis=1)[:, None]
+        ratio = between.prod(axis=1)[:, None] / apart
+        words[level, OUTPUT, 0] = reach[place] + added[place] / apart + np.minimum(left[place], 0.0) * ratio
+        words[level, OUTPUT, 1] = np.maximum(left[place], 0.0)
