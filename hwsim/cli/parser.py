@@ -44,6 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     _timeloop(verb)
     _area(verb)
     validation_verbs.add_validate(verb)
+    validation_verbs.add_calibrate(verb)
     models = verb.add_parser("models", help="list the graphs that have a short name")
     models.set_defaults(run=verbs.models)
     return parser

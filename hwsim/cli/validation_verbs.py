@@ -106,6 +106,100 @@ def validate(arguments: argparse.Namespace) -> int:
     return 1 if missed else 0
 
 
+def add_calibrate(verb: Verbs) -> None:
+    """The parser of ``hwsim calibrate``."""
+    parser = verb.add_parser(
+        "calibrate",
+        help="fit constants of a profile to measured data",
+        description="Fit efficiencies, bandwidths, vector rates and overheads to measured latencies and write a profile that extends the "
+        "original. The error of rows held out is always given. Exit code 1 where it is worse than that of the profile as it was.",
+    )
+    add_model_arguments(parser)
+    group = parser.add_argument_group("the data")
+    group.add_argument(
+        "--measured",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="measured data (repeatable; as many as models where rows name none)",
+    )
+    group.add_argument(
+        "--clock-mhz", metavar="MHZ", type=float, help="clock of files that give cycles (default: the device's)"
+    )
+    group = parser.add_argument_group("the device")
+    group.add_argument("--device", metavar="NAME", required=True, help="shipped profile or YAML file to start from")
+    add_device_arguments(group)
+    group.add_argument(
+        "--model", metavar="RUNG", help="roofline or systolic (default: systolic where the profile has a dataflow)"
+    )
+    group = parser.add_argument_group("the fit")
+    group.add_argument(
+        "--fit", metavar="KEY", action="append", default=[], help="fit only this key of the profile (repeatable)"
+    )
+    group.add_argument(
+        "--hold-out",
+        choices=("model", "layer", "mode"),
+        help="what is left out at a time (default: model where there are several)",
+    )
+    group.add_argument(
+        "--samples", metavar="N", type=int, default=100, help="of the bootstrap behind the intervals (default 100)"
+    )
+    group.add_argument("--seed", metavar="N", type=int, default=0, help="of everything random (default 0)")
+    group = parser.add_argument_group("the answer")
+    group.add_argument("--output", metavar="FILE", help="profile to write (default: show only what was found)")
+    group.add_argument("--format", choices=("table", "json"), default="table")
+    parser.set_defaults(run=calibrate)
+
+
+def calibrate(arguments: argparse.Namespace) -> int:
+    """``hwsim calibrate``."""
+    from hwsim.report import files, validation_tables
+    from hwsim.validation.calibration import calibrate as fit
+    from hwsim.validation.cases import cases
+    from hwsim.validation.profile import profile_text, verdict
+    from hwsim.validation.readers import read
+
+    if not arguments.measured:
+        raise UsageError("no measured data given: --measured FILE")
+    if arguments.set or arguments.technology:
+        raise UsageError(
+            "--set and --technology change a profile on the way: write them into a file that extends it, and calibrate that"
+        )
+    chosen = device(arguments.device, arguments)
+    clock = chosen.clock_hz if arguments.clock_mhz is None else arguments.clock_mhz * 1e6
+    data = [read(path, clock_hz=clock) for path in arguments.measured]
+    calibration = fit(
+        cases(_names(arguments), data, _Reader(arguments)),
+        lambda mode: _in_mode(arguments, chosen, mode),
+        rung=arguments.model,
+        only=tuple(arguments.fit),
+        hold_out=arguments.hold_out,
+        samples=arguments.samples,
+        seed=arguments.seed,
+        data=[(item.path, item.sha256) for item in data],
+        progress=_progress,
+    )
+    if arguments.format == "json":
+        print(files.json_text([calibration.to_dict()]))
+    else:
+        print(validation_tables.calibration_text(calibration))
+    if arguments.output:
+        files.save(profile_text(calibration, chosen, arguments.output), arguments.output)
+        print(
+            f"{arguments.output}: written; use it with --device {arguments.output} --model {calibration.rung}",
+            file=sys.stderr,
+        )
+    if calibration.worse:
+        print(f"worse: {verdict(calibration)}", file=sys.stderr)
+    return 1 if calibration.worse else 0
+
+
+def _progress(text: str) -> None:
+    """Say on a terminal what is being done."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text} ...", end="" if text != "intervals" else "\r\033[K", file=sys.stderr, flush=True)
+
+
 def _missed(arguments: argparse.Namespace, comparison: Comparison) -> list[str]:
     """The bars that the comparison misses, in words; a statistic that there is none of misses its bar."""
     lines = []

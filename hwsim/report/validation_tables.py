@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from hwsim.report.text import columns, shorten, wrapped
 from hwsim.units import humanize
+from hwsim.validation.calibration import Calibration
 from hwsim.validation.comparison import Comparison, Entry
 from hwsim.validation.join import Join
+from hwsim.validation.profile import verdict
 from hwsim.validation.statistics import Figure, Statistics
 
 _UNITS = {"latency": "s", "energy": "J", "power": "W", "traffic": "B"}
@@ -148,3 +150,39 @@ def _join_lines(name: str, join: Join) -> list[str]:
 def _listed(names: Sequence[str]) -> str:
     shown = ", ".join(shorten(name, 30) for name in names[:4])
     return shown + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+def calibration_text(calibration: Calibration) -> str:
+    """One calibration: the verdict, the constants with their intervals, and the error by what was known when it was predicted."""
+    title = (
+        f"{calibration.device} ({calibration.rung} model), {calibration.rows} rows, held out by {calibration.hold_out}"
+    )
+    lines = [title, *wrapped(verdict(calibration)), ""]
+    rows = [
+        (item.path, f"{item.before:.4g}", f"{item.value:.4g}", f"{item.low:.4g} to {item.high:.4g}", str(item.rows))
+        for item in calibration.constants
+    ]
+    lines += columns(rows, ("constant", "before", "fitted", "99 % interval", "rows"))
+    if calibration.undetermined:
+        lines += wrapped(f"not decided by these data, kept: {', '.join(calibration.undetermined)}")
+    lines += ["", *_error_lines(calibration)]
+    lines += [line for note in calibration.notes for line in wrapped(f"note: {note}")]
+    return "\n".join(lines)
+
+
+def _error_lines(calibration: Calibration) -> list[str]:
+    found = {
+        "held out": calibration.held_out,
+        "in-sample": calibration.in_sample,
+        "uncalibrated": calibration.uncalibrated,
+        "∝ MACs, held out": calibration.baseline,
+    }
+    if calibration.models_held_out is not None and calibration.models_uncalibrated is not None:
+        found["whole models, held out"] = calibration.models_held_out
+        found["whole models, uncalibrated"] = calibration.models_uncalibrated
+    shown = ("mape", "median_ape", "within_10", "within_25", "bias", "spearman")
+    units = {key: unit for key, _, unit in _ROWS}
+    rows = [
+        (name, str(item.n), *(_value(getattr(item, key), units[key]) for key in shown)) for name, item in found.items()
+    ]
+    return columns(rows, ("rows predicted", "n", "MAPE", "median", "≤10 %", "≤25 %", "bias", "Spearman"))

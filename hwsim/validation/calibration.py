@@ -1,0 +1,221 @@
+"""Constants of a profile fitted to measured rows, with what they are worth on rows they have not seen: behind ``hwsim calibrate``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim.device import Device
+from hwsim.errors import UsageError
+from hwsim.validation.cases import Cases
+from hwsim.validation.constants import Constant
+from hwsim.validation.fitting import Array, Problem, best
+from hwsim.validation.gathering import Gathered, HoldOut, gather
+from hwsim.validation.intervals import bootstrap, hull, plausible
+from hwsim.validation.statistics import Statistics, proportional, statistics
+from hwsim.validation.terms import FUNCTION, Terms, pooled
+
+SCHEMA = "hwsim/calibration/1"
+#: A constant is fitted where it decides this share of the time of this many rows.
+SHARE, SUPPORT = 0.1, 2
+#: A function of the vector unit gets a rate of its own where it decides this share of the time of this many rows.
+OWN_SHARE, OWN_SUPPORT = 0.3, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """One fitted constant in the unit of its key, with its 99 % interval. rows : how many it decides."""
+
+    path: str
+    before: float
+    value: float
+    low: float
+    high: float
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What a fit found. The statistics are of layers where layers were measured, else of whole models.
+
+    held_out : of rows predicted by constants fitted without them; in_sample : by constants fitted to all; uncalibrated : by the
+    profile as it was; baseline : of the guess proportional to MACs, its factor fitted without them. models_* : the same of whole
+    models where layers were measured too and whole models or modes were held out. undetermined : constants that the data do not decide, kept as they were.
+    """
+
+    device: str
+    rung: str
+    constants: tuple[Fitted, ...]
+    undetermined: tuple[str, ...]
+    rows: int
+    hold_out: HoldOut
+    folds: int
+    held_out: Statistics
+    in_sample: Statistics
+    uncalibrated: Statistics
+    baseline: Statistics
+    models_held_out: Statistics | None = None
+    models_uncalibrated: Statistics | None = None
+    data: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def worse(self) -> bool:
+        """Whether the calibrated profile is further from rows it has not seen than the profile as it was."""
+        after, before = self.held_out.mape.value, self.uncalibrated.mape.value
+        return after is not None and before is not None and after > before
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Fitted values by dotted key."""
+        return {item.path: item.value for item in self.constants}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON record ``hwsim/calibration/1``."""
+        record = asdict(self) | {"data": [{"file": path, "sha256": digest} for path, digest in self.data]}
+        return {"schema": SCHEMA, **record, "worse_than_uncalibrated": self.worse}
+
+
+def calibrate(
+    found: Cases,
+    device: Device | Callable[[str], Device],
+    *,
+    rung: str | None = None,
+    only: Sequence[str] = (),
+    hold_out: HoldOut | None = None,
+    samples: int = 100,
+    seed: int = 0,
+    data: Sequence[tuple[str, str]] = (),
+    progress: Callable[[str], None] = lambda text: None,
+) -> Calibration:
+    """Fit constants to the latencies of all cases.
+
+    device : one device, or the device of an operating point by its name. only : dotted keys to fit (default: all that the data decide).
+    hold_out : what is left out at a time; by default whole models where there are two, else groups of equal layers. samples : of
+    the bootstrap behind the intervals. data : file and hash of what is fitted to, for the record. progress : told what is being done.
+    Raises UsageError where there is too little to fit, or a rung cannot be taken apart.
+    """
+    of_mode = device if callable(device) else lambda mode: device
+    base = of_mode("")
+    rung = rung or ("systolic" if base.dataflow.stationary else "roofline")
+    hold_out = hold_out or ("model" if len({case.name for case in found.cases}) > 1 else "layer")
+    progress("taking the model apart")
+    gathered = gather(found.cases, of_mode, rung, hold_out)
+    if len(gathered.rows) < 2:
+        raise UsageError(
+            f"calibration: {len(gathered.rows)} rows with a latency found their layers, at least 2 must (hwsim validate says why)"
+        )
+    progress("fitting")
+    problem, x = _fit(gathered, only, seed)
+    if not problem.constants:
+        wanted = f" (asked for: {', '.join(only)})" if only else ""
+        raise UsageError(f"calibration: no constant of the profile decides the time of these rows{wanted}")
+    held_out, guess, folds = _held_out(gathered, only, seed, progress)
+    progress("intervals")
+    spans = hull(problem, x, bootstrap(problem, x, gathered.models, samples, seed), plausible(problem, x))
+    measured, layers = problem.measured, ~gathered.whole
+    wholes = gathered.whole & (hold_out != "layer")
+
+    def against(predicted: Array, rows: NDArray[np.bool_]) -> Statistics:
+        return statistics(predicted[rows], measured[rows], seed=seed)
+
+    before = _sheet(gathered)
+    return Calibration(
+        device=base.name,
+        rung=rung,
+        constants=_fitted(problem, x, spans),
+        undetermined=_undetermined(gathered, problem),
+        rows=len(gathered.rows),
+        hold_out=hold_out,
+        folds=folds,
+        held_out=against(held_out, layers),
+        in_sample=against(problem.predict(x)[0], layers),
+        uncalibrated=against(before, layers),
+        baseline=against(guess, layers),
+        models_held_out=against(held_out, wholes) if wholes.any() else None,
+        models_uncalibrated=against(before, wholes) if wholes.any() else None,
+        data=tuple(data),
+        notes=() if folds > 1 else (f"nothing could be held out by {hold_out}: there is only one",),
+    )
+
+
+def _fitted(problem: Problem, x: Array, spans: Sequence[tuple[float, float]]) -> tuple[Fitted, ...]:
+    decided = (problem.shares(x) >= SHARE).sum(axis=0)
+    found = zip(problem.constants, problem.outside(x), spans, decided, strict=True)
+    return tuple(
+        Fitted(constant.path, constant.value, float(value), low, high, int(rows))
+        for constant, value, (low, high), rows in found
+    )
+
+
+def _undetermined(data: Gathered, problem: Problem) -> tuple[str, ...]:
+    """Constants of the profile that were not fitted."""
+    every = {part.constant.path for item in data.terms for part in item.parts if part.constant is not None}
+    left = every - {constant.path for constant in problem.constants}
+    return tuple(sorted(path for path in left if not path.startswith(FUNCTION) or path in data.given))
+
+
+def _held_out(
+    data: Gathered, only: Sequence[str], seed: int, progress: Callable[[str], None]
+) -> tuple[Array, Array, int]:
+    """Predictions of every row by constants, and by a factor on MACs, fitted without its fold; NaN where there is one fold only."""
+    folds = sorted(set(data.labels))
+    predicted, guess = np.full(len(data.rows), np.nan), np.full(len(data.rows), np.nan)
+    for place, fold in enumerate(folds if len(folds) > 1 else []):
+        progress(f"held out: {place + 1} of {len(folds)}")
+        out = np.asarray([label == fold for label in data.labels])
+        predicted[out], guess[out] = _without(data, out, only, seed)
+    return predicted, guess, len(folds)
+
+
+def _constants(found: Sequence[Terms]) -> list[Constant]:
+    known: dict[str, Constant] = {}
+    for item in found:
+        for part in item.parts:
+            if part.constant is not None:
+                known.setdefault(part.constant.path, part.constant)
+    return list(known.values())
+
+
+def _fit(data: Gathered, only: Sequence[str], seed: int) -> tuple[Problem, Array]:
+    """Fit what the data decide: all constants first, then again those that decide enough rows."""
+    single = Problem(data.terms, data.rows, _constants(data.terms))
+    wanted = (single.shares(single.sheet) >= OWN_SHARE).sum(axis=0) >= OWN_SUPPORT
+    own = (
+        {constant.path for constant, enough in zip(single.constants, wanted, strict=True) if enough}
+        | data.given
+        | set(only)
+    )
+    apart = pooled(data.terms, frozenset(own))
+    constants = [constant for constant in _constants(apart) if not only or constant.path in only]
+    while True:
+        problem = Problem(apart, data.rows, constants)
+        if not constants:
+            return problem, np.zeros(0)
+        x = best(problem, seed=seed)
+        support = (problem.shares(x) >= SHARE).sum(axis=0)
+        if only or bool((support >= SUPPORT).all()):
+            return problem, x
+        constants = [constant for constant, rows in zip(constants, support, strict=True) if rows >= SUPPORT]
+
+
+def _without(data: Gathered, out: NDArray[np.bool_], only: Sequence[str], seed: int) -> tuple[Array, Array]:
+    """Predictions of some rows by constants, and by a factor on MACs, that are fitted to the others."""
+    rest, left = data.subset(~out), data.subset(out)
+    problem, x = _fit(rest, only, seed)
+    values: Mapping[str, float] = dict(zip([c.path for c in problem.constants], problem.outside(x), strict=True))
+    own = frozenset(path for path in values if path.startswith(FUNCTION)) | data.given
+    latency = [item.latency(values) for item in pooled(data.terms, own)]
+    predicted = np.asarray([latency[row.terms][list(row.layers)].sum() for row in left.rows])
+    factor = proportional(rest.macs, [row.measured for row in rest.rows])
+    return predicted, left.macs * (factor if factor is not None else np.nan)
+
+
+def _sheet(data: Gathered) -> Array:
+    """Predictions of all rows by the profile as it is [s]."""
+    latency = [item.latency({}) for item in data.terms]
+    return np.asarray([latency[row.terms][list(row.layers)].sum() for row in data.rows])

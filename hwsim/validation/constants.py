@@ -1,0 +1,81 @@
+"""The constants of a profile that measurements can fit, and the bounds that physics sets them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from hwsim.device import Device
+from hwsim.device.records import Precision
+
+#: Least share of a peak that is believed [1].
+LEAST_SHARE = 1e-3
+#: How far a number may be from what the profile says before the data have to pay for it, as a factor: by how well it is known.
+_DOUBT = {"measured": 1.2, "datasheet": 1.5, "paper": 1.5, "vendor": 2.0, "secondary": 2.0}
+_ESTIMATED_DOUBT = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """One number of a profile. path : dotted key; value : as the profile has it, in the key's unit (an efficiency left out is 1).
+
+    kind : ``rate`` where time goes with 1 / value, ``time`` where it goes with value. unit_s : for a time, seconds of one unit [s].
+    least, most : physical bounds. doubt : factor within which the profile's value is plausible [1].
+    """
+
+    path: str
+    kind: Literal["rate", "time"]
+    value: float
+    least: float
+    most: float
+    doubt: float
+    unit_s: float = 1.0
+
+
+def efficiency_of(device: Device, precision: Precision) -> Constant:
+    """Share of the MAC peak that a precision attains."""
+    path = f"compute.precisions.{entry_name(precision)}.efficiency"
+    return Constant(path, "rate", precision.efficiency, LEAST_SHARE, 1.0, _doubt(device, path))
+
+
+def entry_name(precision: Precision) -> str:
+    """The name by which a profile addresses one of its precisions."""
+    return precision.input if precision.input == precision.weight else f"{precision.input}_{precision.weight}"
+
+
+def bandwidth_of(device: Device, level: str) -> Constant:
+    """Share of its bandwidth that a level attains."""
+    memory = next(memory for memory in device.memories if memory.name == level)
+    path = f"memory.{level}.efficiency"
+    return Constant(path, "rate", memory.efficiency, LEAST_SHARE, 1.0, _doubt(device, path))
+
+
+def vector_rate_of(device: Device, function: str = "") -> Constant:
+    """Operations per cycle of the vector unit, of one function or of all that have no rate of their own; at most one a PE and cycle."""
+    assert device.vector is not None
+    general = device.vector.ops_per_s / device.clock_hz
+    value = device.vector.by_function.get(function, device.vector.ops_per_s) / device.clock_hz if function else general
+    path = f"compute.vector.by_function.{function}" if function else "compute.vector.ops_per_cycle"
+    most = max(value, general, float(device.array.pes))
+    return Constant(path, "rate", value, value * LEAST_SHARE, most, _doubt(device, path))
+
+
+def overhead_of(device: Device, each: Literal["kernel", "inference"]) -> Constant:
+    """Fixed time of a kernel or an inference [µs]."""
+    path = f"overheads.per_{each}_us"
+    seconds = device.overheads.kernel_s if each == "kernel" else device.overheads.inference_s
+    return Constant(path, "time", seconds * 1e6, 0.0, math.inf, _doubt(device, path), 1e-6)
+
+
+def _doubt(device: Device, path: str) -> float:
+    quality = device.qualities.get(path)
+    if quality is None and path in device.quantities:
+        return 2.0
+    return _DOUBT.get(quality or "", _ESTIMATED_DOUBT)
+
+
+def overrides(values: Iterable[tuple[Constant, float]]) -> tuple[str, ...]:
+    """The same as assignments that ``device.load`` takes."""
+    return tuple(f"{constant.path}={value:.9g}" for constant, value in values)

@@ -1,0 +1,107 @@
+"""A calibrated profile as YAML: it extends the one it comes from and gives the fitted numbers, each with its interval and its data."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hwsim.device import Device
+from hwsim.device.library import available
+from hwsim.validation.calibration import Calibration
+from hwsim.validation.constants import entry_name
+from hwsim.version import __version__
+
+
+def profile_text(calibration: Calibration, device: Device, output: str) -> str:
+    """The YAML of the calibrated profile. device : the one that was calibrated; output : where the text will lie."""
+    names = ", ".join(f"{Path(path).name} (sha256 {digest})" for path, digest in calibration.data) or "measured data"
+    fit = f"fitted by hwsim {__version__} ({calibration.rung} model) to {calibration.rows} rows of {names}"
+    story = f"{fit}; {verdict(calibration)}"
+    note = "data " + ", ".join(f"sha256:{digest[:16]}" for _, digest in calibration.data)
+    lines = [
+        f"# Constants of {device.name} calibrated; intervals of 99 %; held out by {calibration.hold_out}, {calibration.folds} folds",
+        f"name: {_profile_name(output, device.name)}",
+        f"extends: {json.dumps(_base(device, output))}",
+        "sources:",
+        f"  calibration: {{text: {json.dumps(story)}, quality: fitted}}",
+    ]
+    if calibration.worse:
+        lines += ["notes:", f"  - {json.dumps(verdict(calibration))}"]
+    tree: dict[str, Any] = {}
+    for item in calibration.constants:
+        cell = (
+            f"{{value: {_number(item.value)}, source: fitted, quality: fitted, "
+            f"interval: [{_number(item.low)}, {_number(item.high)}], note: {json.dumps(note)}}}"
+        )
+        _place(tree, item.path.split("."), cell)
+    lines += _block(tree, device)
+    return "\n".join(lines)
+
+
+def verdict(calibration: Calibration) -> str:
+    """What the fit is worth, in a sentence."""
+
+    def share(value: float | None) -> str:
+        return "unknown" if value is None else f"{100 * value:.1f} %"
+
+    after, before = calibration.held_out.mape.value, calibration.uncalibrated.mape.value
+    text = (
+        f"mean absolute error of rows held out (by {calibration.hold_out}) {share(after)}, "
+        f"in-sample {share(calibration.in_sample.mape.value)}, uncalibrated {share(before)}, "
+        f"proportional to MACs {share(calibration.baseline.mape.value)}"
+    )
+    if calibration.worse:
+        return f"calibration makes rows that it has not seen worse: {text}"
+    return text
+
+
+def _base(device: Device, output: str) -> str:
+    """What ``extends`` names: a shipped profile by its name, another by its path from the new file."""
+    path = Path(device.path).resolve()
+    if path.stem in available() and path.parent.name == "device_profiles":
+        return path.stem
+    return os.path.relpath(path, Path(output).resolve().parent)
+
+
+def _profile_name(output: str, base: str) -> str:
+    stem = re.sub(r"[^A-Za-z0-9_]", "_", Path(output).stem)
+    return stem[:64] if re.match(r"[A-Za-z]", stem) else f"{base[:50]}_calibrated"
+
+
+def _number(value: float) -> str:
+    return f"{value:.6g}"
+
+
+def _place(tree: dict[str, Any], steps: list[str], cell: str) -> None:
+    for step in steps[:-1]:
+        tree = tree.setdefault(step, {})
+    tree[steps[-1]] = cell
+
+
+def _block(tree: Mapping[str, Any], device: Device, depth: int = 0, path: tuple[str, ...] = ()) -> list[str]:
+    """Nested keys as lines; the entries of named lists as such."""
+    indent = "  " * depth
+    lines: list[str] = []
+    for key, value in tree.items():
+        if isinstance(value, str):
+            lines.append(f"{indent}{key}: {value}")
+        elif (*path, key) in {("memory",), ("compute", "precisions")}:
+            lines.append(f"{indent}{key}:")
+            for name, inner in value.items():
+                fields = "".join(f", {field}: {cell}" for field, cell in inner.items())
+                lines.append(f"{indent}  - {{{_identity(name, device, key)}{fields}}}")
+        else:
+            lines += [f"{indent}{key}:", *_block(value, device, depth + 1, (*path, key))]
+    return lines
+
+
+def _identity(name: str, device: Device, key: str) -> str:
+    """How an entry of a named list says which one it is."""
+    if key == "memory":
+        return f"name: {name}"
+    found = next((precision for precision in device.precisions if entry_name(precision) == name), None)
+    return f"input: {found.input}, weight: {found.weight}" if found else f"name: {name}"

@@ -1,0 +1,173 @@
+"""A rung taken apart: what each constant contributes to the time of each layer, so that a fit need not run the rung again.
+
+The time of a layer is the largest of some sums plus others, and each summand goes with one constant or its inverse. A device on which
+everything else is infinitely fast shows each summand by itself. That the parts make the whole again is checked against the rung.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim.device import Device
+from hwsim.device.records import Overheads, Precision, Vector
+from hwsim.errors import UsageError
+from hwsim.estimation import Prepared, estimate
+from hwsim.estimation.conversion import converted
+from hwsim.validation.constants import Constant, bandwidth_of, efficiency_of, overhead_of, vector_rate_of
+
+Array = NDArray[np.float64]
+_FAST = 1e40
+#: Where a profile gives the rates of single functions.
+FUNCTION = "compute.vector.by_function."
+#: Group of what is added to the largest of the others.
+ADDED = "added"
+#: Kinds of device whose vector unit is the MAC unit: their times add up.
+_ONE_UNIT = ("cpu", "mcu")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one constant contributes. constant : None for what nothing can change; group : ``added``, or the resource it keeps busy;
+    seconds : (layers,) with the constant at 1 in the unit of its key [s].
+    """
+
+    constant: Constant | None
+    group: str
+    seconds: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The layers of one network on one device, in parts. names : (layers,)."""
+
+    names: tuple[str, ...]
+    parts: tuple[Part, ...]
+
+    def latency(self, values: Mapping[str, float]) -> Array:
+        """Time of each layer with constants (by path) at these values [s]; others at the profile's."""
+        groups: dict[str, Array] = {}
+        for part in self.parts:
+            groups[part.group] = groups.get(part.group, np.zeros(len(self.names))) + _seconds(part, values)
+        added = groups.pop(ADDED, np.zeros(len(self.names)))
+        largest = np.max(list(groups.values()), axis=0) if groups else np.zeros(len(self.names))
+        result: Array = largest + added
+        return result
+
+
+def _seconds(part: Part, values: Mapping[str, float]) -> Array:
+    if part.constant is None:
+        return part.seconds
+    value = values.get(part.constant.path, part.constant.value)
+    return part.seconds / value if part.constant.kind == "rate" else part.seconds * value
+
+
+def terms(prepared: Prepared, device: Device, rung: str) -> Terms:
+    """Take a rung apart for one network. Raises UsageError for a rung whose times are not sums of this kind (``mapping``)."""
+    if rung == "mapping":
+        raise UsageError(
+            "calibration: the mapping rung maps anew for other constants: calibrate with --model roofline or systolic"
+        )
+    prepared, _ = converted(prepared, device)
+    whole = estimate(prepared, device, rung=rung)
+    probe = _Probe(prepared, device, rung)
+    parts = [*_compute(probe), *_vector(probe), *_memories(probe), *_overheads(probe)]
+    found = Terms(tuple(layer.name for layer in whole.layers), tuple(part for part in parts if part.seconds.any()))
+    expected = np.asarray([layer.latency_s for layer in whole.layers])
+    if not np.allclose(found.latency({}), expected, rtol=1e-6, atol=0.0):
+        raise UsageError(
+            f"calibration: {device.name}: its {rung} model has times that no constant explains; use another --model"
+        )
+    return found
+
+
+class _Probe:
+    """Runs a rung on a device on which only one thing takes time."""
+
+    def __init__(self, prepared: Prepared, device: Device, rung: str) -> None:
+        self.prepared, self.device, self.rung = prepared, device, rung
+        self.blank = replace(
+            device,
+            precisions=tuple(_fast(precision) for precision in device.precisions),
+            vector=Vector(_FAST),
+            memories=tuple(
+                replace(memory, read_bandwidth=None, write_bandwidth=None, shared_bandwidth=None)
+                for memory in device.memories
+            ),
+            overheads=Overheads(),
+        )
+
+    def seconds(self, device: Device) -> Array:
+        """Time of each layer [s], without what is left of the fast parts."""
+        found = estimate(self.prepared, device, rung=self.rung)
+        times = np.asarray([layer.latency_s for layer in found.layers])
+        return np.where(times > 1e-20, times, 0.0)
+
+
+def _fast(precision: Precision) -> Precision:
+    return replace(precision, macs_per_pe_per_cycle=_FAST, efficiency=1.0)
+
+
+def _compute(probe: _Probe) -> list[Part]:
+    found = []
+    for place, precision in enumerate(probe.device.precisions):
+
+        def only(efficiency: float, place: int = place, precision: Precision = precision) -> Array:
+            changed = list(probe.blank.precisions)
+            changed[place] = replace(precision, efficiency=efficiency)
+            return probe.seconds(replace(probe.blank, precisions=tuple(changed)))
+
+        full, half = only(1.0), only(0.5)
+        constant = efficiency_of(probe.device, precision) if np.allclose(half, 2 * full) else None
+        found.append(Part(constant, "compute", full))
+    return found
+
+
+def _vector(probe: _Probe) -> list[Part]:
+    device = probe.device
+    group = "compute" if device.kind in _ONE_UNIT else "vector"
+    if device.vector is None:
+        return [Part(None, group, probe.seconds(replace(probe.blank, vector=None)))]
+    functions = sorted({op.function for _, work in probe.prepared.priced for op in work.vectors})
+    return [
+        Part(
+            vector_rate_of(device, function),
+            group,
+            probe.seconds(replace(probe.blank, vector=Vector(_FAST, {function: device.clock_hz}))),
+        )
+        for function in functions
+    ]
+
+
+def _memories(probe: _Probe) -> list[Part]:
+    found = []
+    for place, memory in enumerate(probe.device.memories):
+        changed = list(probe.blank.memories)
+        changed[place] = replace(memory, efficiency=1.0)
+        seconds = probe.seconds(replace(probe.blank, memories=tuple(changed)))
+        group = memory.name if memory.overlapped else ADDED
+        found.append(Part(bandwidth_of(probe.device, memory.name), group, seconds))
+    return found
+
+
+def _overheads(probe: _Probe) -> list[Part]:
+    each = {"kernel": Overheads(kernel_s=1e-6), "inference": Overheads(inference_s=1e-6)}
+    return [
+        Part(overhead_of(probe.device, name), ADDED, probe.seconds(replace(probe.blank, overheads=overheads)))  # type: ignore[arg-type]
+        for name, overheads in each.items()
+    ]
+
+
+def pooled(found: Sequence[Terms], own: frozenset[str]) -> tuple[Terms, ...]:
+    """The same with functions of the vector unit that are not in ``own`` (paths) priced at the unit's common rate."""
+    return tuple(replace(item, parts=tuple(_common(part, own) for part in item.parts)) for item in found)
+
+
+def _common(part: Part, own: frozenset[str]) -> Part:
+    constant = part.constant
+    if constant is None or not constant.path.startswith(FUNCTION) or constant.path in own:
+        return part
+    return replace(part, constant=replace(constant, path="compute.vector.ops_per_cycle"))
