@@ -45,6 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
     _area(verb)
     validation_verbs.add_validate(verb)
     validation_verbs.add_calibrate(verb)
+    validation_verbs.add_measure(verb)
     models = verb.add_parser("models", help="list the graphs that have a short name")
     models.set_defaults(run=verbs.models)
     return parser

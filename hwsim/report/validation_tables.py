@@ -9,6 +9,7 @@ from hwsim.units import humanize
 from hwsim.validation.calibration import Calibration
 from hwsim.validation.comparison import Comparison, Entry
 from hwsim.validation.join import Join
+from hwsim.validation.measured import Measured
 from hwsim.validation.profile import verdict
 from hwsim.validation.statistics import Figure, Statistics
 
@@ -186,3 +187,25 @@ def _error_lines(calibration: Calibration) -> list[str]:
         (name, str(item.n), *(_value(getattr(item, key), units[key]) for key in shown)) for name, item in found.items()
     ]
     return columns(rows, ("rows predicted", "n", "MAPE", "median", "≤10 %", "≤25 %", "bias", "Spearman"))
+
+
+def measured_text(measured: Measured, top: int = 15) -> str:
+    """Measured networks: each as a whole, and the nodes that took longest."""
+    rows = []
+    for whole in [row for row in measured.rows if row.scope == "model"]:
+        nodes = [row for row in measured.rows if row.model == whole.model and row.scope != "model"]
+        ranked = sorted(nodes, key=lambda row: -(row.latency_s or 0.0))
+        for row in [whole, *ranked[:top]]:
+            name = whole.model if row is whole else f"  {row.name}"
+            spread = "-" if row.spread is None else f"{100 * row.spread:.1f} %"
+            rows.append(
+                (
+                    shorten(name, 40),
+                    row.op,
+                    humanize(row.latency_s, "s"),
+                    humanize(row.minimum_s, "s"),
+                    str(row.repeats),
+                    spread,
+                )
+            )
+    return "\n".join(columns(rows, ("network and nodes", "op", "p10", "fastest", "runs", "spread"), left=2))

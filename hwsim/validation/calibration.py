@@ -44,7 +44,8 @@ class Calibration:
 
     held_out : of rows predicted by constants fitted without them; in_sample : by constants fitted to all; uncalibrated : by the
     profile as it was; baseline : of the guess proportional to MACs, its factor fitted without them. models_* : the same of whole
-    models where layers were measured too and whole models or modes were held out. undetermined : constants that the data do not decide, kept as they were.
+    models, where layers were measured too and whole models or modes were held out. undetermined : constants that the data do not
+    decide, kept as they were.
     """
 
     device: str
