@@ -1,4 +1,7 @@
-"""A network in types that a device computes: float32 becomes int16 on a chip that has nothing else, and it is said."""
+"""A network in types that a device computes: float32 becomes int16 on a chip that has nothing else, and it is said.
+
+Sums are as wide as the accumulators of the precision that runs them: 16 bits on Eyeriss, 32 on most others.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,14 @@ from dataclasses import replace
 from hwsim.device import Device, Precision, precision_for
 from hwsim.estimation.prepare import Prepared, lowered
 from hwsim.graph import dtype_bits, dtype_kind
+from hwsim.workload import LoopNest, OperandType
 
 
 def converted(prepared: Prepared, device: Device) -> tuple[Prepared, tuple[str, ...]]:
     """The same network with every type that is too wide for the device's MACs replaced by the one it would run as.
 
     Narrower types stay as they are stored (int4 weights on an int8 device move as int4). Returns the network and a sentence for each
-    replacement; without any, the very same record.
+    replacement of a type; without any change, the very same record.
     """
     targets: dict[str, str] = {}
     pairs = {(nest.input.dtype, nest.weight.dtype) for work in prepared.works for nest in work.nests}
@@ -23,7 +27,7 @@ def converted(prepared: Prepared, device: Device) -> tuple[Prepared, tuple[str, 
             if dtype_bits(runs) < dtype_bits(have):
                 targets[have] = runs
     if not targets:
-        return prepared, ()
+        return _accumulating(prepared, device), ()
     network = prepared.network
     tensors = {
         name: replace(tensor, dtype=targets[tensor.dtype])
@@ -35,7 +39,26 @@ def converted(prepared: Prepared, device: Device) -> tuple[Prepared, tuple[str, 
         f"{device.name} does not compute {have}: the network is taken as converted to {runs} (--bits chooses other types)"
         for have, runs in targets.items()
     )
-    return lowered(replace(network, tensors=tensors), prepared), said
+    return _accumulating(lowered(replace(network, tensors=tensors), prepared), device), said
+
+
+def _accumulating(prepared: Prepared, device: Device) -> Prepared:
+    """The same work with accumulators of the device's widths; the very same record where they are already."""
+
+    def at_width(nest: LoopNest) -> LoopNest:
+        precision, _ = precision_for(device, nest.input.dtype, nest.weight.dtype)
+        if nest.accumulator.dtype == precision.accumulate:
+            return nest
+        return replace(nest, accumulator=OperandType(precision.accumulate))
+
+    works = []
+    for work in prepared.works:
+        nests = tuple([at_width(nest) for nest in work.nests])
+        same = all(new is old for new, old in zip(nests, work.nests, strict=True))
+        works.append(work if same else replace(work, nests=nests))
+    if all(new is old for new, old in zip(works, prepared.works, strict=True)):
+        return prepared
+    return replace(prepared, works=tuple(works))
 
 
 def _target(device: Device, input_dtype: str, weight_dtype: str) -> Precision:
