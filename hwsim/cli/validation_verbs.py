@@ -129,6 +129,12 @@ def add_calibrate(verb: Verbs) -> None:
     group.add_argument(
         "--clock-mhz", metavar="MHZ", type=float, help="clock of files that give cycles (default: the device's)"
     )
+    group.add_argument(
+        "--from-measure",
+        action="store_true",
+        help="measure this CPU by micro-benchmarks (needs onnxruntime) and fit to them too",
+    )
+    group.add_argument("--threads", metavar="N", type=int, default=1, help="cores to measure with (default 1)")
     group = parser.add_argument_group("the device")
     group.add_argument("--device", metavar="NAME", required=True, help="shipped profile or YAML file to start from")
     add_device_arguments(group)

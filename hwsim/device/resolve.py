@@ -35,7 +35,9 @@ def resolve(profile: schema.Profile, energy_scale: float = 1.0) -> tuple[Device,
     found: Findings = []
     notes = list(profile.notes)
     if energy_scale != 1:
-        notes.append(f"energies of the chip are the profile's times {energy_scale:.4g}, the square of the supply's ratio")
+        notes.append(
+            f"energies of the chip are the profile's times {energy_scale:.4g}, the square of the supply's ratio"
+        )
     array = _array(profile, found, notes)
     context = Context(si(profile, "clock_mhz") or 0.0, array, energy_scale, found)
     memories = tuple(memory(level, context) for level in profile.memory)

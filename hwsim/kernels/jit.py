@@ -64,6 +64,6 @@ def inline_kernel(function: Function) -> Function:
 
 
 def nested_kernel(function: Function) -> Function:
-    """The same for what only kernels call: without the wrappers that a call from Python needs, which take longer to compile than the rest."""
-    nested = numba.njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-    return cast(Function, nested(function))
+    """The same for what only kernels call: without the wrappers for calls from Python, which take longer to compile than the rest."""
+    flags: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return cast(Function, numba.njit(nogil=True, error_model="numpy", **flags)(function))

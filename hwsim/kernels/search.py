@@ -11,6 +11,8 @@ a level's time is no less than any one boundary's share of it.
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 
 from hwsim.kernels.jit import inline_kernel, kernel
@@ -21,6 +23,7 @@ from hwsim.kernels.search_terms import (
     BITS,
     COMPUTE,
     COUNT,
+    DATA,
     FINAL_BITS,
     FIXED,
     FREE_OF,
@@ -78,7 +81,9 @@ def cycles_of(compute: float, load: Float, base: Float) -> float:
 
 
 #: How ``fits`` sees a tile: some dims still open; all known; all known, and whether outputs arrive once, too.
-_OPEN, _KNOWN, _STRICT = np.int64(0), np.int64(1), np.int64(2)
+_OPEN, _KNOWN, _STRICT = cast(int, np.int64(0)), cast(int, np.int64(1)), cast(int, np.int64(2))
+#: Typed as 64 bits, for a literal would be a type of its own to compile for.
+_ZERO, _ONE, _NONE = cast(int, np.int64(0)), cast(int, np.int64(1)), cast(int, np.int64(-1))
 
 
 @inline_kernel
@@ -98,7 +103,7 @@ def _side(axis: int, rows: int, taps: int, view: int, nest: Int) -> int:
             words -= before + after
         elif 2 * rows >= nest[position]:
             words -= min(before, after)
-    return max(1, min(words, size))
+    return max(0, min(words, size))
 
 
 @inline_kernel
@@ -328,25 +333,26 @@ def steps_of(dim: int, lowest: int, shared: int, temporal: Int, tile: Int, exten
 @inline_kernel
 def mac_words(operand: int, temporal: Int, tile: Int, nest: Int, factors: Int, levels: Int) -> float:
     """Words that PEs take from the innermost level that keeps an operand, all instances; tile [L, 8] : nominal extents."""
-    nearest = np.int64(0)
+    nearest = _ZERO
     while not levels[KEEP, nearest, operand]:
         nearest += 1
     words = 1.0
     for dim in range(8):
         if FREE_OF[dim] == operand:
-            shared = np.int64(-1)
+            shared = _NONE
             number = nest[dim]
             for level in range(nearest + 1):
                 if levels[SHARE, level, operand]:
                     number = ceiling(number, factors[SPATIAL, level, dim])
                     shared = level if shared == level - 1 else shared
             if shared == nearest:
-                number = steps_of(dim, np.int64(0), nearest, temporal, tile, nest[dim], factors[SPATIAL])
+                number = steps_of(dim, _ZERO, nearest, temporal, tile, nest[dim], factors[SPATIAL])
             words *= number
         else:
             words *= nest[dim]
     if operand == INPUT:
-        words *= neighbours(np.int64(-1), nearest, tile, nest, factors, levels)
+        words *= neighbours(_NONE, nearest, tile, nest, factors, levels)
+        words *= nest[DATA] * nest[DATA + 1] / (nest[Q] * nest[S] * nest[P] * nest[R])
     return words
 
 
@@ -425,7 +431,7 @@ def _finish(lowest: int, count: Int, temporal: Int, exact_tile: Int, nest: Int, 
 
 
 @kernel
-def join(
+def join(  # noqa: PLR0917
     problem: Problem,
     keys: Float,
     found: Int,
@@ -437,6 +443,7 @@ def join(
     rest_cycles: Float,
     best: float,
     budget: int,
+    trust: int,
     out_temporal: Int,
     out_order: Int,
 ) -> tuple[float, int, int, float]:
@@ -445,7 +452,8 @@ def join(
     keys [T], found [T, 8] : tiles of the outermost level whose tile is a choice, in the order of their keys. path [3, L] : the next such
     level outside and inside of each; then the outermost and the innermost. plain, least [L, 2, M, M] : ``axes``. stays [L, A] : operand
     that an order leaves in place, -1 any. rest_energy, rest_cycles [L] : least of all boundaries inside of a level's own. budget : tiles
-    to look at, at most. out_temporal, out_order [L, 8] : the loops found.
+    to look at, at most. trust : 1 to take for granted that a tile of inputs in the padding or of complete outputs is as small as it can be.
+    out_temporal, out_order [L, 8] : the loops found.
     Returns its value (``best`` where there is none), tiles looked at, mappings priced, and the bound on what was left when the budget ran
     out or on what may not fit (infinity where nothing was).
     """
@@ -649,13 +657,13 @@ def join(
                 load[level, resource] += more * base[operand, 1 + resource]
         steps = passes = 1.0
         for dim in range(8):
-            steps *= steps_of(dim, np.int64(0), np.int64(-1), temporal, exact_tile, nest[dim], factors[SPATIAL])
+            steps *= steps_of(dim, _ZERO, _NONE, temporal, exact_tile, nest[dim], factors[SPATIAL])
         if nest[PASS_LEVEL] >= 0 and nest[ADDRESSES]:
             for dim in range(8):
-                inside = np.int64(1)
+                inside = _ONE
                 for inner in range(nest[PASS_LEVEL]):
                     inside *= temporal[inner, dim]
-                trips_here = steps_of(dim, np.int64(0), np.int64(-1), temporal, exact_tile, nest[dim], factors[SPATIAL])
+                trips_here = steps_of(dim, _ZERO, _NONE, temporal, exact_tile, nest[dim], factors[SPATIAL])
                 passes *= ceiling(trips_here, inside)
         cycles = cycles_of(steps / reals[RATE] + passes * reals[PASS_CYCLES], load[level], base)
         value = value_of(total, cycles, nest, reals)
@@ -664,7 +672,7 @@ def join(
         certain = True
         for here in range(depths):
             certain = certain and fits(here, exact_tile[here], _STRICT, not once[here], nest, levels)
-        if not certain:
+        if not certain and not trust:
             doubt = min(doubt, value)
         else:
             best = value

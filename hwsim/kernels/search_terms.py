@@ -20,8 +20,9 @@ FREE_OF = np.array((WEIGHT, -1, INPUT, OUTPUT, WEIGHT, WEIGHT, OUTPUT, OUTPUT), 
 
 #: Where things are in ``Problem.nest``: extents first, then (stride, dilation) of height and width, whether addresses (1) or boxes (0)
 #: make a tile of inputs, (pad before, unpadded size) of height and width, bits of a word held, whether factors divide, the objective's
-#: number, the level from which on passes are counted (-1 none), bits of an output that is complete.
-WINDOW, ADDRESSES, REAL, BITS, PERFECT, OBJECTIVE, PASS_LEVEL, FINAL_BITS = 8, 12, 13, 17, 20, 21, 22, 23
+#: number, the level from which on passes are counted (-1 none), bits of an output that is complete, pairs
+#: of a position and a tap along height and width that meet data.
+WINDOW, ADDRESSES, REAL, BITS, PERFECT, OBJECTIVE, PASS_LEVEL, FINAL_BITS, DATA = 8, 12, 13, 17, 20, 21, 22, 23, 24
 #: ``Problem.factors``: children by dim; temporal factor, 0 free; the largest; choices in ``tables``.
 SPATIAL, FIXED, AT_MOST, LENGTH = range(4)
 #: ``Problem.tables``: tiles that cover the dim; their least extent; least compute steps of the dim; how often a tile leaves the parent
@@ -41,7 +42,7 @@ class Problem(NamedTuple):
     """One nest on one hierarchy with spatial factors and kept operands chosen; what is left is tiles in time and loop orders.
 
     Few arrays with named places, for a kernel compiles ten times slower with forty. L levels, M choices, A orders, B limited resources.
-    nest [24]; factors [4, L, 8]; tables [4, L, 8, M]; orders [L, A, 8] : loop orders to try, inner to outer; levels [8, L, 3].
+    nest [26]; factors [4, L, 8]; tables [4, L, 8, M]; orders [L, A, 8] : loop orders to try, inner to outer; levels [8, L, 3].
     words [L, 3, 2, 1 + B] : energy of one word of an operand, then the cycles that it takes on each resource, for words that leave the
     parent for a level's tile and for words that arrive there. base [5, 1 + B] : the same for words between the PEs and the innermost
     level that keeps each operand, then of all that tiles do not change; in the last row 0 for resources that hide behind compute, else
@@ -136,19 +137,37 @@ def windows(
 
 @inline_kernel
 def neighbours(level: int, parent: int, tile: Int, nest: Int, factors: Int, levels: Int) -> float:
-    """Share of a parent's children, down to ``level``, that need different inputs because of P, R, Q, S (tile [L, 8])."""
+    """Share of a parent's children, down to ``level``, that need different inputs because of P, R, Q, S (tile [L, 8]).
+
+    The reference compares the children of one level; in the exact rules those of all levels in between share. Where these cannot simply
+    be counted it is the least that it can be: as many sums as rows and taps less one, or, where some meet padding, one for each row.
+    """
     share = 1.0
-    for outer in range(level + 1, parent + 1):
-        if not levels[SHARE, outer, INPUT]:
-            continue
-        for axis in range(2):
-            position, tap = (Q, S) if axis == 0 else (P, R)
+    for axis in range(2):
+        position, tap = (Q, S) if axis == 0 else (P, R)
+        here = 1.0
+        rows_in_all = taps_in_all = 1
+        both = False
+        for outer in range(level + 1, parent + 1):
             first, second = factors[SPATIAL, outer, position], factors[SPATIAL, outer, tap]
-            if first > 1 and second > 1:
-                rows = tile[outer - 1, position] if outer > 0 else 1
-                taps = tile[outer - 1, tap] if outer > 0 else 1
-                different = sums(first, rows * nest[WINDOW + 2 * axis], second, taps * nest[WINDOW + 2 * axis + 1])
-                share *= different / (first * second)
+            if not levels[SHARE, outer, INPUT] or (first == 1 and second == 1):
+                continue
+            rows_in_all, taps_in_all = rows_in_all * first, taps_in_all * second
+            if first == 1 or second == 1:
+                continue
+            rows = tile[outer - 1, position] if outer > 0 else 1
+            taps = tile[outer - 1, tap] if outer > 0 else 1
+            different = sums(first, rows * nest[WINDOW + 2 * axis], second, taps * nest[WINDOW + 2 * axis + 1])
+            both = rows_in_all == first and taps_in_all == second
+            if not nest[ADDRESSES] or both:
+                here *= different / (first * second)
+        pairs = rows_in_all * taps_in_all
+        if not nest[ADDRESSES] or rows_in_all == 1 or taps_in_all == 1:
+            both = True
+        elif nest[DATA + axis] < nest[position] * nest[tap]:
+            here = 1.0 / min(rows_in_all, taps_in_all)
+            both = True
+        share *= here if both else (rows_in_all + taps_in_all - 1) / pairs
     return share
 
 

@@ -8,14 +8,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-import numpy as np
-
 from hwsim.cost import Cost, price
 from hwsim.counts import Counts, Rules, count
 from hwsim.errors import Infeasible, MappingError, UsageError
-from hwsim.kernels.packed import MappingArrays
 from hwsim.mapping import Hierarchy, Mapping
-from hwsim.mapping.pack import unpack_mapping
 from hwsim.search import cache as kept
 from hwsim.search.found import Found, Objective, value
 from hwsim.search.infeasible import why
@@ -57,7 +53,7 @@ def best(
         BUDGET if seconds is None else 1 << 62, math.inf if seconds is None else time.perf_counter() + seconds
     )
     prove(space, objective, progress)
-    mapping = _mapping(progress)
+    mapping = progress.mapping
     if mapping is None:
         return why(space, progress)
     entry = kept.Entry(mapping, _bound(space, progress, objective), progress.evaluated, size_of(space))
@@ -103,15 +99,6 @@ def _check(hierarchy: Hierarchy, objective: str, rules: str, seconds: float | No
     )
     if objective != "latency" and not known:
         raise UsageError(f"{hierarchy.name}: objective {objective} needs energies, and it gives none (use latency)")
-
-
-def _mapping(progress: Progress) -> Mapping | None:
-    if progress.loops is None or progress.pattern is None or progress.keep is None:
-        return None
-    temporal, order = progress.loops
-    plain = np.tile(np.arange(8), (len(temporal), 1))
-    along_x, along_y = progress.pattern
-    return unpack_mapping(MappingArrays(temporal, along_x, along_y, order, plain, plain, np.array(progress.keep)))
 
 
 def _bound(space: Space, progress: Progress, objective: Objective) -> float:

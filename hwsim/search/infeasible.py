@@ -24,15 +24,15 @@ def why(space: Space, progress: Progress) -> Infeasible:
         )
     for level in range(space.levels):
         for axis, fan in zip("xy", space.packed.fanout[level], strict=True):
-            need = math.prod(
+            least = math.prod(
                 max(1, int(space.spatial_fixed[level, dim]))
                 for dim in range(8)
                 if space.along[level, "xy".index(axis), dim] and not space.along[level, 1 - "xy".index(axis), dim]
             )
-            if need > fan:
+            if least > fan:
                 name = space.hierarchy.levels[level].name
                 return Infeasible(
-                    name, need, int(fan), f"children along {axis}", (f"smaller spatial factors on {axis}",)
+                    name, least, int(fan), f"children along {axis}", (f"smaller spatial factors on {axis}",)
                 )
     spatial = np.maximum(1, space.spatial_fixed)
     keep = tuple(
@@ -57,8 +57,8 @@ def why(space: Space, progress: Progress) -> Infeasible:
                 return Infeasible(name, need, have, f"bits for {kept}", (*levers, *more))
     if space.packed.min_utilization:
         pes = space.hierarchy.pes_x * space.hierarchy.pes_y
-        need = space.packed.min_utilization * pes
-        return Infeasible("mesh", need, 0, "PEs at work", ("a lower minimum utilization", "more dims per mesh axis"))
+        at_work = space.packed.min_utilization * pes
+        return Infeasible("mesh", at_work, 0, "PEs at work", ("a lower minimum utilization", "more dims per mesh axis"))
     return Infeasible(
         "mapping", 1, 0, "mappings under all constraints at once", ("fewer constraints", "larger capacities")
     )

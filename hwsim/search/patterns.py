@@ -16,7 +16,9 @@ MOST = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Patterns:
-    """Spatial factors of every pattern: along_x, along_y [P, L, 8]; steps [P] : least compute steps, the product of ceil(extent / children)."""
+    """Spatial factors of every pattern: along_x, along_y [P, L, 8]; steps [P] : least compute
+    steps, the product of ceil(extent / children).
+    """
 
     along_x: Int
     along_y: Int
@@ -98,7 +100,7 @@ def _level_patterns(space: Space, level: int, left: Int, fan_x: int, fan_y: int,
 
 def _axis(left: Int, fan: int, allowed: Int, fixed: Int, at_most: Int, perfect: bool, share: float) -> Int:
     """Factors by dim along one axis with at most ``fan`` children, filling ``share`` of the most that fills it [A, 8]."""
-    rows = [(1, (1,) * 8)]
+    rows: list[tuple[int, tuple[int, ...]]] = [(1, (1,) * 8)]
     for dim in range(8):
         if left[dim] == 1 or not allowed[dim]:
             continue

@@ -59,7 +59,7 @@ def build(space: Space, keep: Keep, spatial: Int, objective: str, terms: Terms, 
     final = nest.bits[2] if space.exact else nest.bits[3]
     leakage = 0.0 if math.isnan(packed.leakage_w) else packed.leakage_w / packed.clock_hz
     return Problem(
-        nest=np.array((*nest.extents, *window, *real, *held, *rest, final), np.int64),
+        nest=np.array((*nest.extents, *window, *real, *held, *rest, final, *space.data), np.int64),
         factors=np.stack((spatial, space.fixed, at_most, lengths)),
         tables=np.stack((counts, sizes, steps, _leaving(counts, parent, share, spatial))),
         orders=orders,
@@ -73,7 +73,8 @@ def build(space: Space, keep: Keep, spatial: Int, objective: str, terms: Terms, 
                 packed.macs_per_pe,
                 leakage,
                 packed.pass_cycles,
-                *terms.mac_least[place], *terms.apart[place],
+                *terms.mac_least[place],
+                *terms.apart[place],
             ),
             np.float64,
         ),

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.kernels.packed import Float, Int
+from hwsim.counts import count
+from hwsim.errors import Infeasible
+from hwsim.kernels.packed import Float, Int, MappingArrays
 from hwsim.kernels.search import axes, join, tiles
 from hwsim.kernels.search_terms import CHOICE, COMPUTE, ENERGY, LATENCY, LEAKAGE_J, OBJECTIVE, Problem
+from hwsim.mapping import Mapping
+from hwsim.mapping.pack import unpack_mapping
 from hwsim.search.bounds import floors, values
 from hwsim.search.patterns import at_work, patterns
 from hwsim.search.problem import build, staying
@@ -33,13 +37,10 @@ class Progress:
     deadline: float
     value: float = math.inf
     given_up: float = math.inf
-    loops: tuple[Int, Int] | None = None
-    pattern: tuple[Int, Int] | None = None
-    keep: Keep | None = None
+    mapping: Mapping | None = None
     priced: int = 0
     evaluated: int = 0
     limited: bool = False
-    finalists: list[tuple[float, Int, Int, Int, Int, Keep]] = field(default_factory=list)
 
     @property
     def exhausted(self) -> bool:
@@ -67,10 +68,12 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
             break
         problem = build(space, keep, listed.factors[index], objective, known[number], index)
         if problem is not None:
-            _solve(problem, stays, keep, listed.along_x[index], listed.along_y[index], progress)
+            _solve(space, problem, stays, keep, listed.along_x[index], listed.along_y[index], progress)
 
 
-def _solve(problem: Problem, stays: Int, keep: Keep, along_x: Int, along_y: Int, progress: Progress) -> None:
+def _solve(
+    space: Space, problem: Problem, stays: Int, keep: Keep, along_x: Int, along_y: Int, progress: Progress
+) -> None:
     levels = problem.factors.shape[1]
     chosen = [level for level in range(levels - 1) if problem.levels[CHOICE, level, 0]]
     longest_list = problem.tables.shape[3]
@@ -99,16 +102,18 @@ def _solve(problem: Problem, stays: Int, keep: Keep, along_x: Int, along_y: Int,
     others = problem.base[3, 0] + rest_energy[outermost]
     wait = max(problem.reals[COMPUTE], rest_cycles[outermost])
 
-    def put_together(keys: Float, found: Int, limit: float, budget: int) -> tuple[float, float]:
+    def put_together(keys: Float, found: Int, limit: float, budget: int, trust: bool = True) -> tuple[float, float]:
         temporal, order = np.ones((levels, 8), np.int64), np.zeros((levels, 8), np.int64)
-        value, looked, leaves, left = join(
-            problem, keys, found, path, plain, fewest, stays, rest_energy, rest_cycles, limit, budget, temporal, order
-        )
+        start = (problem, keys, found, path, plain, fewest, stays, rest_energy, rest_cycles)
+        value, looked, leaves, left = join(*start, limit, budget, int(trust), temporal, order)
         progress.priced += looked
         progress.evaluated += leaves
-        if value < min(limit, progress.value):
-            progress.value = value
-            progress.loops, progress.pattern, progress.keep = (temporal, order), (along_x, along_y), keep
+        if value >= min(limit, progress.value):
+            return value, left
+        mapping = mapping_of(temporal, order, along_x, along_y, keep)
+        if trust and isinstance(count(space.nest, space.hierarchy, mapping, space.rules), Infeasible):
+            return put_together(keys, found, limit, budget, False)
+        progress.value, progress.mapping = value, mapping
         return value, left
 
     for widening in _WIDENINGS:
@@ -123,6 +128,12 @@ def _solve(problem: Problem, stays: Int, keep: Keep, along_x: Int, along_y: Int,
         progress.given_up = min(progress.given_up, left)
         if value < limit or limit == progress.value or math.isfinite(left):
             return
+
+
+def mapping_of(temporal: Int, order: Int, along_x: Int, along_y: Int, keep: Keep) -> Mapping:
+    """The record of what a kernel found."""
+    plain = np.tile(np.arange(8), (len(temporal), 1))
+    return unpack_mapping(MappingArrays(temporal, along_x, along_y, order, plain, plain, np.array(keep)))
 
 
 def _listing(
@@ -143,5 +154,5 @@ def _value(energy: float, cycles: float, problem: Problem) -> float:
     whole = math.ceil(cycles - 1e-9 * cycles)
     if problem.nest[OBJECTIVE] == LATENCY:
         return float(whole)
-    total = energy + problem.reals[LEAKAGE_J] * whole
+    total = float(energy + problem.reals[LEAKAGE_J] * whole)
     return total if problem.nest[OBJECTIVE] == ENERGY else total * whole

@@ -25,8 +25,8 @@ def size_of(space: Space) -> float:
             )
         sizes *= _chains(extent, max(slots, 1), space.perfect)
     dims = [dim for dim in range(8) if space.extents[dim] > 1]
-    for level in space.hierarchy.levels:
-        sizes *= math.factorial(len([dim for dim in dims if "NGKCQPSR"[dim] not in level.constraint.order]))
+    for held in space.hierarchy.levels:
+        sizes *= math.factorial(len([dim for dim in dims if "NGKCQPSR"[dim] not in held.constraint.order]))
     return sizes * len(space.keeps)
 
 

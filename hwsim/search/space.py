@@ -11,6 +11,7 @@ from typing import cast
 
 import numpy as np
 
+from hwsim.counts import Rules
 from hwsim.device import LevelConstraint
 from hwsim.kernels.packed import ALWAYS, NEVER, HierarchyArrays, Int, NestArrays
 from hwsim.kernels.search_terms import FREE_OF
@@ -54,15 +55,39 @@ class Space:
         return len(self.hierarchy.levels)
 
     @property
+    def rules(self) -> Rules:
+        """The counting rules."""
+        return "exact" if self.exact else "timeloop"
+
+    @property
     def word_bits(self) -> tuple[int, int, int]:
         """Bits of a word of input, weight and (incomplete) output [bit]."""
         bits = self.packed_nest.bits
         return int(bits[0]), int(bits[1]), int(bits[3])
 
     @property
+    def data(self) -> tuple[int, int]:
+        """Pairs of a position and a tap, along height and along width, that meet data and not padding [1]."""
+        return _meeting(self, 0), _meeting(self, 1)
+
+    @property
     def extents(self) -> tuple[int, ...]:
         """Extents of one repeat, in the order of DIMS [1]."""
         return self.nest.extents
+
+
+def _meeting(space: Space, axis: int) -> int:
+    nest, rows, taps = space.packed_nest, space.extents[4 + axis], space.extents[6 + axis]
+    if not space.exact:
+        return rows * taps
+    stride, dilation = int(nest.stride[axis]), int(nest.dilation[axis])
+    before, size = int(nest.pad[axis]), int(nest.size[axis])
+    found = 0
+    for tap in range(taps):
+        first = max(0, -((tap * dilation - before) // stride))
+        last = min(rows - 1, (size - 1 - tap * dilation + before) // stride)
+        found += max(0, last - first + 1)
+    return found
 
 
 def space_of(nest: LoopNest, hierarchy: Hierarchy, exact: bool, perfect: bool) -> Space:
@@ -129,7 +154,7 @@ def _keeps(packed: HierarchyArrays) -> list[Keep]:
         for level in range(top + 1)
     ]
     per_level = [list(itertools.product(*options)) for options in choices]
-    return [keep for keep in itertools.product(*per_level)]
+    return cast(list[Keep], list(itertools.product(*per_level)))
 
 
 def _orders(nest: LoopNest, prefix: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
@@ -139,7 +164,7 @@ def _orders(nest: LoopNest, prefix: tuple[str, ...]) -> tuple[tuple[int, ...], .
     without it moving cost no operand anything) and along which dim the input's next tile overlaps the one before (the innermost dim that
     moves it). A fixed prefix goes first; of what it leaves free the same holds.
     """
-    names = {name: index for index, name in enumerate(DIMS)}
+    names: dict[str, int] = {name: index for index, name in enumerate(DIMS)}
     extents = nest.extents
     wide = extents[names["R"]] > 1 or nest.stride_w < 1
     high = extents[names["S"]] > 1 or nest.stride_h < 1

@@ -1,13 +1,15 @@
 """What one word of each operand costs on its way, for many spatial patterns at a time: energies and times that the search adds up.
 
 Outputs in the exact rules, with A words that reach the parent of a tile and B words that leave the tiles: a tile that leaves is read once
-(B reads); its words update the parent (A updates); what the parent has not started from nothing comes back (fills); every update that is not
-a first one reads what it is added to. A level starts from nothing what arrives in its tiles (B) less what comes back. All of that is
+(B reads); its words update the parent (A updates); what the parent has not started from nothing comes back (fills); every update
+that is not a first one reads what it is added to. A level
+starts from nothing what arrives in its tiles (B) less what comes back. All of that is
 linear in the A and B of every boundary, and B is A times the children that the network adds up.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -81,7 +83,7 @@ def terms_of(space: Space, keep: Keep, factors: Int) -> Terms:
             rules(space, chain, children[:, :, OUTPUT], share[:, OUTPUT], costs, words, base)
             continue
         base[operand] = costs.access[chain[0], READ, operand] + costs.wires[chain[0], operand]
-        for level, outer in zip(chain, chain[1:], strict=False):
+        for level, outer in itertools.pairwise(chain):
             words[level, operand, 0] = costs.access[outer, READ, operand] + costs.wires[outer, operand]
             words[level, operand, 1] = costs.access[level, FILL, operand]
     base[3] += sum(mac_least[:, operand, None] * base[operand] for operand in range(3))
@@ -141,7 +143,8 @@ def _mac_words(
         if share[level, operand]:
             words /= children[:, level, operand]
     if operand == INPUT:
-        words *= _apart(space, 0, nearest, spread)
+        high, wide = space.data
+        words *= _apart(space, 0, nearest, spread) * high * wide / math.prod(space.extents[4:])
     volume = math.prod(space.extents[dim] for dim in range(8) if FREE_OF[dim] != operand)
     return np.maximum(words, volume) if operand != INPUT else words
 
@@ -149,11 +152,13 @@ def _mac_words(
 def _apart(space: Space, first: int, last: int, spread: Reals) -> Reals:
     """Least share of children, over levels ``first`` to ``last``, whose inputs are not those of another one (equal sums of P and R)."""
     apart = np.ones(len(spread))
-    for level in range(first, last + 1):
-        if space.packed.multicast[level]:
-            for position, tap in ((Q, S), (P, R)):
-                rows, taps = spread[:, level, position], spread[:, level, tap]
-                apart *= (rows + taps - 1) / (rows * taps)
+    shared = [level for level in range(first, last + 1) if space.packed.multicast[level]]
+    for position, tap in ((Q, S), (P, R)):
+        padded = space.data[position - Q] < space.extents[position] * space.extents[tap]
+        groups = [shared] if space.exact else [[level] for level in shared]
+        for group in groups:
+            rows, taps = spread[:, group, position].prod(axis=1), spread[:, group, tap].prod(axis=1)
+            apart *= 1 / np.minimum(rows, taps) if padded else (rows + taps - 1) / (rows * taps)
     return apart
 
 
@@ -186,7 +191,7 @@ def _outputs_reference(
 
     base[OUTPUT] = access[chain[0], UPDATE] + access[chain[0], READ] + costs.wires[chain[0], OUTPUT]
     base[3] -= first(chain[0], READ)
-    for level, outer in zip(chain, chain[1:], strict=False):
+    for level, outer in itertools.pairwise(chain):
         words[level, OUTPUT, 0] = access[outer, UPDATE] + access[outer, READ] + costs.wires[outer, OUTPUT]
         words[level, OUTPUT, 1] = access[level, FILL]
         base[3] -= first(outer, READ) + first(level, FILL)

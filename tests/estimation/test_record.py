@@ -10,7 +10,8 @@ import pytest
 import hwsim
 
 TOP = {
-    "schema", "hwsim_version", "model", "device", "settings", "totals", "bands", "from", "layers", "unavailable", "missed", "warnings", "notes",
+    "schema", "hwsim_version", "model", "device", "settings", "totals", "bands", "from", "layers", "unavailable", "missed",
+    "warnings", "notes",
 }  # fmt: skip
 TOTALS = {
     "latency_s", "cycles", "throughput_per_s", "energy_j", "average_power_w", "area_mm2", "macs", "bops", "parameters",
