@@ -147,12 +147,6 @@ def prepared_models(arguments: argparse.Namespace) -> list[Prepared]:
     from hwsim.estimation import prepare
 
     passes = () if "all" in arguments.no_fold else tuple(name for name in PASS_NAMES if name not in arguments.no_fold)
-    binding: dict[str, Any] = {
-        "batch": arguments.batch,
-        "dims": {name: _count(name, value) for name, value in _pairs("--dim", arguments.dim).items()},
-        "shapes": {name: _shape(name, value) for name, value in _pairs("--shape", arguments.shape).items()},
-        "trips": {name: _count(name, value) for name, value in _pairs("--trips", arguments.trips).items()},
-    }
     densities = dict(_pairs("--density", arguments.density))
     counted = densities.get("weight") == "counted" and bool(densities.pop("weight"))
     chosen: dict[str, Any] = {
@@ -160,11 +154,21 @@ def prepared_models(arguments: argparse.Namespace) -> list[Prepared]:
         "density": {name: _share(name, text) for name, text in densities.items()},
         "passes": passes,
     }
-    found = [prepare(model, **binding, **chosen, count_zeros=counted) for model in arguments.models]
+    found = [prepare(model, **binding(arguments), **chosen, count_zeros=counted) for model in arguments.models]
     found += [prepare(network, **chosen) for network in _given(arguments)]
     if not found:
         raise UsageError("no model given: name an ONNX file, a layer CSV, --gemm M,N,K or --conv N,C,H,W,K,R,S,STRIDE")
     return found
+
+
+def binding(arguments: argparse.Namespace) -> dict[str, Any]:
+    """How to read a model: what --batch, --dim, --shape and --trips bind."""
+    return {
+        "batch": arguments.batch,
+        "dims": {name: _count(name, value) for name, value in _pairs("--dim", arguments.dim).items()},
+        "shapes": {name: _shape(name, value) for name, value in _pairs("--shape", arguments.shape).items()},
+        "trips": {name: _count(name, value) for name, value in _pairs("--trips", arguments.trips).items()},
+    }
 
 
 def _given(arguments: argparse.Namespace) -> list[Network]:

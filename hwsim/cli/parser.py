@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from hwsim.cli import mapping_verbs, validation_verbs, verbs
+from hwsim.cli import mapping_verbs, report_verbs, validation_verbs, verbs
 from hwsim.cli.arguments import (
     add_device_arguments,
     add_limit_arguments,
@@ -46,6 +46,12 @@ def build_parser() -> argparse.ArgumentParser:
     validation_verbs.add_validate(verb)
     validation_verbs.add_calibrate(verb)
     validation_verbs.add_measure(verb)
+    report_verbs.add_report(verb)
+    report_verbs.add_compare(verb)
+    report_verbs.add_diff(verb)
+    report_verbs.add_why(verb)
+    report_verbs.add_doctor(verb)
+    report_verbs.add_completion(verb)
     models = verb.add_parser("models", help="list the graphs that have a short name")
     models.set_defaults(run=verbs.models)
     return parser
@@ -87,6 +93,13 @@ def _estimate(verb: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     add_output_arguments(parser)
     parser.add_argument(
         "--top", metavar="N", type=int, default=None, help="layers to show (default 15; all are summed)"
+    )
+    parser.add_argument(
+        "--wide", action="store_true", help="more columns: shapes' energy, traffic, intensity, gap, a bar for the share"
+    )
+    parser.add_argument("--no-color", action="store_true", help="no colours on a terminal (NO_COLOR does the same)")
+    parser.add_argument(
+        "--annotate", metavar="OUT.onnx", help="write the model with each node's results in its metadata, for Netron"
     )
     parser.set_defaults(run=verbs.estimate)
 

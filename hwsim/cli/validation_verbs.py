@@ -64,9 +64,8 @@ def add_validate(verb: Verbs) -> None:
     )
     for name, (_, _, text, unit) in _BARS.items():
         bound = "at most" if name.startswith("max") else "at least"
-        group.add_argument(
-            f"--{name.replace('_', '-')}", metavar="X", type=float, help=f"a bar: {text} {bound} X {unit}".rstrip()
-        )
+        told = f"a bar: {text} {bound} X {unit}".rstrip().replace("%", "%%")
+        group.add_argument(f"--{name.replace('_', '-')}", metavar="X", type=float, help=told)
     group.add_argument(
         "--seed", metavar="N", type=int, default=0, help="of the resampling behind the intervals (default 0)"
     )

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from hwsim.cli.arguments import device, emit, limits, prepared_models
 from hwsim.cli.progress import clear, progress
 from hwsim.errors import UsageError
 
+if TYPE_CHECKING:
+    from hwsim.estimation import Estimate
+
 
 def estimate(arguments: argparse.Namespace) -> int:
     """``hwsim estimate``."""
+    from hwsim.cli.colour import coloured, in_colour
     from hwsim.estimation import estimate as run
     from hwsim.report import files, tables
     from hwsim.report.text import safe
@@ -47,17 +53,33 @@ def estimate(arguments: argparse.Namespace) -> int:
             for row in item.to_rows()
         )
     elif len(estimates) == 1:
-        text = tables.estimate_text(estimates[0], 15 if arguments.top is None else arguments.top)
+        text = tables.estimate_text(estimates[0], 15 if arguments.top is None else arguments.top, arguments.wide)
     else:
         parts = [tables.comparison_text(estimates)]
         if arguments.top is not None:
-            parts += [tables.estimate_text(item, arguments.top) for item in estimates]
+            parts += [tables.estimate_text(item, arguments.top, arguments.wide) for item in estimates]
         text = "\n\n".join(parts)
-    emit(arguments, text)
+    if arguments.annotate:
+        _annotate(arguments, estimates)
+    emit(arguments, coloured(text) if arguments.format == "table" and in_colour(arguments) else text)
     missed = [f"{item.model['name']} on {item.device['name']}: {text}" for item in estimates for text in item.missed]
     for sentence in missed:
         print(f"hwsim: {safe(sentence)}", file=sys.stderr)
     return 1 if missed else 0
+
+
+def _annotate(arguments: argparse.Namespace, estimates: Sequence[Estimate]) -> None:
+    """``--annotate``: the model's own file with what its nodes cost."""
+    from hwsim.cli.arguments import binding
+    from hwsim.onnx_io import read
+    from hwsim.onnx_io.annotated import annotate
+    from hwsim.report.node_facts import node_facts
+
+    if len(estimates) != 1 or len(arguments.models) != 1 or arguments.models[0].endswith(".csv"):
+        raise UsageError("--annotate takes one ONNX model on one device")
+    network = read(arguments.models[0], **binding(arguments))
+    number = annotate(arguments.models[0], arguments.annotate, network, node_facts(estimates[0]))
+    print(f"{arguments.annotate} written: {number} nodes carry results", file=sys.stderr)
 
 
 def area(arguments: argparse.Namespace) -> int:

@@ -9,9 +9,12 @@ from hwsim.report.text import columns, safe, shorten, wrapped
 from hwsim.units import humanize, rate
 
 
-def estimate_text(estimate: Estimate, top: int = 15) -> str:
-    """One estimate: the sentence that matters first, the totals, then the layers that take longest and the rest summed."""
-    lines = [*_title(estimate), "", *_totals(estimate), "", *_layers(estimate, top)]
+def estimate_text(estimate: Estimate, top: int = 15, wide: bool = False) -> str:
+    """One estimate: the sentence that matters first, the totals, then the layers that take longest and the rest summed.
+
+    wide : more columns than WIDTH holds: energy, off-chip traffic, intensity, gap, a bar for the share.
+    """
+    lines = [*_title(estimate), "", *_totals(estimate), "", *_layers(estimate, top, wide)]
     return "\n".join(lines + _remarks(estimate))
 
 
@@ -98,18 +101,32 @@ def _area_text(estimate: Estimate) -> str:
     return f"{area:.4g} mm²" + (f" ({low:.4g} to {high:.4g})" if high - low > 1e-9 * area else "")
 
 
-def _layers(estimate: Estimate, top: int) -> list[str]:
+def _layers(estimate: Estimate, top: int, wide: bool) -> list[str]:
     total = estimate.totals.latency_s or 1.0
     ranked = sorted(range(len(estimate.layers)), key=lambda index: -estimate.layers[index].latency_s)
     shown = sorted(index for index in ranked[: max(0, top)])
     layers = [estimate.layers[index] for index in shown]
     rest = [estimate.layers[index] for index in ranked[max(0, top) :]]
-    rows = [_row(layer, total) for layer in layers]
+    rows = [_row(layer, total) + (_more(layer, total) if wide else ()) for layer in layers]
     if rest:
         rows.append(_sum_row(f"{len(rest)} more layers", rest, total))
     rows.append(_sum_row("total", list(estimate.layers), total))
-    head = ("layer", "op", "MACs", "latency", "share", "compute", "memory", "bound by", "by", "util.")
+    head: tuple[str, ...] = ("layer", "op", "MACs", "latency", "share", "compute", "memory", "bound by", "by", "util.")
+    if wide:
+        head += _MORE
+        rows = [(*row, *("",) * (len(head) - len(row))) for row in rows]
     return columns(rows, head, left=2)
+
+
+_MORE = ("energy", "off chip", "op/B", "gap", "share of time")
+_BAR = 20
+
+
+def _more(layer: LayerEstimate, total: float) -> tuple[str, ...]:
+    intensity = f"{2 * layer.macs / layer.dram_bytes:.3g}" if layer.macs and layer.dram_bytes else "-"
+    gap = "-" if layer.bound_gap is None else "proven" if layer.bound_gap == 0 else f"{layer.bound_gap:.1%}"
+    bar = "█" * round(_BAR * layer.latency_s / total)
+    return humanize(layer.energy_j, "J"), humanize(layer.dram_bytes, "B"), intensity, gap, bar.ljust(_BAR)
 
 
 def _row(layer: LayerEstimate, total: float) -> tuple[str, ...]:

@@ -15,27 +15,40 @@ def peak_activation_bytes(network: Network, works: Sequence[Work]) -> tuple[int,
     While a layer runs its operands and its results are alive; a tensor is freed after its last reader, the network's inputs too, and its
     outputs are kept. A free layer's result is its operand under another name: it takes nothing and keeps the operand alive.
     """
+    peak = sum(network.tensors[name].bytes for name in _entering(network))
+    where = network.layers[0].name if network.layers else ""
+    for layer, live in zip(network.layers, activation_bytes(network, works), strict=True):
+        if live > peak:
+            peak, where = live, layer.name
+    return peak, where
+
+
+def activation_bytes(network: Network, works: Sequence[Work]) -> list[int]:
+    """Bytes of activations alive while each layer runs [B], by the rules of ``peak_activation_bytes``."""
     held = aliases(network, works)
     last_use = _last_uses(network, held)
-    alive = {
-        name: network.tensors[name].bytes
-        for name in network.inputs
-        if name in network.tensors and network.tensors[name].role == "activation"
-    }
-    live = peak = sum(alive.values())
-    where = network.layers[0].name if network.layers else ""
+    alive = {name: network.tensors[name].bytes for name in _entering(network)}
+    live = sum(alive.values())
+    amounts = []
     for index, layer in enumerate(network.layers):
         for name in layer.outputs:
             if name in network.tensors and name not in held and name not in alive:
                 alive[name] = network.tensors[name].bytes
                 live += alive[name]
-        if live > peak:
-            peak, where = live, layer.name
+        amounts.append(live)
         for name in (*layer.inputs, *layer.outputs):
             root = held.get(name, name)
             if root in alive and last_use.get(root, -1) <= index:
                 live -= alive.pop(root)
-    return peak, where
+    return amounts
+
+
+def _entering(network: Network) -> list[str]:
+    return [
+        name
+        for name in dict.fromkeys(network.inputs)
+        if name in network.tensors and network.tensors[name].role == "activation"
+    ]
 
 
 def aliases(network: Network, works: Sequence[Work]) -> dict[str, str]:

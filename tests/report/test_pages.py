@@ -1,0 +1,167 @@
+"""Pages and pictures: complete, escaped, deterministic; drawn by a real browser where there is one."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("altair", reason="needs the report extra")
+pytest.importorskip("vl_convert", reason="needs the report extra")
+
+import hwsim
+from hwsim.errors import UsageError
+from hwsim.report import charts, pictures
+from hwsim.report.page import page
+from hwsim.report.sheet import Sheet, sheet
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+EVIL = "<img src=x onerror=alert(1)>\x1b[31m</script>"
+
+
+@pytest.fixture(scope="module")
+def sheets() -> list[Sheet]:
+    prepared = hwsim.prepare("light_squeezenet")
+    made = []
+    for name in ("eyeriss_v1", "tpu_v1"):
+        device = hwsim.load_device(name)
+        made.append(sheet(hwsim.estimate(prepared, device, rung="roofline"), prepared, device))
+    return made
+
+
+class Outline(HTMLParser):
+    """Tags that are open, tags seen, and the text of cells."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: dict[str, int] = {}
+        self.open: list[str] = []
+        self.rows = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] = self.tags.get(tag, 0) + 1
+        self.rows += tag == "tr"
+        if tag not in ("meta", "link", "br", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def outline(text: str) -> Outline:
+    found = Outline()
+    found.feed(text)
+    assert not found.open
+    return found
+
+
+def test_page_says_everything_without_scripts(sheets: list[Sheet]) -> None:
+    text = page(sheets)
+    assert len(text) < 2_000_000
+    without = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
+    seen = outline(without)
+    for one in sheets:
+        assert one.title in without
+        assert seen.rows > 2 * len(one.layers)
+        for row in one.layers:
+            assert f">{row['layer']}<" in without
+    assert not re.search(r"(src|href)=[\"']?(https?:)?//", without)
+
+
+def values(specification: dict[str, Any]) -> list[dict[str, Any]]:
+    """Rows of the first (or only) layer of a chart."""
+    first = specification.get("layer", [specification])[0]
+    return list(specification["datasets"][first["data"]["name"]])
+
+
+def test_specifications_hold_every_layer(sheets: list[Sheet]) -> None:
+    text = page(sheets[:1])
+    found = re.search(r'id="specifications">(.*?)</script>', text, flags=re.DOTALL)
+    assert found
+    plain = json.loads(found[1])
+    assert {name.rstrip("0") for name in plain} == {"roofline", "time", "energy", "memory", "area"}
+    drawn = values(plain["time0"])
+    assert sum(row["latency_s"] for row in drawn) == pytest.approx(sheets[0].estimate.totals.latency_s)
+    spent = values(plain["energy0"])
+    assert sum(row["high_j"] - row["low_j"] for row in spent) == pytest.approx(sheets[0].estimate.totals.energy_j)
+
+
+def evil_sheet() -> Sheet:
+    built = hwsim.Network.builder(EVIL).input(EVIL, (1, 3, 8, 8)).conv(4, kernel=3, name=f"{EVIL}2").relu().build()
+    prepared = hwsim.prepare(built)
+    device = hwsim.load_device("eyeriss_v1")
+    return sheet(hwsim.estimate(prepared, device, rung="roofline"), prepared, device)
+
+
+def test_markup_in_names_is_text() -> None:
+    text = page([evil_sheet()])
+    assert "<img" not in text.split('<script type="module">')[0]
+    assert "\x1b" not in text
+    assert outline(re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)).tags.get("img") is None
+
+
+def test_alive_bytes_reach_the_peak(sheets: list[Sheet]) -> None:
+    for one in sheets:
+        assert max(row["bytes"] for row in one.alive) == one.estimate.totals.peak_activation_bytes
+
+
+@pytest.mark.parametrize("name", list(charts.CHARTS))
+def test_pictures_are_the_same_bytes_each_time(sheets: list[Sheet], name: str, tmp_path: Path) -> None:
+    for ending, magic in (("json", b"{"), ("svg", b"<svg"), ("png", b"\x89PNG")):
+        first, second = tmp_path / f"{name}.{ending}", tmp_path / f"{name}_again.{ending}"
+        pictures.save_named(str(first), sheets)
+        pictures.save_named(str(second), sheets)
+        assert first.read_bytes().startswith(magic)
+        assert first.read_bytes() == second.read_bytes()
+
+
+def test_devices_side_by_side(sheets: list[Sheet], tmp_path: Path) -> None:
+    target = tmp_path / "devices.pdf"
+    pictures.save_named(str(target), sheets)
+    assert target.read_bytes().startswith(b"%PDF")
+    rows = values(charts.to_dict(charts.devices(sheets)))
+    assert {row["run"] for row in rows} == {one.title for one in sheets}
+    assert sum(row["share"] for row in rows) == pytest.approx(len(sheets))
+
+
+def test_names_of_pictures(tmp_path: Path, sheets: list[Sheet]) -> None:
+    assert charts.named("a/roofline-2.svg") == "roofline"
+    with pytest.raises(UsageError, match=r"did you mean roofline"):
+        charts.named("roofine.png")
+    with pytest.raises(UsageError, match=r"ends in \.png"):
+        pictures.save_named(str(tmp_path / "time.bmp"), sheets)
+    with pytest.raises(UsageError, match="cannot be written"):
+        pictures.save_named(str(tmp_path / "no" / "time.svg"), sheets)
+
+
+def test_what_is_not_known_is_said_and_not_drawn(sheets: list[Sheet]) -> None:
+    with pytest.raises(UsageError, match="no energy to draw"):
+        charts.energy(sheets[1])
+    assert "no energy to draw" in page(sheets[1:])
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
+def test_a_browser_draws_every_picture(tmp_path: Path, sheets: list[Sheet]) -> None:
+    target = tmp_path / "report.html"
+    target.write_text(page([*sheets, evil_sheet()]), encoding="utf-8")
+    assert BROWSER
+    done = subprocess.run(
+        [
+            BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+            "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}",
+            "--enable-logging=stderr", "--virtual-time-budget=20000", "--dump-dom", target.as_uri(),
+        ],
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    assert "CONSOLE" not in done.stderr
+    places = re.findall(r'<div class="picture[^>]*id="(\w+)"[^>]*>', done.stdout)
+    drawn = re.findall(r'<div class="picture[^>]*vega-embed', done.stdout)
+    assert places
+    assert len(drawn) == len(places)
+    assert done.stdout.count("<canvas") + done.stdout.count('class="marks"') >= len(places)
