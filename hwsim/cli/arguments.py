@@ -125,10 +125,10 @@ def add_search_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--no-cache", action="store_true", help="neither read nor keep search results on disk")
 
 
-def add_output_arguments(parser: argparse.ArgumentParser) -> None:
-    """--format and --output."""
+def add_output_arguments(parser: argparse.ArgumentParser, *more: str) -> None:
+    """--format and --output; more : formats beside table, json and csv."""
     group = parser.add_argument_group("the answer")
-    group.add_argument("--format", choices=("table", "json", "csv"), default="table")
+    group.add_argument("--format", choices=("table", "json", "csv", *more), default="table")
     group.add_argument("--output", metavar="FILE", help="write there instead of printing")
 
 

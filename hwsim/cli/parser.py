@@ -90,7 +90,7 @@ def _estimate(verb: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         help="rules by which accesses are counted (default exact)",
     )
     add_limit_arguments(parser)
-    add_output_arguments(parser)
+    add_output_arguments(parser, "markdown", "parquet")
     parser.add_argument(
         "--top", metavar="N", type=int, default=None, help="layers to show (default 15; all are summed)"
     )

@@ -20,7 +20,6 @@ def estimate(arguments: argparse.Namespace) -> int:
     from hwsim.cli.colour import coloured, in_colour
     from hwsim.estimation import estimate as run
     from hwsim.report import files, tables
-    from hwsim.report.text import safe
 
     if not arguments.device:
         raise UsageError("no device given: --device NAME ('hwsim devices' lists them)")
@@ -45,13 +44,19 @@ def estimate(arguments: argparse.Namespace) -> int:
     clear()
     if arguments.format == "json":
         text = files.json_text([estimate.to_dict() for estimate in estimates])
-    elif arguments.format == "csv":
+    elif arguments.format in ("csv", "markdown", "parquet"):
         single = len(estimates) == 1
-        text = files.csv_text(
+        rows = [
             ({} if single else {"model": item.model["name"], "device": item.device["name"]}) | row
             for item in estimates
             for row in item.to_rows()
-        )
+        ]
+        if arguments.format == "parquet":
+            if not arguments.output:
+                raise UsageError("--format parquet is for a file: give --output FILE")
+            files.save_parquet(rows, arguments.output)
+            return _missed(estimates)
+        text = files.csv_text(rows) if arguments.format == "csv" else files.markdown_text(rows)
     elif len(estimates) == 1:
         text = tables.estimate_text(estimates[0], 15 if arguments.top is None else arguments.top, arguments.wide)
     else:
@@ -62,6 +67,13 @@ def estimate(arguments: argparse.Namespace) -> int:
     if arguments.annotate:
         _annotate(arguments, estimates)
     emit(arguments, coloured(text) if arguments.format == "table" and in_colour(arguments) else text)
+    return _missed(estimates)
+
+
+def _missed(estimates: Sequence[Estimate]) -> int:
+    """Say which limits are missed; the exit code."""
+    from hwsim.report.text import safe
+
     missed = [f"{item.model['name']} on {item.device['name']}: {text}" for item in estimates for text in item.missed]
     for sentence in missed:
         print(f"hwsim: {safe(sentence)}", file=sys.stderr)

@@ -160,6 +160,9 @@ class Estimate:
             f"{share:.0%} of the time bound by {bound} ({count} layers)>"
         )
 
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
+
     def _repr_html_(self) -> str:
         heading = html.escape(repr(self)[1:-1])
         rows = "".join(

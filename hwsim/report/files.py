@@ -51,6 +51,43 @@ def csv_text(rows: Iterable[Mapping[str, Any]]) -> str:
     return out.getvalue().rstrip("\n")
 
 
+def markdown_text(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Rows as a Markdown table with a header of all their fields."""
+    rows = list(rows)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    lines = ["| " + " | ".join(map(_cell, names)) + " |", "|" + " --- |" * len(names)]
+    lines += ["| " + " | ".join(_cell(row.get(name)) for name in names) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def _cell(value: Any) -> str:
+    text = "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+    return "".join(f"\\{char}" if char in "|\\`*<[" else char if char.isprintable() else " " for char in text)
+
+
+def save_parquet(rows: Iterable[Mapping[str, Any]], path: str) -> None:
+    """Write rows as Parquet; raises UsageError without pyarrow or where the file cannot be written."""
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise UsageError("Parquet needs pyarrow: pip install 'hwsim[pandas]'") from None
+    rows = list(rows)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    table = pyarrow.table({name: [_plain(row.get(name)) for row in rows] for name in names})
+    target = Path(path)
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        parquet.write_table(table, partial)
+        partial.replace(target)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def _plain(value: Any) -> Any:
+    return value if value is None or isinstance(value, bool | int | float | str) else json.dumps(value, default=str)
+
+
 def save(text: str, path: str) -> None:
     """Write a file whole or not at all; raises UsageError where that cannot be done."""
     target = Path(path)
