@@ -81,13 +81,20 @@ def precision_for(device: Device, input_dtype: str, weight_dtype: str) -> tuple[
     float16, float16 as bfloat16); a float whose significand holds the integers. Where nothing is wide enough, the widest pair
     that the device has, with a note that the network would have to be converted. Raises ValueError for an unknown data type.
     """
+    return _chosen(device.precisions, device.name, input_dtype, weight_dtype)
+
+
+@lru_cache(maxsize=4096)
+def _chosen(
+    precisions: tuple[Precision, ...], name: str, input_dtype: str, weight_dtype: str
+) -> tuple[Precision, str | None]:
     wanted = (input_dtype, weight_dtype)
     pair = label(*wanted)
-    usable = [p for p in device.precisions if _fits(input_dtype, p.input) and _fits(weight_dtype, p.weight)]
+    usable = [p for p in precisions if _fits(input_dtype, p.input) and _fits(weight_dtype, p.weight)]
     if not usable:
         families = [parse(dtype)[0] for dtype in wanted]
         widest = max(
-            device.precisions,
+            precisions,
             key=lambda p: (
                 sum(parse(t)[0] == f for t, f in zip((p.input, p.weight), families, strict=True)),
                 _width(p),
@@ -95,11 +102,11 @@ def precision_for(device: Device, input_dtype: str, weight_dtype: str) -> tuple[
         )
         runs = label(widest.input, widest.weight)
         how = "quantized" if parse(widest.input)[0] == "int" else "converted"
-        return widest, f"{pair} does not run on {device.name}: costed as {runs}, which needs the network {how} to it"
+        return widest, f"{pair} does not run on {name}: costed as {runs}, which needs the network {how} to it"
     best = min(
         usable, key=lambda p: (_crossings(p, wanted), _width(p), _other_format(p, wanted), -p.macs_per_pe_per_cycle)
     )
     pairs = zip(wanted, (best.input, best.weight), strict=True)
     if all(_plain(have) == _plain(runs) for have, runs in pairs):
         return best, None
-    return best, f"{pair} runs at the {label(best.input, best.weight)} rate on {device.name}"
+    return best, f"{pair} runs at the {label(best.input, best.weight)} rate on {name}"

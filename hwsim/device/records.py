@@ -193,7 +193,8 @@ class Device:
 
     sources : what each citation key means. quantities : value, unit and source of every number of the profile, by dotted key.
     qualities : how well a number is known (``measured``, ``datasheet``, ``secondary``, ``estimated``, ``fitted``, ...), intervals : the
-    range it lies in, both by dotted key and in the unit of the key. operating_points : names; operating_point : the one in force.
+    range it lies in, both by dotted key and in the unit of the key. algorithms : other ways to a product (``winograd_f2``, ...) that its
+    software has. operating_points : names; operating_point : the one in force.
     """
 
     name: str
@@ -204,6 +205,7 @@ class Device:
     precisions: tuple[Precision, ...]
     memories: tuple[Memory, ...]
     vector: Vector | None = None
+    algorithms: tuple[str, ...] = ()
     networks: tuple[Network, ...] = ()
     dataflow: Dataflow = Dataflow()
     overheads: Overheads = Overheads()

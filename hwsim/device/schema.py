@@ -109,13 +109,17 @@ class Vector(Section):
     op_pj: NonNegative | None = None
 
 
+Algorithm = Literal["winograd_f2", "winograd_f4", "strassen"]
+
+
 class Compute(Section):
-    """PEs, what each does in a cycle, and the vector unit."""
+    """PEs, what each does in a cycle, and the vector unit. algorithms : other ways to a product that its software has."""
 
     pe_array: Grid | None = None
     cores: Count | None = None
     precisions: Annotated[list[Precision], Field(min_length=1)] | None = None
     vector: Vector | None = None
+    algorithms: list[Algorithm] | None = None
 
 
 class Ports(Section):

@@ -154,7 +154,8 @@ class Routing:
             return 0.0
         tries, share = self.tokens, self.chosen / self.experts
         excess = math.fsum(
-            (count - self.capacity) * binomial(tries, count, share) for count in range(int(self.capacity) + 1, tries + 1)
+            (count - self.capacity) * binomial(tries, count, share)
+            for count in range(int(self.capacity) + 1, tries + 1)
         )
         return excess * self.experts / (self.tokens * self.chosen)
 

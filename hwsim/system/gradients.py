@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from hwsim.errors import UsageError
 from hwsim.estimation import Prepared
@@ -62,9 +63,7 @@ class _Draft:
         return found
 
 
-def training_step(
-    prepared: Prepared, optimizer: str = "adam", segments: int = 0, master_bits: int = 32
-) -> Prepared:
+def training_step(prepared: Prepared, optimizer: str = "adam", segments: int = 0, master_bits: int = 32) -> Prepared:
     """One step of training as a network of its own.
 
     prepared : the forward pass, in types that the device computes. optimizer : sgd, momentum or adam. segments : parts of the forward pass
@@ -76,7 +75,9 @@ def training_step(
     network = prepared.network
     odd = next((n for w in prepared.works for n in w.nests if dtype_kind(n.input.dtype) != "float"), None)
     if odd is not None:
-        raise UsageError(f"{network.name}: gradients need floating point, and it computes in {odd.input.dtype} (--bits fp16)")
+        raise UsageError(
+            f"{network.name}: gradients need floating point, and it computes in {odd.input.dtype} (--bits fp16)"
+        )
     draft = _Draft(tensors=dict(network.tensors))
     roots = aliases(network, prepared.works)
     pairs = list(zip(network.layers, prepared.works, strict=True))
@@ -93,7 +94,9 @@ def training_step(
     kept = tuple(name for name in network.outputs)
     made = replace(network, layers=tuple(draft.layers), tensors=draft.tensors, outputs=kept)
     settings = {**prepared.settings, "training": optimizer, "segments": segments, "master_bits": master_bits}
-    return replace(prepared, network=made, works=tuple(draft.works), settings=settings, aliases=aliases(made, draft.works))
+    return replace(
+        prepared, network=made, works=tuple(draft.works), settings=settings, aliases=aliases(made, draft.works)
+    )
 
 
 def _segments(pairs: Sequence[tuple[Layer, Work]], count: int) -> list[list[tuple[Layer, Work]]]:
@@ -102,7 +105,7 @@ def _segments(pairs: Sequence[tuple[Layer, Work]], count: int) -> list[list[tupl
         raise UsageError(f"segments {count}: needs at least 0")
     parts = max(1, min(count, len(pairs)))
     ends = [len(pairs) * number // parts for number in range(parts + 1)]
-    return [list(pairs[first:last]) for first, last in zip(ends, ends[1:], strict=False)]
+    return [list(pairs[first:last]) for first, last in pairwise(ends)]
 
 
 def _again(part: Sequence[tuple[Layer, Work]], outputs: Iterable[str], draft: _Draft) -> dict[str, str]:
@@ -165,7 +168,6 @@ def _backward(
 
 def gradients(nest: LoopNest, of_input: bool = True) -> tuple[LoopNest, ...]:
     """The products behind one product: the gradient of its input (unless nobody wants it) and of its weight, each with its MACs."""
-    flat = {"stride_h": 1, "stride_w": 1, "dilation_h": 1, "dilation_w": 1, "height": 0, "width": 0, "pad_top": 0, "pad_left": 0}
     weight = LoopNest(
         g=nest.g, k=nest.k, c=nest.n * nest.q * nest.p, p=nest.c * nest.s * nest.r,
         input=nest.input, weight=nest.output, output=nest.weight, accumulator=nest.accumulator,
@@ -173,7 +175,11 @@ def gradients(nest: LoopNest, of_input: bool = True) -> tuple[LoopNest, ...]:
     )  # fmt: skip
     if not of_input and nest.weight_role == "parameter":
         return (weight,)
-    back = replace(nest, k=nest.c, c=nest.k, input=nest.output, output=nest.input, **flat)
+    back = LoopNest(
+        n=nest.n, g=nest.g, k=nest.c, c=nest.k, q=nest.q, p=nest.p, s=nest.s, r=nest.r,
+        input=nest.output, weight=nest.weight, output=nest.input, accumulator=nest.accumulator,
+        weight_role=nest.weight_role, repeat=nest.repeat,
+    )  # fmt: skip
     return back, weight
 
 

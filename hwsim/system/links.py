@@ -1,7 +1,7 @@
 """Links between devices, and what the exchanges of parallel programs take over them.
 
-Ring algorithms move (n - 1)/n of the data each step round: Thakur, Rabenseifner, Gropp, "Optimization of collective communication operations in
-MPICH," IJHPCA 19(1), 2005, doi:10.1177/1094342005051521.
+Ring algorithms move (n - 1)/n of the data each step round: Thakur, Rabenseifner, Gropp, "Optimization of collective communication
+operations in MPICH," IJHPCA 19(1), 2005, doi:10.1177/1094342005051521.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Layers dealt out to devices in a row: the cut whose slowest stage is fastest, under the memory of each device.
 
-PipeDream: Narayanan et al., SOSP 2019, doi:10.1145/3341301.3359646, section 3.1; here exact, by dynamic programming over all contiguous cuts.
+PipeDream: Narayanan et al., SOSP 2019, doi:10.1145/3341301.3359646, section 3.1; here exact, by dynamic programming over all contiguous
+cuts.
 """
 
 from __future__ import annotations
@@ -62,12 +63,17 @@ def weight_bytes(prepared: Prepared) -> NDArray[np.int64]:
 
 
 def balance(
-    times: Reals, sizes: NDArray[np.int64], cuts: NDArray[np.int64], capacities: Sequence[float], bandwidths: Sequence[float]
+    times: Reals,
+    sizes: NDArray[np.int64],
+    cuts: NDArray[np.int64],
+    capacities: Sequence[float],
+    bandwidths: Sequence[float],
 ) -> tuple[Stage, ...] | Infeasible:
     """The contiguous cut with the least slowest stage; a stage is as slow as its layers or as sending on its result.
 
-    times [W, L] : seconds of each layer on each worker. sizes, cuts [L] : bytes of weights, and of what crosses behind each layer. capacities,
-    bandwidths [W] : of each worker's memory [B] and of its way to the next [B/s]. Workers may stay without layers. Ties go to fewer stages.
+    times [W, L] : seconds of each layer on each worker. sizes, cuts [L] : bytes of weights, and of what crosses behind each layer.
+    capacities, bandwidths [W] : of each worker's memory [B] and of its way to the next [B/s]. Workers may stay without layers. Ties go
+    to fewer stages.
     """
     workers, layers = times.shape
     start = np.concatenate((np.zeros((workers, 1)), np.cumsum(times, axis=1)), axis=1)
@@ -82,13 +88,19 @@ def balance(
             if first >= end:
                 continue
             sending = 0.0 if end == layers else cuts[end - 1] / bandwidths[worker]
-            slowest = np.maximum(best[worker, first:end], np.maximum(start[worker, end] - start[worker, first:end], sending))
+            slowest = np.maximum(
+                best[worker, first:end], np.maximum(start[worker, end] - start[worker, first:end], sending)
+            )
             place = int(np.argmin(slowest))
             if slowest[place] < best[worker + 1, end]:
                 best[worker + 1, end], back[worker + 1, end] = slowest[place], first + place
     if math.isinf(best[workers, layers]):
         return Infeasible(
-            "memory", int(stored[-1]), int(sum(capacities)), "B of weights over all devices", ("more devices", "narrower weights")
+            "memory",
+            int(stored[-1]),
+            int(sum(capacities)),
+            "B of weights over all devices",
+            ("more devices", "narrower weights"),
         )
     stages: list[Stage] = []
     end = layers

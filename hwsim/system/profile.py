@@ -48,11 +48,11 @@ class _Profile(Closed):
     name: str
     kind: Literal["system"]
     description: str = ""
-    sources: dict[str, str | _Source] = {}
+    sources: dict[str, str | _Source] = Field(default_factory=dict)
     default_source: str = ""
     devices: Annotated[list[_Part], Field(min_length=1)]
     host: str = ""
-    links: list[_Wire] = []
+    links: list[_Wire] = Field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,9 @@ def load_system(name_or_path: str | os.PathLike[str]) -> System:
     if not text.endswith(SUFFIXES) and not path.is_file():
         path = systems_folder() / f"{text}.yaml"
         if not path.is_file():
-            raise ProfileError(f"{text}: no such system{nearest(text, available_systems()) or ' (hwsim systems lists them)'}")
+            raise ProfileError(
+                f"{text}: no such system{nearest(text, available_systems()) or ' (hwsim systems lists them)'}"
+            )
     try:
         content = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -145,7 +147,9 @@ def _validated(document: Document, where: str) -> _Profile:
     except ValidationError as error:
         lines = []
         for item in error.errors():
-            steps = tuple(step for step in item["loc"] if step in ("value", "source") or not str(step).startswith("function-"))
+            steps = tuple(
+                step for step in item["loc"] if step in ("value", "source") or not str(step).startswith("function-")
+            )
             message = str(item["msg"]).replace("Input should be", "must be")
             if item["type"] == "extra_forbidden":
                 known = ["name", "kind", "description", "sources", "default_source", "devices", "host", "links"]
@@ -167,65 +171,75 @@ def _finding(document: Document, where: str, steps: Sequence[Any], message: str)
     return f"{where}{line}: {dotted + ': ' if dotted else ''}{message}"
 
 
+class _Findings:
+    """Mistakes of one file, each at its place."""
+
+    def __init__(self, document: Document, where: str) -> None:
+        self._document, self._where = document, where
+        self.lines: dict[str, None] = {}
+
+    def say(self, steps: Sequence[Any], message: str) -> None:
+        self.lines[_finding(self._document, self._where, steps, message)] = None
+
+
 def _resolved(profile: _Profile, document: Document, where: str) -> System:
-    problems: list[str] = []
+    found = _Findings(document, where)
+    devices, instances = _instances(profile, found)
+    if profile.host and profile.host not in devices and profile.host in instances:
+        found.say(("host",), f"{profile.host} is several devices: a system has one host")
+    elif profile.host and profile.host not in instances:
+        found.say(("host",), f"{profile.host} is no device of this system{nearest(profile.host, list(instances))}")
+    links = _links(profile, instances, found)
+    sources = {key: item if isinstance(item, str) else item.text for key, item in profile.sources.items()}
+    system = System(profile.name, devices, links, profile.host, profile.description, sources)
+    if not found.lines:
+        lost = [name for name in devices if not _reaches(system, name)]
+        for name in lost[:3]:
+            found.say(("links",), f"no link leads from {system.workers[0]} to {name}")
+    if found.lines:
+        raise ProfileError(*found.lines)
+    return system
 
-    def say(steps: Sequence[Any], message: str) -> None:
-        problems.append(_finding(document, where, steps, message))
 
+def _instances(profile: _Profile, found: _Findings) -> tuple[dict[str, Device], dict[str, tuple[str, ...]]]:
+    """Devices by instance, and the instances of each entry."""
     devices: dict[str, Device] = {}
     instances: dict[str, tuple[str, ...]] = {}
     for index, part in enumerate(profile.devices):
         count = int(part.count.value)
-        names = (part.name,) if count == 1 else tuple(f"{part.name}{number}" for number in range(count))
         if len(devices) + count > MAX_INSTANCES:
-            say(("devices", index, "count"), f"more than {MAX_INSTANCES} devices")
+            found.say(("devices", index, "count"), f"more than {MAX_INSTANCES} devices")
             continue
+        names = (part.name,) if count == 1 else tuple(f"{part.name}{number}" for number in range(count))
         if part.name in instances or any(name in devices for name in names):
-            say(("devices", index, "name"), f"{part.name} is there already")
+            found.say(("devices", index, "name"), f"{part.name} is there already")
             continue
         instances[part.name] = names
         try:
-            device = load(part.profile)
+            devices.update(dict.fromkeys(names, load(part.profile)))
         except ProfileError as error:
-            say(("devices", index, "profile"), error.findings[0])
-            continue
-        devices.update(dict.fromkeys(names, device))
-    if profile.host and profile.host not in devices and profile.host in instances:
-        say(("host",), f"{profile.host} is several devices: a system has one host")
-    elif profile.host and profile.host not in instances:
-        say(("host",), f"{profile.host} is no device of this system{nearest(profile.host, list(instances))}")
+            found.say(("devices", index, "profile"), error.findings[0])
+    return devices, instances
+
+
+def _links(
+    profile: _Profile, instances: Mapping[str, tuple[str, ...]], found: _Findings
+) -> dict[tuple[str, str], Link]:
     links: dict[tuple[str, str], Link] = {}
     for index, wire in enumerate(profile.links):
         one, other = wire.between
         if one == other:
-            say(("links", index, "between"), f"{one} is linked to itself")
+            found.say(("links", index, "between"), f"{one} is linked to itself")
         energy = None if wire.pj_per_bit is None else wire.pj_per_bit.value * 8e-12
         link = Link(wire.bandwidth_gb_per_s.value * 1e9, wire.latency_us.value * 1e-6, energy)
-        for ends in itertools.product(instances.get(one, (one,)), instances.get(other, (other,))):
-            if ends[0] != ends[1]:
-                links[ends] = link
-    for index, number in [(i, n) for i, wire in enumerate(profile.links) for n in (wire.bandwidth_gb_per_s, wire.latency_us)]:
-        source = number.source or profile.default_source
-        if number.value and source not in (*profile.sources, *OWN_WORDS):
-            say(("links", index), f"{'source ' + source + ' is not among the sources' if source else 'a number without a source'}")
-    system = System(
-        profile.name,
-        devices,
-        links,
-        profile.host,
-        profile.description,
-        {key: item if isinstance(item, str) else item.text for key, item in profile.sources.items()},
-    )
-    if not problems and len(devices) > 1:
-        problems += [
-            _finding(document, where, ("links",), f"no link leads from {system.workers[0]} to {name}")
-            for name in devices
-            if not _reaches(system, name)
-        ][:3]
-    if problems:
-        raise ProfileError(*dict.fromkeys(problems))
-    return system
+        ways = itertools.product(instances.get(one, (one,)), instances.get(other, (other,)))
+        links.update({ends: link for ends in ways if ends[0] != ends[1]})
+        for number in (wire.bandwidth_gb_per_s, wire.latency_us):
+            source = number.source or profile.default_source
+            if number.value and source not in (*profile.sources, *OWN_WORDS):
+                what = f"source {source} is not among the sources" if source else "a number without a source"
+                found.say(("links", index), what)
+    return links
 
 
 def _reaches(system: System, name: str) -> bool:

@@ -15,8 +15,8 @@ SCHEMA = "hwsim/system/1"
 class Share:
     """What one device does in one pass of the batch.
 
-    layers : names. compute_s : its layers [s]; exchange_s : what it sends and waits for [s]. memory_bytes : weights and the activations alive at
-    most; capacity_bytes : None unknown. energy_j : None where its profile gives none.
+    layers : names. compute_s : its layers [s]; exchange_s : what it sends and waits for [s]. memory_bytes : weights and the activations
+    alive at most; capacity_bytes : None unknown. energy_j : None where its profile gives none.
     """
 
     instance: str
@@ -34,8 +34,9 @@ class SystemEstimate:
     """One network on a system.
 
     latency_s : of one batch through an idle system [s]; interval_s : between batches in a full one [s], the slowest device or link.
-    bubble_share : share of the devices' time that stays idle while ``microbatches`` pass a pipeline [1]. links : seconds that each link is busy a
-    batch, by its ends. bound_by : the instance or link that sets the interval. device : the estimate of the single device where there is one.
+    bubble_share : share of the devices' time that stays idle while ``microbatches`` pass a pipeline [1]. links : seconds that each link
+    is busy a batch, by its ends. bound_by : the instance or link that sets the interval. device : the estimate of the single device
+    where there is one.
     """
 
     model: Mapping[str, Any]

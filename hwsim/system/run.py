@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from hwsim.device import Device
 from hwsim.errors import Infeasible, UsageError, nearest
 from hwsim.estimation import Estimate, Prepared, estimate
+from hwsim.estimation.conversion import converted
 from hwsim.system.links import all_gather_s
 from hwsim.system.pipeline import Stage, balance, cut_bytes, weight_bytes
 from hwsim.system.profile import System
@@ -34,13 +36,15 @@ def run(
 ) -> SystemEstimate | Infeasible:
     """Price a network on the devices of a system.
 
-    way : ``pipeline`` deals out layers, ``channels`` and ``rows`` divide each layer, ``data`` gives every device a copy and a batch of its own.
-    workers : instances to use (default: all but the host). cuts : names of the layers that start the second, third, ... stage of a pipeline made by
-    hand; without them it is balanced under the devices' memories. microbatches : batches that follow each other, for the bubble.
-    Infeasible where the weights do not fit. Raises UsageError for unknown names, or a network that devices cannot run.
+    way : ``pipeline`` deals out layers, ``channels`` and ``rows`` divide each layer, ``data`` gives every device a copy and a batch of
+    its own. workers : instances to use (default: all but the host). cuts : names of the layers that start the second, third, ... stage
+    of a pipeline made by hand; without them it is balanced under the devices' memories. microbatches : batches that follow each other,
+    for the bubble. Infeasible where the weights do not fit. Raises UsageError for unknown names, or a network that devices cannot run.
     """
     if way not in WAYS:
-        raise UsageError(f"{way}: there is no such way to divide a network{nearest(way, WAYS)}; choose from {', '.join(WAYS)}")
+        raise UsageError(
+            f"{way}: there is no such way to divide a network{nearest(way, WAYS)}; choose from {', '.join(WAYS)}"
+        )
     chosen = tuple(workers) or system.workers
     for name in chosen:
         if name not in system.devices:
@@ -75,7 +79,7 @@ def _pipeline(
     devices = [system.devices[name] for name in workers]
     times = np.array([[layer.latency_s for layer in made[device.name].layers] for device in devices])
     sizes, crossing = weight_bytes(prepared), cut_bytes(prepared)
-    ways = [system.between(one, other) for one, other in zip(workers, workers[1:], strict=False)]
+    ways = [system.between(one, other) for one, other in pairwise(workers)]
     if cuts:
         stages = _by_hand(prepared, cuts, len(workers))
     else:
@@ -105,30 +109,46 @@ def _pipeline(
         memory = int(sizes[stage.first : stage.last].sum()) + int(max(alive[stage.first : stage.last]))
         room = capacity(device)
         if room is not None and memory > room:
-            return Infeasible(worker, memory, room, "B of weights and activations", ("more stages", "narrower types", "a smaller batch"))
+            return Infeasible(
+                worker,
+                memory,
+                room,
+                "B of weights and activations",
+                ("more stages", "narrower types", "a smaller batch"),
+            )
         joules = None if None in energies else math.fsum(value for value in energies if value is not None)
-        shares.append(Share(worker, device.name, tuple(names[stage.first : stage.last]), compute, sending, memory, room, joules))
+        shares.append(
+            Share(worker, device.name, tuple(names[stage.first : stage.last]), compute, sending, memory, room, joules)
+        )
         latency += compute + sending
     alone = made[shares[0].device] if len(made) == 1 and len(shares) == 1 else None
     settings = {"way": "pipeline", "microbatches": microbatches, "cuts": [share.layers[0] for share in shares[1:]]}
-    return _record(prepared, system, next(iter(made.values())), settings, latency, shares, traffic, 1, alone, microbatches)
+    return _record(
+        prepared, system, next(iter(made.values())), settings, latency, shares, traffic, 1, alone, microbatches
+    )
 
 
 def _by_hand(prepared: Prepared, cuts: Sequence[str], workers: int) -> tuple[Stage, ...]:
     names = [layer.name for layer, _ in prepared.priced]
     unknown = next((name for name in cuts if name not in names), None)
     if unknown is not None:
-        raise UsageError(f"{unknown}: {prepared.network.name} has no layer of that name to cut at{nearest(unknown, names)}")
+        raise UsageError(
+            f"{unknown}: {prepared.network.name} has no layer of that name to cut at{nearest(unknown, names)}"
+        )
     places = [names.index(name) for name in cuts]
     if places != sorted(set(places)) or 0 in places:
-        raise UsageError("cuts: name each stage's first layer once, in the order of the network, without its very first")
+        raise UsageError(
+            "cuts: name each stage's first layer once, in the order of the network, without its very first"
+        )
     if len(places) >= workers:
         raise UsageError(f"{len(places)} cuts make {len(places) + 1} stages: there are {workers} devices")
     ends = [0, *places, len(names)]
-    return tuple(Stage(number, first, last) for number, (first, last) in enumerate(zip(ends, ends[1:], strict=False)))
+    return tuple(Stage(number, first, last) for number, (first, last) in enumerate(pairwise(ends)))
 
 
-def _copies(prepared: Prepared, system: System, workers: Sequence[str], rung: str | None) -> SystemEstimate | Infeasible:
+def _copies(
+    prepared: Prepared, system: System, workers: Sequence[str], rung: str | None
+) -> SystemEstimate | Infeasible:
     made = _estimates(prepared, system, workers, rung)
     traffic: Counter[tuple[str, str]] = Counter()
     shares, slowest = [], 0.0
@@ -138,13 +158,21 @@ def _copies(prepared: Prepared, system: System, workers: Sequence[str], rung: st
         memory = own.totals.weight_bytes + own.totals.peak_activation_bytes
         room = capacity(device)
         if room is not None and memory > room:
-            return Infeasible(worker, memory, room, "B of weights and activations", ("a pipeline", "narrower types", "a smaller batch"))
+            return Infeasible(
+                worker,
+                memory,
+                room,
+                "B of weights and activations",
+                ("a pipeline", "narrower types", "a smaller batch"),
+            )
         host = _host(prepared, system, worker, worker, traffic)
         names = tuple(layer.name for layer in own.layers)
         shares.append(Share(worker, device.name, names, own.totals.latency_s, host, memory, room, own.totals.energy_j))
         slowest = max(slowest, own.totals.latency_s + host)
     alone = next(iter(made.values())) if len(workers) == 1 else None
-    return _record(prepared, system, next(iter(made.values())), {"way": "data"}, slowest, shares, traffic, len(workers), alone)
+    return _record(
+        prepared, system, next(iter(made.values())), {"way": "data"}, slowest, shares, traffic, len(workers), alone
+    )
 
 
 def _divided(
@@ -152,9 +180,11 @@ def _divided(
 ) -> SystemEstimate | Infeasible:
     kinds = {system.devices[name].name for name in workers}
     if len(kinds) > 1:
-        raise UsageError(f"equal parts need equal devices, and these are {', '.join(sorted(kinds))}: name some with the workers")
+        raise UsageError(
+            f"equal parts need equal devices, and these are {', '.join(sorted(kinds))}: name some with the workers"
+        )
     device = system.devices[workers[0]]
-    part = shard(prepared, len(workers), by)
+    part = shard(converted(prepared, device)[0], len(workers), by)
     made = estimate(part.prepared, device, rung=rung)
     ring = [(one, other) for one, other in zip(workers, (*workers[1:], workers[0]), strict=True) if one != other]
     links = [link for one, other in ring if (link := system.between(one, other))]
@@ -173,11 +203,13 @@ def _divided(
     if room is not None and memory > room:
         return Infeasible(workers[0], memory, room, "B of weights and activations", ("more devices", "narrower types"))
     names = tuple(layer.name for layer in made.layers)
-    shares = [Share(name, device.name, names, made.totals.latency_s, exchange, memory, room, made.totals.energy_j) for name in workers]
+    shares = [
+        Share(name, device.name, names, made.totals.latency_s, exchange, memory, room, made.totals.energy_j)
+        for name in workers
+    ]
     latency = made.totals.latency_s + exchange + host
     alone = made if len(workers) == 1 else None
-    found = _record(prepared, system, made, {"way": by}, latency, shares, traffic, 1, alone)
-    return found
+    return _record(prepared, system, made, {"way": by}, latency, shares, traffic, 1, alone)
 
 
 def _host(prepared: Prepared, system: System, first: str, last: str, traffic: Counter[tuple[str, str]]) -> float:
@@ -186,7 +218,10 @@ def _host(prepared: Prepared, system: System, first: str, last: str, traffic: Co
         return 0.0
     tensors = prepared.network.tensors
     total = 0.0
-    for start, end, names in ((system.host, first, prepared.network.inputs), (last, system.host, prepared.network.outputs)):
+    for start, end, names in (
+        (system.host, first, prepared.network.inputs),
+        (last, system.host, prepared.network.outputs),
+    ):
         size = sum(tensors[name].bytes for name in names if name in tensors)
         link = system.between(start, end)
         if link is not None:
@@ -210,7 +245,10 @@ def _record(
     edges = system.graph.edges
     # ways there and back are separate: each direction of a link has its own bandwidth
     busy = {f"{one}->{other}": size / edges[one, other]["link"].bandwidth for (one, other), size in traffic.items()}
-    together = {share.instance: share.compute_s + (0.0 if settings["way"] in ("pipeline", "data") else share.exchange_s) for share in shares}
+    together = {
+        share.instance: share.compute_s + (0.0 if settings["way"] in ("pipeline", "data") else share.exchange_s)
+        for share in shares
+    }
     bound_by, interval = max({**together, **busy}.items(), key=lambda item: item[1])
     energies = [share.energy_j for share in shares]
     spent = [(size, edges[hop]["link"].energy) for hop, size in traffic.items()]

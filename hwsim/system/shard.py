@@ -70,8 +70,9 @@ def _part(nest: LoopNest, parts: int, by: Cut) -> LoopNest:
         extent = getattr(nest, dim)
         if extent >= parts:
             share = -(-extent // parts)
-            free = {"q": {"height": 0, "pad_top": 0}, "p": {"width": 0, "pad_left": 0}, "n": {}}[dim]
-            return replace(nest, **{dim: share}, **free)
+            if dim == "q":
+                return replace(nest, q=share, height=0, pad_top=0)
+            return replace(nest, p=share, width=0, pad_left=0) if dim == "p" else replace(nest, n=share)
     return nest
 
 
@@ -107,7 +108,8 @@ def _lighter(work: Work, network: Network, parts: int, by: Cut) -> Work:
         vectors=_fewer(work.vectors, parts),
         moves=tuple(DataMove(-(-move.read_bytes // parts), -(-move.write_bytes // parts)) for move in work.moves),
         reads=tuple(
-            (name, -(-size // parts) if network.tensors[name].role == "activation" else size) for name, size in work.reads
+            (name, -(-size // parts) if network.tensors[name].role == "activation" else size)
+            for name, size in work.reads
         ),
         writes=tuple((name, -(-size // parts)) for name, size in work.writes),
     )

@@ -76,6 +76,15 @@ def test_parts_cover_the_whole(resnet: Prepared, way: str) -> None:
     assert made.shares[0].exchange_s > 0
 
 
+@pytest.mark.parametrize("way", ["channels", "rows"])
+def test_parts_stay_parts_where_types_are_converted(way: str) -> None:
+    """Floats run as int8 on these cards: the parts are cut from the converted network."""
+    system = load_system("glacier_point_v2")
+    floats = hwsim.prepare("light_squeezenet")
+    one, six = (found(floats, system, way, workers=names) for names in (["card0"], [f"card{n}" for n in range(6)]))
+    assert six.shares[0].compute_s < 0.75 * one.shares[0].compute_s
+
+
 def test_weights_are_divided_by_channels_and_copied_by_rows(resnet: Prepared) -> None:
     whole = resnet.complexity.weight_bytes
     assert shard(resnet, 4, "channels").prepared.complexity.weight_bytes == pytest.approx(whole / 4, rel=0.01)
@@ -98,7 +107,9 @@ def test_cuts_by_hand(resnet: Prepared) -> None:
 def test_balance_is_the_best_of_all_cuts(data: st.DataObject) -> None:
     layers, workers = data.draw(st.integers(1, 7)), data.draw(st.integers(1, 3))
     floats = st.floats(0.01, 10)
-    times = np.array(data.draw(st.lists(st.lists(floats, min_size=layers, max_size=layers), min_size=workers, max_size=workers)))
+    times = np.array(
+        data.draw(st.lists(st.lists(floats, min_size=layers, max_size=layers), min_size=workers, max_size=workers))
+    )
     sizes = np.array(data.draw(st.lists(st.integers(0, 20), min_size=layers, max_size=layers)), np.int64)
     cuts = np.array(data.draw(st.lists(st.integers(0, 20), min_size=layers, max_size=layers)), np.int64)
     capacities = data.draw(st.lists(st.sampled_from([10.0, 30.0, 1e9]), min_size=workers, max_size=workers))
@@ -115,7 +126,9 @@ def test_balance_is_the_best_of_all_cuts(data: st.DataObject) -> None:
             worst = max(worst, times[worker, first:last].sum(), sending)
         return worst
 
-    options = [(0, *middle, layers) for middle in itertools.combinations_with_replacement(range(layers + 1), workers - 1)]
+    options = [
+        (0, *middle, layers) for middle in itertools.combinations_with_replacement(range(layers + 1), workers - 1)
+    ]
     least = min(slowest(ends) for ends in options)
     stages = balance(times, sizes, cuts, capacities, bandwidths)
     if np.isinf(least):
@@ -134,7 +147,9 @@ def test_balance_is_the_best_of_all_cuts(data: st.DataObject) -> None:
 
 
 def test_what_crosses_a_cut_is_what_is_read_behind_it() -> None:
-    built = hwsim.Network.builder("c").input("x", (1, 16)).dense(32, name="a").dense(8, name="b").dense(4, name="c").build()
+    built = (
+        hwsim.Network.builder("c").input("x", (1, 16)).dense(32, name="a").dense(8, name="b").dense(4, name="c").build()
+    )
     assert list(cut_bytes(hwsim.prepare(built))) == [32 * 4, 8 * 4, 4 * 4]
 
 
