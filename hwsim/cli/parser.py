@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from hwsim.cli import mapping_verbs, report_verbs, validation_verbs, verbs
+from hwsim.cli import mapping_verbs, report_verbs, system_verbs, validation_verbs, verbs
 from hwsim.cli.arguments import (
     add_device_arguments,
     add_limit_arguments,
@@ -52,6 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     report_verbs.add_why(verb)
     report_verbs.add_doctor(verb)
     report_verbs.add_completion(verb)
+    system_verbs.add(verb)
     models = verb.add_parser("models", help="list the graphs that have a short name")
     models.set_defaults(run=verbs.models)
     return parser
@@ -82,6 +83,10 @@ def _estimate(verb: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         default=None,
         help="let tensors that fit stay on chip between layers",
     )
+    group.add_argument(
+        "--algorithm", metavar="NAME", help="winograd_f2, winograd_f4 or strassen, where the device declares it"
+    )
+    group.add_argument("--algorithm-levels", metavar="N", type=int, default=1, help="levels of Strassen's (default 1)")
     add_search_arguments(parser)
     parser.add_argument(
         "--counting",

@@ -12,7 +12,8 @@ from hwsim.cli.progress import clear, progress
 from hwsim.errors import UsageError
 
 if TYPE_CHECKING:
-    from hwsim.estimation import Estimate
+    from hwsim.device import Device
+    from hwsim.estimation import Estimate, Prepared
 
 
 def estimate(arguments: argparse.Namespace) -> int:
@@ -26,7 +27,7 @@ def estimate(arguments: argparse.Namespace) -> int:
     devices = [device(name, arguments) for name in arguments.device]
     estimates = [
         run(
-            model,
+            _with_algorithm(model, chosen, arguments),
             chosen,
             rung=arguments.model,
             units=arguments.units,
@@ -78,6 +79,14 @@ def _missed(estimates: Sequence[Estimate]) -> int:
     for sentence in missed:
         print(f"hwsim: {safe(sentence)}", file=sys.stderr)
     return 1 if missed else 0
+
+
+def _with_algorithm(model: Prepared, chosen: Device, arguments: argparse.Namespace) -> Prepared:
+    if arguments.algorithm is None:
+        return model
+    from hwsim.system.algorithms import with_algorithm
+
+    return with_algorithm(model, chosen, arguments.algorithm, arguments.algorithm_levels)
 
 
 def _annotate(arguments: argparse.Namespace, estimates: Sequence[Estimate]) -> None:

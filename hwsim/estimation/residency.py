@@ -27,47 +27,50 @@ def residency(
     """Decide what stays, greedily and in the order of execution.
 
     Weights first: where a level retains them from one inference to the next, they take their place in the order of use until it
-    is full, and the rest streams in every inference. Then activations: a tensor stays in the outermost on-chip level
-    that holds activations if, together with the tensors already kept and still needed, it fits; the network's own inputs and outputs
-    always cross the edge.
+    is full (the innermost such level first), those that are read whole before tables of which rows are gathered, and the rest streams in
+    every inference. Then activations: a tensor stays in the outermost on-chip level that holds activations if, together with the tensors
+    already kept and still needed, it fits; the network's own inputs and outputs always cross the edge.
     """
     network = prepared.network
-    weights, weight_bytes, notes = (
-        _resident_weights(network, works, device) if keep_weights else (frozenset[str](), 0, ())
-    )
+    weights, held, notes = _resident_weights(network, works, device) if keep_weights else (frozenset[str](), {}, ())
     store = _activation_store(device)
     if not keep_activations or store is None:
         return Residency(weights=weights, notes=notes)
     capacity = _capacity(store, ("input", "output"))
     if capacity is not None and _shares_weights(store) and "weight" in store.retains:
-        capacity = max(0, capacity - weight_bytes)
+        capacity = max(0, capacity - held.get(store.name, 0))
     return Residency(_kept_activations(prepared, works, capacity), weights, notes)
 
 
 def _resident_weights(
     network: Network, works: Sequence[Work], device: Device
-) -> tuple[frozenset[str], int, tuple[str, ...]]:
-    store = next(
-        (memory for memory in reversed(device.memories) if not memory.off_chip and "weight" in memory.retains), None
-    )
-    if store is None:
-        return frozenset(), 0, ()
-    capacity = _capacity(store, ("weight",))
+) -> tuple[frozenset[str], dict[str, int], tuple[str, ...]]:
+    """Names of weights that stay, bytes of them in each level that retains weights, innermost first, and what streams in words."""
+    stores = [memory for memory in device.memories if not memory.off_chip and "weight" in memory.retains]
+    if not stores:
+        return frozenset(), {}, ()
+    room = {store.name: _capacity(store, ("weight",)) for store in stores}
     resident: set[str] = set()
-    used = streaming = 0
-    for work in works:
-        for name, _ in work.reads:
-            tensor = network.tensors[name]
-            if tensor.role == "activation" or name in resident:
-                continue
-            if capacity is None or used + tensor.bytes <= capacity:
-                resident.add(name)
-                used += tensor.bytes
-            else:
-                streaming += tensor.bytes
+    used = dict.fromkeys(room, 0)
+    streaming = 0
+    reads = [(network.tensors[name], size) for work in works for name, size in work.reads]
+    weights = [(tensor, size) for tensor, size in reads if tensor.role != "activation"]
+    # a table of which rows are gathered gains little from its place: what is read whole comes first
+    for tensor, size in sorted(weights, key=lambda pair: pair[1] < pair[0].bytes):
+        if tensor.name in resident:
+            continue
+        place = next((n for n, most in room.items() if most is None or used[n] + tensor.bytes <= most), None)
+        if place is None:
+            streaming += min(size, tensor.bytes)
+        else:
+            resident.add(tensor.name)
+            used[place] += tensor.bytes
     note: tuple[str, ...] = ()
     if streaming:
-        note = (f"weights of {streaming:,} B do not fit {store.name} ({capacity:,} B) and stream in every inference",)
+        have = sum(most for most in room.values() if most is not None)
+        note = (
+            f"weights of {streaming:,} B do not fit {' and '.join(room)} ({have:,} B) and stream in every inference",
+        )
     return frozenset(resident), used, note
 
 

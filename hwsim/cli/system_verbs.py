@@ -1,0 +1,315 @@
+"""The verbs about systems: system, systems, train, decode, scenario."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from hwsim.cli.arguments import add_device_arguments, add_model_arguments, device, emit, prepared_models
+from hwsim.errors import Infeasible, UsageError, nearest
+
+if TYPE_CHECKING:
+    from hwsim.estimation import Prepared
+    from hwsim.system.decoder import Decoder
+
+Verbs = argparse._SubParsersAction
+
+
+def add(verb: Verbs[argparse.ArgumentParser]) -> None:
+    """All of them."""
+    _system(verb)
+    listing = verb.add_parser("systems", help="list the system profiles")
+    listing.set_defaults(run=systems)
+    _train(verb)
+    _decode(verb)
+    _scenario(verb)
+
+
+def _one_device(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("the device")
+    group.add_argument("--device", metavar="NAME", required=True, help="shipped profile or YAML file")
+    add_device_arguments(group)
+    parser.add_argument(
+        "--model", metavar="RUNG", help="roofline, systolic or mapping (default: the most detailed there is)"
+    )
+
+
+def _answer(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+    parser.add_argument("--output", metavar="FILE", help="write there instead of printing")
+
+
+def _parser(
+    verb: Verbs[argparse.ArgumentParser], name: str, help_text: str, description: str, example: str
+) -> argparse.ArgumentParser:
+    return verb.add_parser(
+        name,
+        help=help_text,
+        description=description,
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _system(verb: Verbs[argparse.ArgumentParser]) -> None:
+    parser = _parser(
+        verb,
+        "system",
+        "a network on several devices",
+        "Divide a network over the devices of a system: a pipeline of layers, each layer by channels or rows, or a copy on each.",
+        "hwsim system light_resnet50 --system glacier_point_v2 --bits w8a8 --batch 8 --way data",
+    )
+    add_model_arguments(parser)
+    parser.add_argument(
+        "--system", metavar="NAME", required=True, help="shipped system or YAML file ('hwsim systems' lists them)"
+    )
+    parser.add_argument(
+        "--way", metavar="WAY", default="pipeline", help="pipeline, channels, rows or data (default pipeline)"
+    )
+    parser.add_argument(
+        "--on",
+        metavar="INSTANCE",
+        action="append",
+        default=[],
+        help="use this device (repeatable; default: all but the host)",
+    )
+    parser.add_argument(
+        "--cut", metavar="LAYER", action="append", default=[], help="first layer of a further stage (default: balanced)"
+    )
+    parser.add_argument(
+        "--microbatches", metavar="N", type=int, default=8, help="batches that follow each other (default 8)"
+    )
+    parser.add_argument(
+        "--model", metavar="RUNG", help="roofline, systolic or mapping (default: the most detailed there is)"
+    )
+    _answer(parser)
+    parser.set_defaults(run=system)
+
+
+def _train(verb: Verbs[argparse.ArgumentParser]) -> None:
+    parser = _parser(
+        verb,
+        "train",
+        "a training step: forward, backward, optimizer, gradients summed",
+        "Time and memory of one training step on one device, or on replicas that sum their gradients over a link.",
+        "hwsim train light_resnet50 --batch 64 --bits fp16 --device a100_sxm_80g --replicas 8 --link-gb-per-s 300",
+    )
+    add_model_arguments(parser)
+    _one_device(parser)
+    parser.add_argument("--optimizer", metavar="NAME", default="adam", help="sgd, momentum or adam (default adam)")
+    parser.add_argument(
+        "--recompute", metavar="SEGMENTS", type=int, default=0, help="save activations between so many segments only"
+    )
+    parser.add_argument(
+        "--master-bits",
+        metavar="N",
+        type=int,
+        default=32,
+        choices=(16, 32, 64),
+        help="bits the optimizer works on (default 32)",
+    )
+    parser.add_argument("--replicas", metavar="N", type=int, default=1, help="devices with a copy each (default 1)")
+    parser.add_argument("--link-gb-per-s", metavar="B", type=float, help="bandwidth between replicas, each way")
+    parser.add_argument(
+        "--link-latency-us", metavar="T", type=float, default=0.0, help="latency between replicas (default 0)"
+    )
+    parser.add_argument(
+        "--no-overlap", action="store_true", help="sum gradients after the backward pass, not beside it"
+    )
+    _answer(parser)
+    parser.set_defaults(run=train)
+
+
+def _decode(verb: Verbs[argparse.ArgumentParser]) -> None:
+    parser = _parser(
+        verb,
+        "decode",
+        "a language model served: first token, further tokens, concurrency",
+        "Prefill and decode of a transformer with a cache of keys and values that grows.",
+        "hwsim decode gpt2 --device a100_sxm_80g --prompt 128 --tokens 256 --sequences 8\n"
+        "  hwsim decode layers=32,width=4096,heads=32,key_heads=8,hidden=14336,vocabulary=128256,gated=1,weights=int4 --device h100_sxm",
+    )
+    parser.add_argument(
+        "decoder",
+        metavar="DECODER",
+        help="gpt2, or its shape: layers=12,width=768,heads=12,hidden=3072,vocabulary=50257[,...]",
+    )
+    _one_device(parser)
+    parser.add_argument("--prompt", metavar="N", type=int, default=128, help="tokens of the prompt (default 128)")
+    parser.add_argument("--tokens", metavar="N", type=int, default=128, help="tokens of the answer (default 128)")
+    parser.add_argument("--sequences", metavar="N", type=int, default=1, help="sequences served together (default 1)")
+    _answer(parser)
+    parser.set_defaults(run=decode)
+
+
+def _scenario(verb: Verbs[argparse.ArgumentParser]) -> None:
+    parser = _parser(
+        verb,
+        "scenario",
+        "MLPerf's scenarios: single-stream, multi-stream, offline, server",
+        "Latency percentiles and rates of a network under load.",
+        "hwsim scenario light_resnet50 --bits w8a8 --device nnp_i_1100 --scenario server --limit-ms 15",
+    )
+    add_model_arguments(parser)
+    _one_device(parser)
+    parser.add_argument(
+        "--scenario", metavar="NAME", default="single-stream", help="single-stream, multi-stream, offline or server"
+    )
+    parser.add_argument(
+        "--replicas", metavar="N", type=int, default=1, help="devices that share the queries (default 1)"
+    )
+    parser.add_argument(
+        "--streams", metavar="N", type=int, default=8, help="queries at once in multi-stream (default 8)"
+    )
+    parser.add_argument("--rate", metavar="QPS", type=float, help="queries a second that arrive at the server")
+    parser.add_argument("--limit-ms", metavar="MS", type=float, help="limit on the server's latency")
+    parser.add_argument(
+        "--share", metavar="S", type=float, default=0.99, help="share of queries within the limit (default 0.99)"
+    )
+    _answer(parser)
+    parser.set_defaults(run=scenario)
+
+
+def _single(arguments: argparse.Namespace) -> Prepared:
+    models = prepared_models(arguments)
+    if len(models) > 1:
+        raise UsageError("this command takes one model")
+    return models[0]
+
+
+def _refused(reason: Infeasible) -> int:
+    print(f"hwsim: it does not fit: {reason}", file=sys.stderr)
+    return 1
+
+
+def system(arguments: argparse.Namespace) -> int:
+    """``hwsim system``."""
+    from hwsim.report import files, system_tables
+    from hwsim.system.profile import load_system
+    from hwsim.system.run import run
+
+    found = run(
+        _single(arguments),
+        load_system(arguments.system),
+        arguments.way,
+        workers=arguments.on,
+        cuts=arguments.cut,
+        microbatches=arguments.microbatches,
+        rung=arguments.model,
+    )
+    if isinstance(found, Infeasible):
+        return _refused(found)
+    emit(
+        arguments,
+        files.json_text([found.to_dict()]) if arguments.format == "json" else system_tables.system_text(found),
+    )
+    return 0
+
+
+def systems(arguments: argparse.Namespace) -> int:
+    """``hwsim systems``."""
+    from hwsim.report import system_tables
+    from hwsim.system.profile import available_systems, load_system
+
+    print(system_tables.listing([load_system(name) for name in available_systems()]))
+    return 0
+
+
+def train(arguments: argparse.Namespace) -> int:
+    """``hwsim train``."""
+    from hwsim.report import files, system_tables
+    from hwsim.system.links import Link
+    from hwsim.system.training import train as price
+
+    link = None
+    if arguments.link_gb_per_s is not None:
+        if not arguments.link_gb_per_s > 0 or not arguments.link_latency_us >= 0:
+            raise UsageError("--link-gb-per-s is above 0 and --link-latency-us at least 0")
+        link = Link(arguments.link_gb_per_s * 1e9, arguments.link_latency_us * 1e-6)
+    found = price(
+        _single(arguments),
+        device(arguments.device, arguments),
+        optimizer=arguments.optimizer,
+        segments=arguments.recompute,
+        master_bits=arguments.master_bits,
+        replicas=arguments.replicas,
+        link=link,
+        overlap=not arguments.no_overlap,
+        rung=arguments.model,
+    )
+    emit(
+        arguments,
+        files.json_text([found.to_dict()]) if arguments.format == "json" else system_tables.training_text(found),
+    )
+    return 0
+
+
+def decode(arguments: argparse.Namespace) -> int:
+    """``hwsim decode``."""
+    from hwsim.report import files, system_tables
+    from hwsim.system.serving import concurrency, serve, turning_batch
+
+    decoder, chosen = _decoder(arguments.decoder), device(arguments.device, arguments)
+    found = serve(decoder, chosen, arguments.prompt, arguments.tokens, arguments.sequences, rung=arguments.model)
+    if isinstance(found, Infeasible):
+        return _refused(found)
+    context = arguments.prompt + arguments.tokens - 1
+    rows = concurrency(decoder, chosen, context, [1 << power for power in range(0, 9, 2)], arguments.model)
+    turning = turning_batch(decoder, chosen, context, arguments.model)
+    if arguments.format == "json":
+        emit(arguments, files.json_text([{**found.to_dict(), "concurrency": rows, "turning_sequences": turning}]))
+    else:
+        emit(arguments, system_tables.serving_text(found, rows, turning, context))
+    return 0
+
+
+def _decoder(text: str) -> Decoder:
+    from hwsim.system.decoder import GPT2, Decoder
+
+    if text == "gpt2":
+        return GPT2
+    kinds = {item.name: item.type for item in fields(Decoder)}
+    given: dict[str, int | str] = {}
+    for part in text.split(","):
+        name, equals, value = part.partition("=")
+        if not equals or name not in kinds:
+            raise UsageError(
+                f"{part}: a decoder is gpt2, or name=value of {', '.join(kinds)}{nearest(name, list(kinds))}"
+            )
+        if kinds[name] == "str":
+            given[name] = value
+        elif value.isdecimal() and len(value) < 10:
+            given[name] = int(value)
+        else:
+            raise UsageError(f"{part}: expected a whole number")
+    needed = [name for name in ("layers", "width", "heads", "hidden", "vocabulary") if name not in given]
+    if needed:
+        raise UsageError(f"{text}: a decoder needs {', '.join(needed)} too")
+    return Decoder(**given)  # type: ignore[arg-type]
+
+
+def scenario(arguments: argparse.Namespace) -> int:
+    """``hwsim scenario``."""
+    from hwsim.estimation import estimate
+    from hwsim.report import files, system_tables
+    from hwsim.system.scenario import scenario as under
+
+    made = estimate(_single(arguments), device(arguments.device, arguments), rung=arguments.model)
+    limit = None if arguments.limit_ms is None else arguments.limit_ms / 1e3
+    record = under(
+        made,
+        arguments.scenario,
+        replicas=arguments.replicas,
+        streams=arguments.streams,
+        rate=arguments.rate,
+        limit_s=limit,
+        share=arguments.share,
+    )
+    emit(arguments, files.json_text([record]) if arguments.format == "json" else system_tables.scenario_text(record))
+    missed = record.get("within_limit") is not None and record["within_limit"] < arguments.share - 1e-6
+    if record.get("load", 0) >= 1 or missed:
+        print("hwsim: the server cannot keep up with that rate within the limit", file=sys.stderr)
+        return 1
+    return 0

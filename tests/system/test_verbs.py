@@ -1,0 +1,65 @@
+"""The commands about systems, as a user types them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from hwsim.cli import main
+
+
+@pytest.mark.parametrize(
+    ("command", "schema"),
+    [
+        ("system light_squeezenet --system glacier_point_v2 --bits w8a8", "hwsim/system/1"),
+        ("system light_squeezenet --system four_a100_nvlink --way channels", "hwsim/system/1"),
+        (
+            "train light_squeezenet --device v100 --batch 4 --recompute 3 --replicas 2 --link-gb-per-s 10",
+            "hwsim/training/1",
+        ),
+        (
+            "decode layers=2,width=64,heads=4,hidden=128,vocabulary=100 --device a100_sxm_80g --tokens 4",
+            "hwsim/serving/1",
+        ),
+        ("scenario light_squeezenet --device tpu_v1 --scenario server --limit-ms 5", "hwsim/scenario/1"),
+        ("scenario light_squeezenet --device tpu_v1 --scenario offline --replicas 3", "hwsim/scenario/1"),
+        ("scenario light_squeezenet --device tpu_v1 --scenario multi-stream", "hwsim/scenario/1"),
+    ],
+)
+def test_tables_and_records(command: str, schema: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command.split()) == 0
+    text = capsys.readouterr().out
+    assert max(len(line) for line in text.splitlines()) <= 100
+    assert main([*command.split(), "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["schema"] == schema
+
+
+@pytest.mark.parametrize(
+    ("command", "said", "code"),
+    [
+        ("system light_squeezenet --system glacier", "no such system (did you mean glacier_point_v2?)", 2),
+        ("system light_squeezenet --system glacier_point_v2 --way pipelin", "did you mean pipeline", 2),
+        ("system light_squeezenet --system glacier_point_v2 --on card9", "no such device", 2),
+        ("train light_squeezenet --device v100 --replicas 2", "a link between several", 2),
+        ("train light_squeezenet --device v100 --bits w8a8", "floating point", 2),
+        ("train light_squeezenet --device v100 --optimizer adm", "there are sgd", 2),
+        ("decode gpt3 --device v100", "a decoder is gpt2", 2),
+        ("decode layers=2 --device v100", "needs width", 2),
+        ("decode layers=x,width=1 --device v100", "a whole number", 2),
+        ("scenario light_squeezenet --device tpu_v1 --scenario serve", "did you mean server", 2),
+        ("scenario light_squeezenet --device tpu_v1 --scenario server", "a limit", 2),
+        ("scenario light_squeezenet --device tpu_v1 --scenario server --rate 1e9 --limit-ms 1", "cannot keep up", 1),
+        ("estimate light_squeezenet --device v100 --algorithm winograd_f2", "does not declare", 2),
+    ],
+)
+def test_mistakes_in_one_line(command: str, said: str, code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command.split()) == code
+    told = capsys.readouterr().err
+    assert said in told
+    assert told.count("\n") == 1
+
+
+def test_systems_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["systems"]) == 0
+    assert "glacier_point_v2" in capsys.readouterr().out
