@@ -128,13 +128,18 @@ def test_any_text_is_read_or_refused_in_one_way(text: str) -> None:
         assert all(finding.startswith("f:") for finding in error.findings)
 
 
+def _plain(text: str) -> bool:
+    """PyYAML writes what YAML 1.1 takes for text without quotes; in YAML 1.2 some of it is a number (``0E0``)."""
+    return isinstance(scalar(text), str)
+
+
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.recursive(
         st.none()
         | st.booleans()
         | st.integers(-(10**30), 10**30)
-        | st.text(st.characters(codec="ascii", exclude_categories=("C",)), max_size=9),
+        | st.text(st.characters(codec="ascii", exclude_categories=("C",)), max_size=9).filter(_plain),
         lambda inner: (
             st.lists(inner, max_size=4)
             | st.dictionaries(st.text("abcxyz_", min_size=1, max_size=6).filter(lambda k: k != "<<"), inner, max_size=4)
@@ -143,6 +148,4 @@ def test_any_text_is_read_or_refused_in_one_way(text: str) -> None:
     )
 )
 def test_what_pyyaml_writes_is_read_back(value: object) -> None:
-    assert read(yaml.safe_dump({"v": value}, default_style='"' if isinstance(value, str) else None), "f").value == {
-        "v": value
-    }
+    assert read(yaml.safe_dump({"v": value}), "f").value == {"v": value}
