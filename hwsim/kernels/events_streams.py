@@ -1,0 +1,494 @@
+"""Streams of tiles on engines in simulated time, steady states advanced in closed form.
+
+A stream is one layer: tiles that pass through the same stages in the same order, each stage of each tile a task
+run by the rules of ``events``; here tasks exist only while they wait or run. A lane is the sequence of streams of one core:
+tiles of the next stream follow those of the last through the same buffers.
+
+Stages, by number: LAUNCH; WEIGHTS and INPUTS load; the work stages from WORK on run beside each other; RETIRE, the next to last, takes
+no time and frees the input buffers; STORE, the last, frees the output buffers. With i the tile:
+
+* LAUNCH of tile 0 waits until no more than WINDOW - 1 streams before it on its lane are unfinished, with ``barrier`` for all of them; of
+  other tiles, where nothing waits for it, for STORE of tile i - 1;
+* WEIGHTS waits for LAUNCH of tile 0; so does INPUTS and, at tile 0, for the streams that it is gated by to finish;
+* loads wait for stage ``after`` of tile i - D, D the distance of their operand: its buffer is free again;
+* work waits for both loads, and for STORE of tile i - D of the outputs; RETIRE for all work, STORE for RETIRE;
+* every stage waits for its own last tile.
+
+Where i < D the lane goes on: stage ``after`` of the stream before must be done but for its last D' - 1 - i tiles, D' its own distance, and
+that of the one before that altogether.
+
+**Steady state.** What happens next depends on what runs and for how much longer, what waits since when, and how far the stages of the
+streams are apart. Where all that is equal to what it was T ticks ago, with the tiles to come being like those that came since, the same T
+ticks happen again and again until a stream runs into other tiles or nears its end: m periods are added at once, exactly.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from hwsim.kernels.jit import kernel, nested_kernel
+from hwsim.kernels.packed import Bool, Int
+
+LAUNCH, WEIGHTS, INPUTS, WORK = range(4)
+#: Streams of one lane in flight at a time.
+WINDOW = 4
+#: States remembered to compare with.
+RING = 256
+#: Columns of the log: one row a task that was run. ``cause`` is the row that let it start, -1 where nothing did.
+STREAM, STAGE, TILE, READY, START, END, CAUSE, KIND = range(8)
+#: Columns of the jumps: rows of the log before it, row at which the period begins, ticks of a period, periods, time before it.
+ROW, FROM, PERIOD, TIMES, AT = range(5)
+#: Values of KIND: why a task could not start earlier.
+NOTHING, OWN, LOADED, GATED, BUFFER, LAUNCHED, ENGINE = range(7)
+
+
+class ProgramArrays(NamedTuple):
+    """What to run. S streams on N lanes over E engines, K stages, B blocks of R runs of equal tiles.
+
+    lane [S], place [S] : lane of a stream and its place there. lane_first [N + 1], lane_streams [S] : streams by lane, in order.
+    engine [N, K] : engine of a stage, -1 where it never takes time. tiles [S]. distance [S, 3] : in tiles, of weights, inputs, outputs.
+    after [S] : stage that frees the input buffers. barrier [S]. gate_first [S + 1], gates : streams that one is gated by.
+    block_first [S + 1] : blocks of a stream. block_begin, block_length, block_repeats [B] : its first tile, the tiles of its pattern, how
+    often that comes. run_first [B + 1] : runs of a block. run_begin [R] : first tile of a run, within the pattern. duration [R, K] : ticks.
+    """
+
+    lane: Int
+    place: Int
+    lane_first: Int
+    lane_streams: Int
+    engine: Int
+    tiles: Int
+    distance: Int
+    after: Int
+    barrier: Bool
+    gate_first: Int
+    gates: Int
+    block_first: Int
+    block_begin: Int
+    block_length: Int
+    block_repeats: Int
+    run_first: Int
+    run_begin: Int
+    duration: Int
+
+
+class _State(NamedTuple):
+    """Progress: started, done, since (waiting, -1 not), last (end of the last task), row (its log row), cause, kind [S, K]; gate [S, 3] :
+    gates left, when the last opened, its log row; low [N] : first unfinished place of each lane."""
+
+    started: Int
+    done: Int
+    since: Int
+    last: Int
+    row: Int
+    cause: Int
+    kind: Int
+    gate: Int
+    low: Int
+
+
+@nested_kernel
+def _block(program: ProgramArrays, stream: int, tile: int) -> int:
+    block = program.block_first[stream]
+    while tile >= program.block_begin[block] + program.block_length[block] * program.block_repeats[block]:
+        block += 1
+    return block
+
+
+@nested_kernel
+def _run(program: ProgramArrays, block: int, tile: int) -> int:
+    """The run of equal tiles that a tile of a block belongs to."""
+    within = (tile - program.block_begin[block]) % program.block_length[block]
+    low, high = program.run_first[block], program.run_first[block + 1] - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        if program.run_begin[middle] <= within:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+@nested_kernel
+def _met(state: _State, stream: int, stage: int, need: int, now: int) -> int:
+    """0 : fewer than ``need`` tiles are done; 1 : they are; 2 : they are as of now."""
+    if state.done[stream, stage] < need:
+        return 0
+    return 2 if need > 0 and state.done[stream, stage] == need and state.last[stream, stage] == now else 1
+
+
+@nested_kernel
+def _ready(program: ProgramArrays, state: _State, stream: int, stage: int, now: int) -> bool:
+    """Whether the next tile of a stage may start but for its engine; then its cause and kind are noted."""
+    stages = state.done.shape[1]
+    store = stages - 1
+    tile = state.started[stream, stage]
+    cause, kind = np.int64(-1), np.int64(NOTHING)
+    lane, place = program.lane[stream], program.place[stream]
+    first = program.lane_first[lane]
+    if tile > 0 and _met(state, stream, stage, tile, now) == 2:
+        cause, kind = state.row[stream, stage], np.int64(OWN)
+    buffer, free = -1, -1
+    if stage == LAUNCH:
+        back = 1 if program.barrier[stream] else WINDOW
+        if tile == 0 and place >= back:
+            before = program.lane_streams[first + place - back]
+            met = _met(state, before, store, program.tiles[before], now)
+            if met == 0:
+                return False
+            if met == 2:
+                cause, kind = state.row[before, store], np.int64(BUFFER)
+        if tile > 0 and _met(state, stream, store, tile, now) == 0:
+            return False
+    elif stage <= INPUTS:
+        buffer, free = stage - WEIGHTS, program.after[stream]
+        met = _met(state, stream, LAUNCH, 1, now)
+        if met == 0:
+            return False
+        if met == 2:
+            cause, kind = state.row[stream, LAUNCH], np.int64(LAUNCHED)
+        if stage == INPUTS and tile == 0:
+            if state.gate[stream, 0] > 0:
+                return False
+            if state.gate[stream, 1] == now:
+                cause, kind = state.gate[stream, 2], np.int64(GATED)
+    elif stage < stages - 2:
+        buffer, free = 2, store
+        for load in range(WEIGHTS, INPUTS + 1):
+            met = _met(state, stream, load, tile + 1, now)
+            if met == 0:
+                return False
+            if met == 2:
+                cause, kind = state.row[stream, load], np.int64(LOADED)
+    elif stage == stages - 2:
+        for work in range(WORK, stages - 2):
+            met = _met(state, stream, work, tile + 1, now)
+            if met == 0:
+                return False
+            if met == 2:
+                cause, kind = state.row[stream, work], np.int64(LOADED)
+    else:
+        met = _met(state, stream, stage - 1, tile + 1, now)
+        if met == 0:
+            return False
+        if met == 2:
+            cause, kind = state.row[stream, stage - 1], np.int64(LOADED)
+    if buffer >= 0:
+        distance = program.distance[stream, buffer]
+        if tile >= distance:
+            met = _met(state, stream, free, tile - distance + 1, now)
+            if met == 0:
+                return False
+            if met == 2:
+                cause, kind = state.row[stream, free], np.int64(BUFFER)
+        else:
+            for back in range(1, 3):
+                if place < back:
+                    break
+                before = program.lane_streams[first + place - back]
+                spare = max(0, program.distance[before, buffer] - 1 - tile) if back == 1 else 0
+                met = _met(state, before, free, program.tiles[before] - spare, now)
+                if met == 0:
+                    return False
+                if met == 2:
+                    cause, kind = state.row[before, free], np.int64(BUFFER)
+    state.cause[stream, stage], state.kind[stream, stage] = cause, kind
+    return True
+
+
+@nested_kernel
+def _snapshot(
+    program: ProgramArrays, state: _State, engines: Int, now: int, finished: int, view: Int, base: Int
+) -> int:
+    """Write all that what happens next depends on into ``view``, relative to now and to ``base`` tiles; returns a hash of it."""
+    stages = state.done.shape[1]
+    place = 0
+    for lane in range(state.low.shape[0]):
+        for slot in range(WINDOW):
+            at = program.lane_first[lane] + state.low[lane] + slot
+            base[lane * WINDOW + slot] = 0
+            if at >= program.lane_first[lane + 1]:
+                continue
+            stream = program.lane_streams[at]
+            own = state.done[stream, stages - 1]
+            base[lane * WINDOW + slot] = own
+            for stage in range(stages):
+                view[place] = state.started[stream, stage] - own
+                view[place + 1] = state.done[stream, stage] - own
+                since = state.since[stream, stage]
+                view[place + 2] = -1 if since < 0 else now - since
+                place += 3
+    for engine in range(engines.shape[0]):
+        idle = engines[engine, 0] < 0
+        view[place] = -1 if idle else engines[engine, 2] - now
+        view[place + 1] = -1 if idle else engines[engine, 0]
+        view[place + 2] = -1 if idle else engines[engine, 1]
+        place += 3
+    view[place] = finished
+    digest = np.int64(0)
+    for index in range(place + 1):
+        digest = (digest ^ view[index]) * np.int64(1099511628211)
+    view[place + 1] = place
+    return digest
+
+
+@nested_kernel
+def _periods(program: ProgramArrays, state: _State, base: Int, was: Int) -> int:
+    """How many more times what happened since ``was`` happens: as long as every stream's tiles are like those since then."""
+    stages = state.done.shape[1]
+    times = np.int64(-1)
+    for lane in range(state.low.shape[0]):
+        for slot in range(WINDOW):
+            advance = base[lane * WINDOW + slot] - was[lane * WINDOW + slot]
+            if advance == 0:
+                continue
+            stream = program.lane_streams[program.lane_first[lane] + state.low[lane] + slot]
+            high, low = np.int64(0), program.tiles[stream]
+            for stage in range(stages):
+                # a tile that waits is known to take time, as if it had started
+                waits = 1 if state.since[stream, stage] >= 0 else 0
+                high = max(high, state.started[stream, stage] + waits)
+                low = min(low, state.started[stream, stage] - advance)
+            # the next stream must not begin meanwhile
+            last = program.tiles[stream] - max(program.distance[stream].max(), np.int64(1))
+            block = _block(program, stream, low)
+            begin, length = program.block_begin[block], program.block_length[block]
+            within = (low - begin) % length
+            run = _run(program, block, low)
+            stop = program.run_begin[run + 1] if run + 1 < program.run_first[block + 1] else length
+            if program.run_first[block + 1] - program.run_first[block] == 1:
+                stop = within + (begin + length * program.block_repeats[block] - low)
+            own = (min(last, low + stop - within) - high) // advance
+            if advance % length == 0:
+                own = max(own, (min(last, begin + length * program.block_repeats[block]) - high) // advance)
+            if times < 0 or own < times:
+                times = own
+            if times <= 0:
+                return 0
+    return max(times, 0)
+
+
+@nested_kernel
+def _grown(rows: Int) -> Int:
+    larger = np.empty((2 * rows.shape[0], rows.shape[1]), np.int64)
+    larger[: rows.shape[0]] = rows
+    return larger
+
+
+@kernel
+def run_streams(program: ProgramArrays, engines: int, skip: bool, start: Int, end: Int) -> tuple[Int, Int, int]:
+    """Run all streams; ``start`` and ``end`` [S] receive when each begins and is finished.
+
+    skip : advance steady states in closed form (the result is the same). Returns the log, the jumps, and how many streams finished.
+    """
+    streams, lanes, stages = program.tiles.shape[0], program.engine.shape[0], program.engine.shape[1]
+    store, retire = stages - 1, stages - 2
+    shape = (streams, stages)
+    state = _State(
+        np.zeros(shape, np.int64),
+        np.zeros(shape, np.int64),
+        np.full(shape, -1, np.int64),
+        np.full(shape, -1, np.int64),
+        np.full(shape, -1, np.int64),
+        np.full(shape, -1, np.int64),
+        np.zeros(shape, np.int64),
+        np.full((streams, 3), -1, np.int64),
+        np.zeros(lanes, np.int64),
+    )
+    follower_first = np.zeros(streams + 1, np.int64)
+    for gate in program.gates:
+        follower_first[gate + 1] += 1
+    for stream in range(streams):
+        state.gate[stream, 0] = program.gate_first[stream + 1] - program.gate_first[stream]
+        follower_first[stream + 1] += follower_first[stream]
+        start[stream] = end[stream] = -1
+    followers, filled = np.empty(program.gates.shape[0], np.int64), follower_first[:-1].copy()
+    for stream in range(streams):
+        for place in range(program.gate_first[stream], program.gate_first[stream + 1]):
+            gate = program.gates[place]
+            followers[filled[gate]] = stream
+            filled[gate] += 1
+    # of each engine: stream, stage, end, log row; row of the last task
+    running, before = np.full((engines, 4), -1, np.int64), np.full(engines, -1, np.int64)
+    best = np.full((engines, 3), -1, np.int64)
+    log, rows = np.empty((4096, 8), np.int64), np.int64(0)
+    jumps, jumped = np.empty((64, 5), np.int64), np.int64(0)
+    width = lanes * WINDOW * stages * 3 + engines * 3 + 2
+    views, bases = np.zeros((RING, width), np.int64), np.zeros((RING, lanes * WINDOW), np.int64)
+    hashes, times, marks = np.zeros(RING, np.int64), np.zeros(RING, np.int64), np.zeros(RING, np.int64)
+    remembered, oldest = np.int64(0), np.int64(0)
+    now, finished = np.int64(0), np.int64(0)
+    while True:
+        changed, marker = True, False
+        while changed:
+            changed = False
+            for lane in range(lanes):
+                first = program.lane_first[lane]
+                for at in range(
+                    first + state.low[lane], min(first + state.low[lane] + WINDOW, program.lane_first[lane + 1])
+                ):
+                    stream = program.lane_streams[at]
+                    for stage in range(stages):
+                        tile = state.started[stream, stage]
+                        if (
+                            tile >= program.tiles[stream]
+                            or state.done[stream, stage] < tile
+                            or state.since[stream, stage] >= 0
+                            or not _ready(program, state, stream, stage, now)
+                        ):
+                            continue
+                        block = _block(program, stream, tile)
+                        if program.duration[_run(program, block, tile), stage] > 0:
+                            state.since[stream, stage] = now
+                            continue
+                        changed = True
+                        state.started[stream, stage] = state.done[stream, stage] = tile + 1
+                        state.last[stream, stage], state.row[stream, stage] = now, state.cause[stream, stage]
+                        if stage == retire:
+                            marker = True
+                        if stage == store and tile + 1 == program.tiles[stream]:
+                            finished += _finish(program, state, stream, now, end, follower_first, followers)
+                            if start[stream] < 0:
+                                start[stream] = now
+                while (
+                    first + state.low[lane] < program.lane_first[lane + 1]
+                    and end[program.lane_streams[first + state.low[lane]]] >= 0
+                ):
+                    state.low[lane] += 1
+                    changed = True
+        best[:, 0] = -1
+        for lane in range(lanes):
+            first = program.lane_first[lane]
+            for at in range(
+                first + state.low[lane], min(first + state.low[lane] + WINDOW, program.lane_first[lane + 1])
+            ):
+                stream = program.lane_streams[at]
+                for stage in range(stages):
+                    since = state.since[stream, stage]
+                    if since < 0:
+                        continue
+                    engine = program.engine[lane, stage]
+                    if running[engine, 0] >= 0:
+                        continue
+                    if (
+                        best[engine, 0] < 0
+                        or since < best[engine, 0]
+                        or (
+                            since == best[engine, 0]
+                            and (stream < best[engine, 1] or (stream == best[engine, 1] and stage < best[engine, 2]))
+                        )
+                    ):
+                        best[engine, 0], best[engine, 1], best[engine, 2] = since, stream, stage
+        later = np.int64(-1)
+        for engine in range(engines):
+            if best[engine, 0] >= 0:
+                stream, stage = best[engine, 1], best[engine, 2]
+                tile = state.started[stream, stage]
+                ends = now + program.duration[_run(program, _block(program, stream, tile), tile), stage]
+                if rows == log.shape[0]:
+                    log = _grown(log)
+                log[rows, STREAM], log[rows, STAGE], log[rows, TILE] = stream, stage, tile
+                log[rows, READY], log[rows, START], log[rows, END] = best[engine, 0], now, ends
+                log[rows, CAUSE], log[rows, KIND] = state.cause[stream, stage], state.kind[stream, stage]
+                if best[engine, 0] < now:
+                    log[rows, CAUSE], log[rows, KIND] = before[engine], ENGINE
+                state.since[stream, stage] = -1
+                state.started[stream, stage] = tile + 1
+                if start[stream] < 0:
+                    start[stream] = now
+                running[engine, 0], running[engine, 1], running[engine, 2], running[engine, 3] = (
+                    stream,
+                    stage,
+                    ends,
+                    rows,
+                )
+                before[engine] = rows
+                rows += 1
+            if running[engine, 0] >= 0 and (later < 0 or running[engine, 2] < later):
+                later = running[engine, 2]
+        if later < 0:
+            return log[:rows], jumps[:jumped], finished
+        if skip and marker:
+            slot = (oldest + remembered) % RING
+            digest = _snapshot(program, state, running, now, finished, views[slot], bases[slot])
+            for back in range(1, remembered + 1):
+                one = (oldest + remembered - back) % RING
+                if hashes[one] != digest or not np.array_equal(views[one], views[slot]):
+                    continue
+                many = _periods(program, state, bases[slot], bases[one])
+                if many == 0:
+                    continue
+                period = now - times[one]
+                if jumped == jumps.shape[0]:
+                    jumps = _grown(jumps)
+                jumps[jumped, ROW], jumps[jumped, FROM], jumps[jumped, PERIOD] = rows, marks[one], period
+                jumps[jumped, TIMES], jumps[jumped, AT] = many, now
+                jumped += 1
+                _advance(program, state, running, log, bases[slot], bases[one], many, many * period)
+                now += many * period
+                later += many * period
+                break
+            times[slot], marks[slot], hashes[slot] = now, rows, digest
+            for place in range(lanes * WINDOW):
+                at = program.lane_first[place // WINDOW] + state.low[place // WINDOW] + place % WINDOW
+                if at < program.lane_first[place // WINDOW + 1]:
+                    bases[slot, place] = state.done[program.lane_streams[at], store]
+            if remembered < RING:
+                remembered += 1
+            else:
+                oldest = (oldest + 1) % RING
+        now = later
+        for engine in range(engines):
+            if running[engine, 0] < 0 or running[engine, 2] != now:
+                continue
+            stream, stage = running[engine, 0], running[engine, 1]
+            state.done[stream, stage] += 1
+            state.last[stream, stage], state.row[stream, stage] = now, running[engine, 3]
+            running[engine, 0] = -1
+            if stage == store and state.done[stream, store] == program.tiles[stream]:
+                finished += _finish(program, state, stream, now, end, follower_first, followers)
+
+
+@nested_kernel
+def _finish(
+    program: ProgramArrays, state: _State, stream: int, now: int, end: Int, follower_first: Int, followers: Int
+) -> int:
+    """A stream is finished: those that it gates may go on; returns 1."""
+    end[stream] = now
+    for place in range(follower_first[stream], follower_first[stream + 1]):
+        gated = followers[place]
+        state.gate[gated, 0] -= 1
+        if state.gate[gated, 0] == 0:
+            state.gate[gated, 1], state.gate[gated, 2] = now, state.row[stream, state.row.shape[1] - 1]
+    return 1
+
+
+@nested_kernel
+def _advance(
+    program: ProgramArrays, state: _State, running: Int, log: Int, base: Int, was: Int, times: int, shift: int
+) -> None:
+    """Add ``times`` periods: tiles to the streams at work, ``shift`` ticks to what waits and runs."""
+    stages = state.done.shape[1]
+    for lane in range(state.low.shape[0]):
+        for slot in range(WINDOW):
+            at = program.lane_first[lane] + state.low[lane] + slot
+            if at >= program.lane_first[lane + 1]:
+                continue
+            stream = program.lane_streams[at]
+            tiles = (base[lane * WINDOW + slot] - was[lane * WINDOW + slot]) * times
+            for stage in range(stages):
+                state.started[stream, stage] += tiles
+                state.done[stream, stage] += tiles
+                state.last[stream, stage] += shift
+                if state.since[stream, stage] >= 0:
+                    state.since[stream, stage] += shift
+                for engine in range(running.shape[0]):
+                    if running[engine, 0] == stream and running[engine, 1] == stage:
+                        running[engine, 2] += shift
+                        row = running[engine, 3]
+                        log[row, TILE] += tiles
+                        log[row, READY] += shift
+                        log[row, START] += shift
+                        log[row, END] += shift
