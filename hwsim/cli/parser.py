@@ -72,7 +72,12 @@ def _estimate(verb: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     add_device_arguments(group)
     group = parser.add_argument_group("the model of the device")
     group.add_argument(
-        "--model", metavar="RUNG", help="roofline, systolic or mapping (default: the most detailed there is)"
+        "--model",
+        metavar="RUNG",
+        help="roofline, systolic, mapping (default: the most detailed there is), or simulate: all layers in simulated time",
+    )
+    group.add_argument(
+        "--tiles", metavar="RUNG", help="with --model simulate: the model whose tiles run (default: as without)"
     )
     group.add_argument(
         "--units", choices=("byte", "bit"), default="byte", help="bit: HCM's roofline in operations per bit"

@@ -30,6 +30,7 @@ def estimate(arguments: argparse.Namespace) -> int:
             _with_algorithm(model, chosen, arguments),
             chosen,
             rung=arguments.model,
+            tiles=arguments.tiles,
             units=arguments.units,
             keep_activations=arguments.keep_activations,
             limits=limits(arguments),

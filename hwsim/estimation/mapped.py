@@ -111,7 +111,7 @@ def default_objective(hierarchy: Hierarchy) -> Objective:
     return "edp" if known else "latency"
 
 
-def _extra_traffic(work: Work, device: Device) -> dict[str, Traffic]:
+def extra_traffic(work: Work, device: Device) -> dict[str, Traffic]:
     """What a layer moves beside the operands of its nests: other inputs of the operators folded into it."""
     kinds = [(nest, nest.elements, nest.repeat) for nest in work.nests]
     read = sum((size[0] * nest.input.bits + size[1] * nest.weight.bits) * times for nest, size, times in kinds) // 8
@@ -131,7 +131,7 @@ def _mapped(
     placed: list[tuple[LoopNest, Found]],
     said: Assumptions,
 ) -> LayerEstimate:
-    extra = _extra_traffic(work, device)
+    extra = extra_traffic(work, device)
     plain = roofline.compute(work, device, said)
     alone = assemble(layer, replace(work, nests=()), network, device, replace(plain, mac_s=0.0), extra)
     clock = device.clock_hz

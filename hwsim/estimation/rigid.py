@@ -31,12 +31,14 @@ def price(
         raise ProfileError(
             f"{device.path or device.name}: dataflow.stationary: --model systolic needs it (output, weight or input)"
         )
-    counted = [_count(nest, device, stationary) for nest in work.nests]
-    cycles = sum(counts.compute_cycles / _rate(nest, device) for nest, counts in zip(work.nests, counted, strict=True))
+    counted = [count_on(nest, device, stationary) for nest in work.nests]
+    cycles = sum(
+        counts.compute_cycles / rate_of(nest, device) for nest, counts in zip(work.nests, counted, strict=True)
+    )
     plain = roofline.compute(work, device, said)
     pes_busy = sum(counts.mapping_utilization * counts.macs for counts in counted) / work.macs if work.macs else 0.0
     done = Compute(cycles / device.clock_hz, plain.vector_s, plain.ideal_s, pes_busy)
-    flows = _flows(work, counted, network, device, residency)
+    flows = flows_of(work, counted, network, device, residency)
     moved = {memory.name: roofline.total(flows[memory.name].values()) for memory in device.memories}
     record = assemble(layer, work, network, device, done, moved)
     parts = {memory.name: energy.of_flows(memory, flows[memory.name]) for memory in device.memories}
@@ -44,13 +46,14 @@ def price(
     return energy.attach(record, device, parts)
 
 
-def _rate(nest: LoopNest, device: Device) -> float:
+def rate_of(nest: LoopNest, device: Device) -> float:
     """MACs a PE does in a cycle for these operands [1]."""
     precision, _ = precision_for(device, nest.input.dtype, nest.weight.dtype)
     return precision.macs_per_pe_per_cycle
 
 
-def _count(nest: LoopNest, device: Device, stationary: Operand) -> SystolicCounts:
+def count_on(nest: LoopNest, device: Device, stationary: Operand) -> SystolicCounts:
+    """Counts of one nest on the device's array, without a limit on bandwidth."""
     return systolic(
         nest,
         device.array.y,
@@ -125,7 +128,7 @@ def _fetches(nests: tuple[LoopNest, ...], counted: list[SystolicCounts]) -> _Fet
     return _Fetches(multiple(0, stored[0]), multiple(1, stored[1]), spilled, spilled)
 
 
-def _flows(
+def flows_of(
     work: Work, counted: list[SystolicCounts], network: Network, device: Device, residency: Residency
 ) -> dict[str, dict[Operand, Traffic]]:
     """Bytes by level and operand: fetches from off chip, what the array takes from its buffers, and one register read a MAC."""

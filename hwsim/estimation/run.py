@@ -14,17 +14,19 @@ from hwsim.errors import UsageError, nearest
 from hwsim.estimation import bands, rigid, roofline
 from hwsim.estimation.assembly import Assumptions
 from hwsim.estimation.conversion import converted
+from hwsim.estimation.demands import Priced
 from hwsim.estimation.hcm import bit_view
 from hwsim.estimation.limits import limited
 from hwsim.estimation.mapped import Mapper, Progress, Search
 from hwsim.estimation.prepare import Model, Prepared, prepare
 from hwsim.estimation.records import Estimate, LayerEstimate, Totals
 from hwsim.estimation.residency import residency
+from hwsim.estimation.simulated import Simulated, simulated
 from hwsim.search import Objective
 from hwsim.version import __version__
 
 #: From the simplest to the most detailed.
-RUNGS = ("roofline", "systolic", "mapping")
+RUNGS = ("roofline", "systolic", "mapping", "simulate")
 
 
 def estimate(
@@ -32,6 +34,7 @@ def estimate(
     device: str | os.PathLike[str] | Device,
     *,
     rung: str | None = None,
+    tiles: str | None = None,
     units: Literal["byte", "bit"] = "byte",
     keep_activations: bool | None = None,
     overrides: Sequence[str] = (),
@@ -46,8 +49,8 @@ def estimate(
     """Latency, energy and area of a model on a device.
 
     model : see ``prepare``; its keyword arguments (batch, dims, shapes, trips, bits, passes) are taken here too. device : a shipped
-    profile's name, a path to one, or a Device. rung : ``roofline``, ``systolic`` or ``mapping`` (default: the most detailed that
-    the profile supports).
+    profile's name, a path to one, or a Device. rung : ``roofline``, ``systolic`` or ``mapping`` (default: the most detailed of them
+    that the profile supports), or ``simulate``, which runs the layers of ``tiles``, one of the three, in simulated time.
     units : ``bit`` gives HCM's view, in which every tensor moves once. keep_activations : whether tensors may stay on chip between
     layers (in the mapping rung they do not). overrides : ``dotted.path=value`` on the profile.
     objective, counting, search_seconds, cache : of the mapping rung's search, see ``search.best``; progress is told what is being searched.
@@ -61,11 +64,7 @@ def estimate(
         device = load(device, overrides)
     elif overrides:
         raise UsageError(f"{device.name}: overrides apply to a profile as it is loaded, not to a finished Device")
-    rung = rung or default_rung(device)
-    if rung not in RUNGS:
-        raise UsageError(
-            f"--model {rung}: there is no such model{nearest(rung, list(RUNGS))}; choose from {', '.join(RUNGS)}"
-        )
+    answer, rung = _rungs(device, rung, tiles, units)
     keep = _keeps(rung, units, keep_activations)
     prepared, conversions = converted(prepared, device)
     said = Assumptions()
@@ -74,11 +73,18 @@ def estimate(
     mapper = Mapper(device, Search(objective, counting, search_seconds, cache), progress) if rung == "mapping" else None
     price = mapper.price if mapper else (rigid.price if rung == "systolic" else roofline.price)
     layers = [price(layer, work, prepared.network, device, stays, said) for layer, work in prepared.priced]
-    layers = _with_inference_overhead(layers, device.overheads.inference_s)
+    simulation = None
+    if answer == "simulate":
+        priced = [Priced(*pair, record) for pair, record in zip(prepared.priced, layers, strict=True)]
+        simulation = simulated(priced, prepared.network, device, rung, mapper, stays)
+        layers = list(simulation.layers)
+    else:
+        layers = _with_inference_overhead(layers, device.overheads.inference_s)
     if units == "bit":
         layers = [bit_view(layer, work, device) for layer, (_, work) in zip(layers, prepared.priced, strict=True)]
     settings = {
-        "model": rung,
+        "model": answer,
+        **({"tiles": rung} if simulation else {}),
         **prepared.settings,
         "units": units,
         "keep_activations": keep,
@@ -87,7 +93,7 @@ def estimate(
         **(mapper.settings if mapper else {}),
         "folded": [*prepared.folded, *([f"free at run time: {prepared.free}"] if prepared.free else [])],
     }
-    totals = _totals(prepared, device, layers)
+    totals = _totals(prepared, device, layers, simulation)
     pairs = {(nest.input.dtype, nest.weight.dtype) for work in works for nest in work.nests}
     used = tuple({precision_for(device, *pair)[0]: None for pair in sorted(pairs)})
     if rung == "roofline" and totals.energy_j is not None:
@@ -149,6 +155,24 @@ def default_rung(device: Device) -> str:
     return "mapping" if device.kind == "accelerator" and inside and buffers and device.off_chip else "roofline"
 
 
+def _rungs(device: Device, rung: str | None, tiles: str | None, units: str) -> tuple[str, str]:
+    """The rung that answers and the analytical one that prices; raises UsageError for what there is not, or does not go together."""
+    answer = rung or default_rung(device)
+    analytical = RUNGS[:-1]
+    for option, name, known in (("--model", answer, RUNGS), ("--tiles", tiles or analytical[0], analytical)):
+        if name not in known:
+            raise UsageError(
+                f"{option} {name}: there is no such model{nearest(name, list(known))}; choose from {', '.join(known)}"
+            )
+    if answer != "simulate":
+        if tiles:
+            raise UsageError(f"--tiles {tiles}: only --model simulate runs the tiles of another model")
+        return answer, answer
+    if units == "bit":
+        raise UsageError("--units bit: HCM's view has no tiles to simulate; leave it out, or use --model roofline")
+    return answer, tiles or default_rung(device)
+
+
 def _keeps(rung: str, units: str, asked: bool | None) -> bool:
     """Whether activations may stay on chip between layers; raises UsageError where the rung cannot do what is asked."""
     if rung == "mapping":
@@ -160,17 +184,20 @@ def _keeps(rung: str, units: str, asked: bool | None) -> bool:
     return units == "byte" if asked is None else asked
 
 
-def _totals(prepared: Prepared, device: Device, layers: Sequence[LayerEstimate]) -> Totals:
+def _totals(
+    prepared: Prepared, device: Device, layers: Sequence[LayerEstimate], simulation: Simulated | None = None
+) -> Totals:
     latency = math.fsum(layer.latency_s for layer in layers)
     energies = [layer.energy_j for layer in layers]
     energy = None if None in energies else math.fsum(value for value in energies if value is not None)
     complexity = prepared.complexity
     batch = int(str(prepared.settings["batch"]))
-    ideal = math.fsum(layer.utilization * layer.latency_s for layer in layers)
+    ideal = math.fsum(layer.utilization * _span(layer) for layer in layers)
+    interval = simulation.interval_s if simulation else latency
     return Totals(
         latency_s=latency,
         cycles=math.ceil(latency * device.clock_hz * (1 - 1e-12)),
-        throughput_per_s=batch / latency if latency else 0.0,
+        throughput_per_s=batch / interval if interval else 0.0,
         energy_j=energy,
         average_power_w=energy / latency if energy is not None and latency else None,
         area_mm2=_area(device),
@@ -182,6 +209,11 @@ def _totals(prepared: Prepared, device: Device, layers: Sequence[LayerEstimate])
         peak_activation_bytes=complexity.peak_activation_bytes,
         utilization=ideal / latency if latency else 0.0,
     )
+
+
+def _span(layer: LayerEstimate) -> float:
+    """Time that the utilization of a layer refers to [s]."""
+    return layer.extra["end_s"] - layer.extra["start_s"] if "end_s" in layer.extra else layer.latency_s
 
 
 def _area(device: Device) -> float | None:

@@ -12,12 +12,14 @@ Engines never idle while something waits for them, and run what they started to 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
 from hwsim.kernels.jit import kernel, nested_kernel
 from hwsim.kernels.packed import Int
+
+_ZERO, _NONE = cast(int, np.int64(0)), cast(int, np.int64(-1))
 
 
 class TaskArrays(NamedTuple):
@@ -105,7 +107,7 @@ def run_tasks(tasks: TaskArrays, engines: int, out: RunArrays) -> int:
     size = np.zeros(engines, np.int64)
     running, ends = np.full(engines, -1, np.int64), np.zeros(engines, np.int64)
     stack = np.empty(max(1, number), np.int64)
-    now, done, depth = np.int64(0), np.int64(0), np.int64(0)
+    now, done, depth = _ZERO, _ZERO, _ZERO
     for task in range(number - 1, -1, -1):
         if waits[task] == 0:
             stack[depth] = task
@@ -128,7 +130,7 @@ def run_tasks(tasks: TaskArrays, engines: int, out: RunArrays) -> int:
                 if waits[followers[place]] == 0:
                     stack[depth] = followers[place]
                     depth += 1
-        later = np.int64(-1)
+        later = _NONE
         for engine in range(engines):
             if running[engine] < 0 and size[engine] > 0:
                 task = waiting[base[engine]]

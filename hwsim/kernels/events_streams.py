@@ -24,7 +24,7 @@ ticks happen again and again until a stream runs into other tiles or nears its e
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -42,6 +42,8 @@ STREAM, STAGE, TILE, READY, START, END, CAUSE, KIND = range(8)
 ROW, FROM, PERIOD, TIMES, AT = range(5)
 #: Values of KIND: why a task could not start earlier.
 NOTHING, OWN, LOADED, GATED, BUFFER, LAUNCHED, ENGINE = range(7)
+# numbers of the arrays' type, so that what is counted from them keeps it
+_ZERO, _ONE, _NONE = cast(int, np.int64(0)), cast(int, np.int64(1)), cast(int, np.int64(-1))
 
 
 class ProgramArrays(NamedTuple):
@@ -125,11 +127,11 @@ def _ready(program: ProgramArrays, state: _State, stream: int, stage: int, now: 
     stages = state.done.shape[1]
     store = stages - 1
     tile = state.started[stream, stage]
-    cause, kind = np.int64(-1), np.int64(NOTHING)
+    cause, kind = _NONE, _ZERO
     lane, place = program.lane[stream], program.place[stream]
     first = program.lane_first[lane]
     if tile > 0 and _met(state, stream, stage, tile, now) == 2:
-        cause, kind = state.row[stream, stage], np.int64(OWN)
+        cause, kind = state.row[stream, stage], _ZERO + OWN
     buffer, free = -1, -1
     if stage == LAUNCH:
         back = 1 if program.barrier[stream] else WINDOW
@@ -139,7 +141,7 @@ def _ready(program: ProgramArrays, state: _State, stream: int, stage: int, now: 
             if met == 0:
                 return False
             if met == 2:
-                cause, kind = state.row[before, store], np.int64(BUFFER)
+                cause, kind = state.row[before, store], _ZERO + BUFFER
         if tile > 0 and _met(state, stream, store, tile, now) == 0:
             return False
     elif stage <= INPUTS:
@@ -148,12 +150,12 @@ def _ready(program: ProgramArrays, state: _State, stream: int, stage: int, now: 
         if met == 0:
             return False
         if met == 2:
-            cause, kind = state.row[stream, LAUNCH], np.int64(LAUNCHED)
+            cause, kind = state.row[stream, LAUNCH], _ZERO + LAUNCHED
         if stage == INPUTS and tile == 0:
             if state.gate[stream, 0] > 0:
                 return False
             if state.gate[stream, 1] == now:
-                cause, kind = state.gate[stream, 2], np.int64(GATED)
+                cause, kind = state.gate[stream, 2], _ZERO + GATED
     elif stage < stages - 2:
         buffer, free = 2, store
         for load in range(WEIGHTS, INPUTS + 1):
@@ -161,20 +163,20 @@ def _ready(program: ProgramArrays, state: _State, stream: int, stage: int, now: 
             if met == 0:
                 return False
             if met == 2:
-                cause, kind = state.row[stream, load], np.int64(LOADED)
+                cause, kind = state.row[stream, load], _ZERO + LOADED
     elif stage == stages - 2:
         for work in range(WORK, stages - 2):
             met = _met(state, stream, work, tile + 1, now)
             if met == 0:
                 return False
             if met == 2:
-                cause, kind = state.row[stream, work], np.int64(LOADED)
+                cause, kind = state.row[stream, work], _ZERO + LOADED
     else:
         met = _met(state, stream, stage - 1, tile + 1, now)
         if met == 0:
             return False
         if met == 2:
-            cause, kind = state.row[stream, stage - 1], np.int64(LOADED)
+            cause, kind = state.row[stream, stage - 1], _ZERO + LOADED
     if buffer >= 0:
         distance = program.distance[stream, buffer]
         if tile >= distance:
@@ -182,7 +184,7 @@ def _ready(program: ProgramArrays, state: _State, stream: int, stage: int, now: 
             if met == 0:
                 return False
             if met == 2:
-                cause, kind = state.row[stream, free], np.int64(BUFFER)
+                cause, kind = state.row[stream, free], _ZERO + BUFFER
         else:
             for back in range(1, 3):
                 if place < back:
@@ -193,7 +195,7 @@ def _ready(program: ProgramArrays, state: _State, stream: int, stage: int, now: 
                 if met == 0:
                     return False
                 if met == 2:
-                    cause, kind = state.row[before, free], np.int64(BUFFER)
+                    cause, kind = state.row[before, free], _ZERO + BUFFER
     state.cause[stream, stage], state.kind[stream, stage] = cause, kind
     return True
 
@@ -227,7 +229,7 @@ def _snapshot(
         view[place + 2] = -1 if idle else engines[engine, 1]
         place += 3
     view[place] = finished
-    digest = np.int64(0)
+    digest = _ZERO
     for index in range(place + 1):
         digest = (digest ^ view[index]) * np.int64(1099511628211)
     view[place + 1] = place
@@ -238,21 +240,21 @@ def _snapshot(
 def _periods(program: ProgramArrays, state: _State, base: Int, was: Int) -> int:
     """How many more times what happened since ``was`` happens: as long as every stream's tiles are like those since then."""
     stages = state.done.shape[1]
-    times = np.int64(-1)
+    times = _NONE
     for lane in range(state.low.shape[0]):
         for slot in range(WINDOW):
             advance = base[lane * WINDOW + slot] - was[lane * WINDOW + slot]
             if advance == 0:
                 continue
             stream = program.lane_streams[program.lane_first[lane] + state.low[lane] + slot]
-            high, low = np.int64(0), program.tiles[stream]
+            high, low = _ZERO, program.tiles[stream]
             for stage in range(stages):
                 # a tile that waits is known to take time, as if it had started
                 waits = 1 if state.since[stream, stage] >= 0 else 0
                 high = max(high, state.started[stream, stage] + waits)
                 low = min(low, state.started[stream, stage] - advance)
             # the next stream must not begin meanwhile
-            last = program.tiles[stream] - max(program.distance[stream].max(), np.int64(1))
+            last = program.tiles[stream] - max(program.distance[stream].max(), _ONE)
             block = _block(program, stream, low)
             begin, length = program.block_begin[block], program.block_length[block]
             within = (low - begin) % length
@@ -267,7 +269,7 @@ def _periods(program: ProgramArrays, state: _State, base: Int, was: Int) -> int:
                 times = own
             if times <= 0:
                 return 0
-    return max(times, 0)
+    return max(times, _ZERO)
 
 
 @nested_kernel
@@ -297,6 +299,9 @@ def run_streams(program: ProgramArrays, engines: int, skip: bool, start: Int, en
         np.full((streams, 3), -1, np.int64),
         np.zeros(lanes, np.int64),
     )
+    tiles, started, done, waits, low = program.tiles, state.started, state.done, state.since, state.low
+    lane_first, lane_streams = program.lane_first, program.lane_streams
+    engine_of, duration = program.engine, program.duration
     follower_first = np.zeros(streams + 1, np.int64)
     for gate in program.gates:
         follower_first[gate + 1] += 1
@@ -313,63 +318,60 @@ def run_streams(program: ProgramArrays, engines: int, skip: bool, start: Int, en
     # of each engine: stream, stage, end, log row; row of the last task
     running, before = np.full((engines, 4), -1, np.int64), np.full(engines, -1, np.int64)
     best = np.full((engines, 3), -1, np.int64)
-    log, rows = np.empty((4096, 8), np.int64), np.int64(0)
-    jumps, jumped = np.empty((64, 5), np.int64), np.int64(0)
+    log, rows = np.empty((4096, 8), np.int64), _ZERO
+    jumps, jumped = np.empty((64, 5), np.int64), _ZERO
     width = lanes * WINDOW * stages * 3 + engines * 3 + 2
     views, bases = np.zeros((RING, width), np.int64), np.zeros((RING, lanes * WINDOW), np.int64)
     hashes, times, marks = np.zeros(RING, np.int64), np.zeros(RING, np.int64), np.zeros(RING, np.int64)
-    remembered, oldest = np.int64(0), np.int64(0)
-    now, finished = np.int64(0), np.int64(0)
+    remembered, oldest = _ZERO, _ZERO
+    now, finished = _ZERO, _ZERO
     while True:
         changed, marker = True, False
         while changed:
             changed = False
             for lane in range(lanes):
-                first = program.lane_first[lane]
-                for at in range(
-                    first + state.low[lane], min(first + state.low[lane] + WINDOW, program.lane_first[lane + 1])
-                ):
-                    stream = program.lane_streams[at]
+                first = lane_first[lane]
+                for at in range(first + low[lane], min(first + low[lane] + WINDOW, lane_first[lane + 1])):
+                    stream = lane_streams[at]
                     for stage in range(stages):
-                        tile = state.started[stream, stage]
-                        if (
-                            tile >= program.tiles[stream]
-                            or state.done[stream, stage] < tile
-                            or state.since[stream, stage] >= 0
-                            or not _ready(program, state, stream, stage, now)
-                        ):
+                        tile = started[stream, stage]
+                        if tile >= tiles[stream] or done[stream, stage] < tile or waits[stream, stage] >= 0:
+                            continue
+                        # most cannot go on for what they can tell at once
+                        if stage >= WORK:
+                            if stage < retire:
+                                if done[stream, WEIGHTS] <= tile or done[stream, INPUTS] <= tile:
+                                    continue
+                            elif done[stream, stage - 1] <= tile:
+                                continue
+                        if not _ready(program, state, stream, stage, now):
                             continue
                         block = _block(program, stream, tile)
-                        if program.duration[_run(program, block, tile), stage] > 0:
-                            state.since[stream, stage] = now
+                        if duration[_run(program, block, tile), stage] > 0:
+                            waits[stream, stage] = now
                             continue
                         changed = True
-                        state.started[stream, stage] = state.done[stream, stage] = tile + 1
+                        started[stream, stage] = done[stream, stage] = tile + 1
                         state.last[stream, stage], state.row[stream, stage] = now, state.cause[stream, stage]
                         if stage == retire:
                             marker = True
-                        if stage == store and tile + 1 == program.tiles[stream]:
+                        if stage == store and tile + 1 == tiles[stream]:
                             finished += _finish(program, state, stream, now, end, follower_first, followers)
                             if start[stream] < 0:
                                 start[stream] = now
-                while (
-                    first + state.low[lane] < program.lane_first[lane + 1]
-                    and end[program.lane_streams[first + state.low[lane]]] >= 0
-                ):
-                    state.low[lane] += 1
+                while first + low[lane] < lane_first[lane + 1] and end[lane_streams[first + low[lane]]] >= 0:
+                    low[lane] += 1
                     changed = True
         best[:, 0] = -1
         for lane in range(lanes):
-            first = program.lane_first[lane]
-            for at in range(
-                first + state.low[lane], min(first + state.low[lane] + WINDOW, program.lane_first[lane + 1])
-            ):
-                stream = program.lane_streams[at]
+            first = lane_first[lane]
+            for at in range(first + low[lane], min(first + low[lane] + WINDOW, lane_first[lane + 1])):
+                stream = lane_streams[at]
                 for stage in range(stages):
-                    since = state.since[stream, stage]
+                    since = waits[stream, stage]
                     if since < 0:
                         continue
-                    engine = program.engine[lane, stage]
+                    engine = engine_of[lane, stage]
                     if running[engine, 0] >= 0:
                         continue
                     if (
@@ -381,12 +383,12 @@ def run_streams(program: ProgramArrays, engines: int, skip: bool, start: Int, en
                         )
                     ):
                         best[engine, 0], best[engine, 1], best[engine, 2] = since, stream, stage
-        later = np.int64(-1)
+        later = _NONE
         for engine in range(engines):
             if best[engine, 0] >= 0:
                 stream, stage = best[engine, 1], best[engine, 2]
-                tile = state.started[stream, stage]
-                ends = now + program.duration[_run(program, _block(program, stream, tile), tile), stage]
+                tile = started[stream, stage]
+                ends = now + duration[_run(program, _block(program, stream, tile), tile), stage]
                 if rows == log.shape[0]:
                     log = _grown(log)
                 log[rows, STREAM], log[rows, STAGE], log[rows, TILE] = stream, stage, tile
@@ -394,8 +396,8 @@ def run_streams(program: ProgramArrays, engines: int, skip: bool, start: Int, en
                 log[rows, CAUSE], log[rows, KIND] = state.cause[stream, stage], state.kind[stream, stage]
                 if best[engine, 0] < now:
                     log[rows, CAUSE], log[rows, KIND] = before[engine], ENGINE
-                state.since[stream, stage] = -1
-                state.started[stream, stage] = tile + 1
+                waits[stream, stage] = -1
+                started[stream, stage] = tile + 1
                 if start[stream] < 0:
                     start[stream] = now
                 running[engine, 0], running[engine, 1], running[engine, 2], running[engine, 3] = (
@@ -415,10 +417,10 @@ def run_streams(program: ProgramArrays, engines: int, skip: bool, start: Int, en
             digest = _snapshot(program, state, running, now, finished, views[slot], bases[slot])
             for back in range(1, remembered + 1):
                 one = (oldest + remembered - back) % RING
-                if hashes[one] != digest or not np.array_equal(views[one], views[slot]):
+                if hashes[one] != digest:
                     continue
                 many = _periods(program, state, bases[slot], bases[one])
-                if many == 0:
+                if many == 0 or not np.array_equal(views[one], views[slot]):
                     continue
                 period = now - times[one]
                 if jumped == jumps.shape[0]:
@@ -432,9 +434,9 @@ def run_streams(program: ProgramArrays, engines: int, skip: bool, start: Int, en
                 break
             times[slot], marks[slot], hashes[slot] = now, rows, digest
             for place in range(lanes * WINDOW):
-                at = program.lane_first[place // WINDOW] + state.low[place // WINDOW] + place % WINDOW
-                if at < program.lane_first[place // WINDOW + 1]:
-                    bases[slot, place] = state.done[program.lane_streams[at], store]
+                at = lane_first[place // WINDOW] + low[place // WINDOW] + place % WINDOW
+                if at < lane_first[place // WINDOW + 1]:
+                    bases[slot, place] = done[lane_streams[at], store]
             if remembered < RING:
                 remembered += 1
             else:
@@ -444,10 +446,10 @@ def run_streams(program: ProgramArrays, engines: int, skip: bool, start: Int, en
             if running[engine, 0] < 0 or running[engine, 2] != now:
                 continue
             stream, stage = running[engine, 0], running[engine, 1]
-            state.done[stream, stage] += 1
+            done[stream, stage] += 1
             state.last[stream, stage], state.row[stream, stage] = now, running[engine, 3]
             running[engine, 0] = -1
-            if stage == store and state.done[stream, store] == program.tiles[stream]:
+            if stage == store and done[stream, store] == tiles[stream]:
                 finished += _finish(program, state, stream, now, end, follower_first, followers)
 
 

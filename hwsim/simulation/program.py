@@ -36,10 +36,10 @@ class Block:
 class Stream:
     """One layer, or one nest of it, on one lane.
 
-    distance : tiles from one use of a buffer to the next, of weights, inputs and outputs [1]; with one tile in the buffer it is 1, with two of
-    which each serves r tiles it is r + 1. serial : loads wait for the store of the tile before: nothing of the off-chip traffic
-    hides. barrier : begins only when all before it on its lane are finished. gates : streams that must be finished before inputs load.
-    layer : position of the layer it is of.
+    distance : tiles from one use of a buffer to the next, of weights, inputs and outputs [1]; with one tile in the buffer it is 1,
+    with two of which each serves r tiles it is r + 1. serial : loads wait for the store of the tile before: nothing of the off-chip
+    traffic hides. barrier : begins only when all before it on its lane are finished. gates : streams that must be finished before
+    inputs load. layer : position of the layer it is of.
     """
 
     name: str

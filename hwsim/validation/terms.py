@@ -67,9 +67,9 @@ def _seconds(part: Part, values: Mapping[str, float]) -> Array:
 
 def terms(prepared: Prepared, device: Device, rung: str) -> Terms:
     """Take a rung apart for one network. Raises UsageError for a rung whose times are not sums of this kind (``mapping``)."""
-    if rung == "mapping":
+    if rung in ("mapping", "simulate"):
         raise UsageError(
-            "calibration: the mapping rung maps anew for other constants: calibrate with --model roofline or systolic"
+            f"calibration: times of the {rung} rung are no sums of constants' parts: calibrate with --model roofline or systolic"
         )
     prepared, _ = converted(prepared, device)
     whole = estimate(prepared, device, rung=rung)

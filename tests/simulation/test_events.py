@@ -127,7 +127,7 @@ def test_time_to_simulate_does_not_grow_with_tiles(tiles: int) -> None:
 def test_one_layer_lies_between_its_bound_and_that_with_first_load_and_last_store(
     tiles: int, load: int, work: int, store: int, buffers: int
 ) -> None:
-    """Independent load, compute and store engines, double buffers or more: analytical ≤ simulated ≤ analytical + first load + last store."""
+    """Independent engines, double buffers or more: analytical ≤ simulated ≤ analytical + first load + last store."""
     lane = Lane("core", (-1, -1, 0, 1, -1, -1, 2))
     block = Block((Run(tiles, (0, 0, load, work, 0, 0, store)),))
     stream = Stream("layer", 0, (block,), (buffers, buffers, buffers))

@@ -1,0 +1,111 @@
+"""The simulate rung: layers priced by an analytical rung, then run together in simulated time."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from hwsim.device import Device
+from hwsim.estimation.demands import Priced, demands
+from hwsim.estimation.mapped import Mapper
+from hwsim.estimation.records import LayerEstimate
+from hwsim.estimation.residency import Residency
+from hwsim.graph import Network
+from hwsim.simulation import Program, Timeline, run
+from hwsim.simulation.chip import chip
+from hwsim.simulation.program import TICKS
+
+#: Inferences run one after the other at most until two of them are equally far apart.
+INFERENCES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """The layers with when they run, the timeline, and the time between two inferences in steady state [s]."""
+
+    layers: tuple[LayerEstimate, ...]
+    timeline: Timeline
+    interval_s: float
+
+
+def simulated(
+    priced: Sequence[Priced], network: Network, device: Device, rung: str, mapper: Mapper | None, residency: Residency
+) -> Simulated:
+    """Run layers that ``rung`` has priced.
+
+    ``latency_s`` of a layer becomes the time by which the network ends later for it: from the end of all before it to its own, so that
+    layers still sum to the total; ``start_s`` and ``end_s`` say when it ran, ``stall_s`` how much longer that took than its busiest
+    engine needs. What happens once an inference comes before the first layer.
+    """
+    asked = demands(priced, network, device, rung, mapper, residency)
+    if asked:
+        once = device.overheads.inference_s * device.clock_hz
+        asked[0] = replace(asked[0], launch=asked[0].launch + once)
+    program = chip(device).program(asked)
+    timeline = run(program)
+    second = TICKS * device.clock_hz
+    return Simulated(_timed(priced, timeline, device, second), timeline, _interval(program, timeline.ticks) / second)
+
+
+def _timed(priced: Sequence[Priced], timeline: Timeline, device: Device, second: float) -> tuple[LayerEstimate, ...]:
+    program = timeline.program
+    starts: dict[int, int] = {}
+    ends: dict[int, int] = {}
+    busy: dict[int, int] = {}
+    for index, stream in enumerate(program.streams):
+        layer = stream.layer
+        starts[layer] = min(starts.get(layer, int(timeline.start[index])), int(timeline.start[index]))
+        ends[layer] = max(ends.get(layer, 0), int(timeline.end[index]))
+        busy[layer] = busy.get(layer, 0) + _busiest(program, index)
+    layers: list[LayerEstimate] = []
+    reached = 0
+    for position, one in enumerate(priced):
+        record, start, end = one.record, starts[position], ends[position]
+        took, added = (end - start) / second, max(0, end - reached) / second
+        reached = max(reached, end)
+        ideal = record.utilization * record.latency_s
+        energy = record.energy_by_j
+        if energy is not None:
+            energy = {**energy, "leakage": (device.static_w or 0.0) * added}
+        layers.append(
+            replace(
+                record,
+                latency_s=added,
+                utilization=min(1.0, ideal / took) if took else 0.0,
+                energy_by_j=energy,
+                energy_j=None if energy is None else sum(energy.values()),
+                extra={
+                    "start_s": start / second,
+                    "end_s": end / second,
+                    "stall_s": max(0, end - start - busy[position]) / second,
+                },
+            )
+        )
+    return tuple(layers)
+
+
+def _busiest(program: Program, index: int) -> int:
+    """Ticks of the engine that a stream keeps busiest [tick]."""
+    stream = program.streams[index]
+    engines: dict[int, int] = {}
+    for engine, ticks in zip(program.lanes[stream.lane].engines, stream.work(len(program.stages)), strict=True):
+        engines[engine] = engines.get(engine, 0) + ticks
+    return max(engines.values(), default=0)
+
+
+def _interval(program: Program, single: int) -> float:
+    """Time between the ends of two inferences that follow each other, when nothing changes any more [tick].
+
+    Inferences are added until two intervals are equal; where they alternate, the mean of the last half is taken.
+    """
+    if not program.streams:
+        return 0.0
+    number = 3
+    while True:
+        ends = run(program.times(number)).end.reshape(number, -1).max(axis=1)
+        intervals = [int(later - earlier) for earlier, later in itertools.pairwise(ends)]
+        if intervals[-1] == intervals[-2] or number >= INFERENCES:
+            half = intervals[len(intervals) // 2 :]
+            return float(intervals[-1]) if intervals[-1] == intervals[-2] else sum(half) / len(half)
+        number *= 2

@@ -1,0 +1,96 @@
+"""``--model simulate``: the same record, between the busiest engine and the serial sum, and exact where the analytical rung is."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+import hwsim
+from hwsim.device import load
+from hwsim.errors import UsageError
+from hwsim.graph import Network
+
+#: Two convolutions of AlexNet as Eyeriss was measured with (JSSC 52(1), 2017, Table V), batch 4: input, then the layer.
+ALEXNET = {
+    "conv3": ((4, 256, 13, 13), {"filters": 384, "kernel": 3}),
+    "conv5": ((4, 384, 13, 13), {"filters": 256, "kernel": 3, "groups": 2}),
+}
+
+
+@pytest.fixture(scope="module", params=["tpu_v1", "a100_sxm_80g", "cortex_m7", "edge_tpu"])
+def pair(request: pytest.FixtureRequest) -> tuple[hwsim.Estimate, hwsim.Estimate]:
+    network = hwsim.prepare("light_squeezenet")
+    return hwsim.estimate(network, request.param), hwsim.estimate(network, request.param, rung="simulate")
+
+
+def test_same_record_with_times(pair: tuple[hwsim.Estimate, hwsim.Estimate]) -> None:
+    analytical, simulated = pair
+    assert simulated.settings["model"] == "simulate"
+    assert simulated.settings["tiles"] == analytical.settings["model"]
+    assert [layer.name for layer in simulated.layers] == [layer.name for layer in analytical.layers]
+    totals = simulated.totals
+    assert math.fsum(layer.latency_s for layer in simulated.layers) == pytest.approx(totals.latency_s, rel=1e-12)
+    assert max(layer.extra["end_s"] for layer in simulated.layers) == pytest.approx(totals.latency_s, rel=1e-12)
+    assert totals.dram_bytes == analytical.totals.dram_bytes
+    for layer in simulated.layers:
+        assert 0 <= layer.extra["start_s"] <= layer.extra["end_s"]
+        assert {"start_s", "end_s", "stall_s"} <= set(layer.to_dict())
+        assert layer.utilization <= 1
+    assert totals.throughput_per_s * totals.latency_s >= 1 - 1e-9
+
+
+def test_layers_take_at_least_what_the_analytical_rung_says_of_them(
+    pair: tuple[hwsim.Estimate, hwsim.Estimate],
+) -> None:
+    analytical, simulated = pair
+    for bound, layer in zip(analytical.layers, simulated.layers, strict=True):
+        took = layer.extra["end_s"] - layer.extra["start_s"]
+        assert took >= max(bound.compute_s, bound.memory_s) * (1 - 1e-6)
+
+
+@pytest.mark.parametrize("name", ALEXNET)
+def test_eyeriss_total_and_processing_latency_by_one_switch(name: str) -> None:
+    """Without overlap of DRAM the total is compute and transfers, to the cycle what the mapping rung says; with it, what is processed
+    behind which transfers hide: at least the rung's, and more by what its uneven tiles wait for."""
+    shape, layer = ALEXNET[name]
+    network = hwsim.prepare(Network.builder(name).input("x", shape).conv(**layer).build(), bits="w16a16")  # type: ignore[arg-type]
+    serial, hidden = (load("eyeriss_v1", [f"memory.dram.overlapped={switch}"]) for switch in ("false", "true"))
+    total = hwsim.estimate(network, serial, rung="simulate").totals.cycles
+    assert abs(total - hwsim.estimate(network, serial, rung="mapping").totals.cycles) <= 1
+    processing = hwsim.estimate(network, hidden, rung="simulate").totals.cycles
+    bound = hwsim.estimate(network, hidden, rung="mapping")
+    assert bound.totals.cycles - 1 <= processing < total
+    transfers = max(0.0, bound.layers[0].memory_s) * hidden.clock_hz
+    assert processing <= bound.totals.cycles + transfers
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"rung": "simulated"}, "did you mean simulate"),
+        ({"rung": "roofline", "tiles": "systolic"}, "--tiles"),
+        ({"rung": "simulate", "tiles": "mappin"}, "did you mean mapping"),
+        ({"rung": "simulate", "tiles": "simulate"}, "choose from"),
+        ({"rung": "simulate", "units": "bit"}, "--units bit"),
+    ],
+)
+def test_what_does_not_go_together_is_said(arguments: dict[str, str], said: str) -> None:
+    network = Network.builder("tiny").input("x", (1, 8, 8, 8)).conv(8).build()
+    with pytest.raises(UsageError, match=said):
+        hwsim.estimate(network, "tpu_v1", **arguments)
+
+
+def test_branches_overlap_where_engines_differ() -> None:
+    """A pool and a convolution of the same input run beside each other: the vector unit is not the MAC array."""
+    network = (
+        Network.builder("fork")
+        .input("x", (1, 64, 56, 56))
+        .conv(64, kernel=3, name="conv")
+        .at("x")
+        .pool(kernel=3, stride=1, padding="same", name="pool")
+        .build()
+    )
+    simulated = {layer.name: layer.extra for layer in hwsim.estimate(network, "tpu_v1", rung="simulate").layers}
+    assert simulated["pool"]["start_s"] < simulated["conv"]["end_s"]
+    assert simulated["conv"]["start_s"] < simulated["pool"]["end_s"]
