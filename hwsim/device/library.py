@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from hwsim.errors import ProfileError, nearest
+from hwsim.errors.plugins import DEVICES, plugins
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -21,9 +22,13 @@ def shipped_folder(package: Path | None = None) -> Path:
 
 
 def folders() -> tuple[Path, ...]:
-    """Folders that are searched for profiles, first match wins: those of ``HWSIM_DEVICE_PATH``, then the shipped ones."""
+    """Folders that are searched for profiles, first match wins: those of ``HWSIM_DEVICE_PATH``, the shipped ones, those of plugins.
+
+    A plugin is an entry point of the group ``hwsim.devices`` that is a path.
+    """
     given = os.environ.get("HWSIM_DEVICE_PATH", "")
-    return (*(Path(part).expanduser() for part in given.split(os.pathsep) if part), shipped_folder())
+    own = (*(Path(part).expanduser() for part in given.split(os.pathsep) if part), shipped_folder())
+    return (*own, *(Path(content) for _, content in plugins(DEVICES)))
 
 
 def available() -> tuple[str, ...]:

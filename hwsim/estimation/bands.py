@@ -107,7 +107,8 @@ def _width(device: Device, key: str) -> Band:
     if key in device.intervals and value:
         low, high = device.intervals[key]
         return min(low / value, 1.0), max(high / value, 1.0)
-    low, high = WIDTHS[device.qualities.get(key, source)]
+    # a source that states no quality is taken for a secondary one
+    low, high = WIDTHS[device.qualities.get(key) or (source if source in WIDTHS else "secondary")]
     return (low, max(1.0, min(high, 1 / value))) if key.endswith("efficiency") else (low, high)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 
+from hwsim.errors.plugins import OPERATORS, plugins
 from hwsim.graph import Layer, Network, Tensor
 from hwsim.graph.operators import ELEMENTWISE, FREE, known_domain
 from hwsim.workload import attention, convolution, einsum, expert, movement, pointwise, products, recurrent
@@ -101,10 +103,15 @@ HANDLERS: dict[str, Handler] = {op: handler for handler, names in _BY_HANDLER fo
 
 
 def handler_of(layer: Layer) -> Handler | None:
-    """The handler of an operator, None for one that hwsim does not know."""
-    if not known_domain(layer):
-        return None
-    return (HANDLERS.get(f"{layer.domain}::{layer.op}") if layer.domain else None) or HANDLERS.get(layer.op)
+    """The handler of an operator, hwsim's own or a plugin's, None for one that nobody knows."""
+    own = (HANDLERS.get(f"{layer.domain}::{layer.op}") or HANDLERS.get(layer.op)) if known_domain(layer) else None
+    return own or _plugged().get(f"{layer.domain}::{layer.op}")
+
+
+@lru_cache(maxsize=1)
+def _plugged() -> dict[str, Handler]:
+    """Handlers of entry points of the group ``hwsim.operators``, each a mapping of ``domain::Operator`` to a handler."""
+    return {name: handler for _, content in plugins(OPERATORS) for name, handler in content.items()}
 
 
 def lower(layer: Layer, network: Network) -> Work:
