@@ -50,7 +50,7 @@ class Network:
         return {name: tuple(layers) for name, layers in found.items()}
 
     @cached_property
-    def graph(self) -> networkx.DiGraph[str]:
+    def graph(self) -> networkx.DiGraph:  # type: ignore[type-arg]
         """The same as a networkx graph: layer names, an edge for each tensor passed on (attribute ``tensor``)."""
         import networkx
 

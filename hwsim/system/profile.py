@@ -75,7 +75,7 @@ class System:
         return tuple(name for name in self.devices if name != self.host) or tuple(self.devices)
 
     @cached_property
-    def graph(self) -> networkx.Graph[str]:
+    def graph(self) -> networkx.Graph:  # type: ignore[type-arg]
         """Instances and switches, an edge for each link (attribute ``link``)."""
         import networkx
 
