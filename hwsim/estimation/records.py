@@ -12,6 +12,8 @@ from hwsim.units import humanize, rate
 if TYPE_CHECKING:
     import pandas
 
+    from hwsim.estimation.simulated import Simulated
+
 SCHEMA = "hwsim/estimate/1"
 
 
@@ -111,6 +113,7 @@ class Estimate:
     bands: Mapping[str, tuple[float, float] | None] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
     missed: tuple[str, ...] = ()
+    simulation: Simulated | None = field(default=None, repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON record ``hwsim/estimate/1``: plain dicts, lists, numbers and None."""

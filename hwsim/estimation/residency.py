@@ -9,6 +9,7 @@ from hwsim.device import Device, Memory
 from hwsim.device.records import Operand
 from hwsim.estimation.prepare import Prepared
 from hwsim.graph import Network
+from hwsim.simulation.memory import Plan, Wanted, plan
 from hwsim.workload import Work
 
 
@@ -40,6 +41,50 @@ def residency(
     if capacity is not None and _shares_weights(store) and "weight" in store.retains:
         capacity = max(0, capacity - held.get(store.name, 0))
     return Residency(_kept_activations(prepared, works, capacity), weights, notes)
+
+
+def planned(
+    prepared: Prepared, works: Sequence[Work], device: Device, keep_activations: bool
+) -> tuple[Residency, Plan]:
+    """As ``residency``, with an address for everything that stays: what finds no room all its life crosses the edge.
+
+    The plan is of the outermost level on the chip that holds activations; weights that it retains lie below them. What a layer reads
+    twice it would fetch twice, so tensors that are read often for their size come first.
+    """
+    network, store = prepared.network, _activation_store(device)
+    weights, held, notes = _resident_weights(network, works, device)
+    if store is None or device.off_chip is None:
+        return Residency(weights=weights, notes=notes), Plan(store.name if store else "", None)
+    capacity = _capacity(store, ("input", "output"))
+    wanted = _wanted(prepared, works)
+    if not keep_activations:
+        return Residency(weights=weights, notes=notes), Plan(store.name, capacity, (), tuple(wanted))
+    weight_bytes = held.get(store.name, 0)
+    if weight_bytes and _shares_weights(store):
+        resident = Wanted("weights", weight_bytes, 0, max(0, len(works) - 1), weight_bytes, must=True)
+        found = plan(store.name, capacity, [resident, *wanted])
+    else:
+        found = plan(store.name, capacity, wanted)
+    outside = {prepared.aliases.get(name, name) for name in (*network.inputs, *network.outputs)}
+    return Residency(found.kept - outside - {"weights"}, weights, notes), found
+
+
+def _wanted(prepared: Prepared, works: Sequence[Work]) -> list[Wanted]:
+    """Activations that one layer makes and another reads, the network's own outputs left out: they cross the edge anyway."""
+    network, aliases = prepared.network, prepared.aliases
+    outside = {aliases.get(name, name) for name in (*network.inputs, *network.outputs)}
+    last_use: dict[str, int] = {}
+    read: dict[str, int] = {}
+    for index, work in enumerate(works):
+        for name, size in work.reads:
+            last_use[name] = index
+            read[name] = read.get(name, 0) + size
+    return [
+        Wanted(name, network.tensors[name].bytes, index, last_use[name], size + read[name])
+        for index, work in enumerate(works)
+        for name, size in work.writes
+        if name in last_use and name not in outside and last_use[name] > index
+    ]
 
 
 def _resident_weights(

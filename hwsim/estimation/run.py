@@ -20,7 +20,7 @@ from hwsim.estimation.limits import limited
 from hwsim.estimation.mapped import Mapper, Progress, Search
 from hwsim.estimation.prepare import Model, Prepared, prepare
 from hwsim.estimation.records import Estimate, LayerEstimate, Totals
-from hwsim.estimation.residency import residency
+from hwsim.estimation.residency import planned, residency
 from hwsim.estimation.simulated import Simulated, simulated
 from hwsim.search import Objective
 from hwsim.version import __version__
@@ -69,14 +69,18 @@ def estimate(
     prepared, conversions = converted(prepared, device)
     said = Assumptions()
     works = [work for _, work in prepared.priced]
-    stays = residency(prepared, works, device, keep, keep_weights=units == "byte")
+    plan = None
+    if answer == "simulate":
+        stays, plan = planned(prepared, works, device, keep)
+    else:
+        stays = residency(prepared, works, device, keep, keep_weights=units == "byte")
     mapper = Mapper(device, Search(objective, counting, search_seconds, cache), progress) if rung == "mapping" else None
     price = mapper.price if mapper else (rigid.price if rung == "systolic" else roofline.price)
     layers = [price(layer, work, prepared.network, device, stays, said) for layer, work in prepared.priced]
     simulation = None
     if answer == "simulate":
         priced = [Priced(*pair, record) for pair, record in zip(prepared.priced, layers, strict=True)]
-        simulation = simulated(priced, prepared.network, device, rung, mapper, stays)
+        simulation = replace(simulated(priced, prepared.network, device, rung, mapper, stays), plan=plan)
         layers = list(simulation.layers)
     else:
         layers = _with_inference_overhead(layers, device.overheads.inference_s)
@@ -127,6 +131,7 @@ def estimate(
             "area_mm2": bands.area_band(device, totals.area_mm2),
         },
         origins=bands.origins(device, layers, used),
+        simulation=simulation,
     )
     return limited(found, device, limits or {})
 

@@ -14,6 +14,7 @@ from hwsim.estimation.residency import Residency
 from hwsim.graph import Network
 from hwsim.simulation import Program, Timeline, run
 from hwsim.simulation.chip import chip
+from hwsim.simulation.memory import Plan
 from hwsim.simulation.program import TICKS
 
 #: Inferences run one after the other at most until two of them are equally far apart.
@@ -22,11 +23,24 @@ INFERENCES = 6
 
 @dataclass(frozen=True, slots=True)
 class Simulated:
-    """The layers with when they run, the timeline, and the time between two inferences in steady state [s]."""
+    """The layers with when they run, the timeline (tick_s [s] a tick), the time between two inferences in steady state [s], and what lies
+    where between the layers.
+    """
 
     layers: tuple[LayerEstimate, ...]
     timeline: Timeline
     interval_s: float
+    tick_s: float
+    plan: Plan | None = None
+
+    def spans(self) -> list[tuple[int, int]]:
+        """First task and finish of each layer [tick]."""
+        found: dict[int, tuple[int, int]] = {}
+        for index, stream in enumerate(self.timeline.program.streams):
+            start, end = int(self.timeline.start[index]), int(self.timeline.end[index])
+            known = found.get(stream.layer, (start, end))
+            found[stream.layer] = min(start, known[0]), max(end, known[1])
+        return [found[layer] for layer in sorted(found)]
 
 
 def simulated(
@@ -45,7 +59,8 @@ def simulated(
     program = chip(device).program(asked)
     timeline = run(program)
     second = TICKS * device.clock_hz
-    return Simulated(_timed(priced, timeline, device, second), timeline, _interval(program, timeline.ticks) / second)
+    layers = _timed(priced, timeline, device, second)
+    return Simulated(layers, timeline, _interval(program) / second, 1 / second)
 
 
 def _timed(priced: Sequence[Priced], timeline: Timeline, device: Device, second: float) -> tuple[LayerEstimate, ...]:
@@ -94,7 +109,7 @@ def _busiest(program: Program, index: int) -> int:
     return max(engines.values(), default=0)
 
 
-def _interval(program: Program, single: int) -> float:
+def _interval(program: Program) -> float:
     """Time between the ends of two inferences that follow each other, when nothing changes any more [tick].
 
     Inferences are added until two intervals are equal; where they alternate, the mean of the last half is taken.

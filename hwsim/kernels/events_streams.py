@@ -114,89 +114,68 @@ def _run(program: ProgramArrays, block: int, tile: int) -> int:
 
 
 @nested_kernel
-def _met(state: _State, stream: int, stage: int, need: int, now: int) -> int:
-    """0 : fewer than ``need`` tiles are done; 1 : they are; 2 : they are as of now."""
+def _met(state: _State, stream: int, stage: int, need: int, now: int, of: int, at: int, kind: int) -> bool:
+    """Whether ``need`` tiles of a stage are done; if that is so as of now, it is noted as what lets stage ``at`` of stream ``of`` start.
+
+    Where several things happen now, the last one asked about that was not done before counts.
+    """
     if state.done[stream, stage] < need:
-        return 0
-    return 2 if need > 0 and state.done[stream, stage] == need and state.last[stream, stage] == now else 1
+        return False
+    if need > 0 and state.last[stream, stage] == now and (state.done[stream, stage] == need or state.kind[of, at] == 0):
+        state.cause[of, at], state.kind[of, at] = state.row[stream, stage], kind
+    return True
 
 
 @nested_kernel
 def _ready(program: ProgramArrays, state: _State, stream: int, stage: int, now: int) -> bool:
     """Whether the next tile of a stage may start but for its engine; then its cause and kind are noted."""
-    stages = state.done.shape[1]
-    store = stages - 1
+    store = state.done.shape[1] - 1
     tile = state.started[stream, stage]
-    cause, kind = _NONE, _ZERO
     lane, place = program.lane[stream], program.place[stream]
     first = program.lane_first[lane]
-    if tile > 0 and _met(state, stream, stage, tile, now) == 2:
-        cause, kind = state.row[stream, stage], _ZERO + OWN
+    state.cause[stream, stage], state.kind[stream, stage] = -1, NOTHING
+    if tile > 0:
+        _met(state, stream, stage, tile, now, stream, stage, OWN)
     buffer, free = -1, -1
     if stage == LAUNCH:
         back = 1 if program.barrier[stream] else WINDOW
         if tile == 0 and place >= back:
             before = program.lane_streams[first + place - back]
-            met = _met(state, before, store, program.tiles[before], now)
-            if met == 0:
+            if not _met(state, before, store, program.tiles[before], now, stream, stage, BUFFER):
                 return False
-            if met == 2:
-                cause, kind = state.row[before, store], _ZERO + BUFFER
-        if tile > 0 and _met(state, stream, store, tile, now) == 0:
+        if tile > 0 and not _met(state, stream, store, tile, now, stream, stage, OWN):
             return False
     elif stage <= INPUTS:
         buffer, free = stage - WEIGHTS, program.after[stream]
-        met = _met(state, stream, LAUNCH, 1, now)
-        if met == 0:
+        if not _met(state, stream, LAUNCH, 1, now, stream, stage, LAUNCHED):
             return False
-        if met == 2:
-            cause, kind = state.row[stream, LAUNCH], _ZERO + LAUNCHED
         if stage == INPUTS and tile == 0:
             if state.gate[stream, 0] > 0:
                 return False
             if state.gate[stream, 1] == now:
-                cause, kind = state.gate[stream, 2], _ZERO + GATED
-    elif stage < stages - 2:
+                state.cause[stream, stage], state.kind[stream, stage] = state.gate[stream, 2], GATED
+    elif stage < store - 1:
         buffer, free = 2, store
         for load in range(WEIGHTS, INPUTS + 1):
-            met = _met(state, stream, load, tile + 1, now)
-            if met == 0:
+            if not _met(state, stream, load, tile + 1, now, stream, stage, LOADED):
                 return False
-            if met == 2:
-                cause, kind = state.row[stream, load], _ZERO + LOADED
-    elif stage == stages - 2:
-        for work in range(WORK, stages - 2):
-            met = _met(state, stream, work, tile + 1, now)
-            if met == 0:
+    elif stage == store - 1:
+        for work in range(WORK, store - 1):
+            if not _met(state, stream, work, tile + 1, now, stream, stage, LOADED):
                 return False
-            if met == 2:
-                cause, kind = state.row[stream, work], _ZERO + LOADED
-    else:
-        met = _met(state, stream, stage - 1, tile + 1, now)
-        if met == 0:
-            return False
-        if met == 2:
-            cause, kind = state.row[stream, stage - 1], _ZERO + LOADED
+    elif not _met(state, stream, stage - 1, tile + 1, now, stream, stage, LOADED):
+        return False
     if buffer >= 0:
         distance = program.distance[stream, buffer]
         if tile >= distance:
-            met = _met(state, stream, free, tile - distance + 1, now)
-            if met == 0:
+            return _met(state, stream, free, tile - distance + 1, now, stream, stage, BUFFER)
+        for back in range(1, 3):
+            if place < back:
+                break
+            before = program.lane_streams[first + place - back]
+            spare = max(0, program.distance[before, buffer] - 1 - tile) if back == 1 else 0
+            if not _met(state, before, free, program.tiles[before] - spare, now, stream, stage, BUFFER):
                 return False
-            if met == 2:
-                cause, kind = state.row[stream, free], _ZERO + BUFFER
-        else:
-            for back in range(1, 3):
-                if place < back:
-                    break
-                before = program.lane_streams[first + place - back]
-                spare = max(0, program.distance[before, buffer] - 1 - tile) if back == 1 else 0
-                met = _met(state, before, free, program.tiles[before] - spare, now)
-                if met == 0:
-                    return False
-                if met == 2:
-                    cause, kind = state.row[before, free], _ZERO + BUFFER
-    state.cause[stream, stage], state.kind[stream, stage] = cause, kind
     return True
 
 

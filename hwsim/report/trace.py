@@ -1,0 +1,188 @@
+"""A simulated run as a Chrome trace: engines as tracks, tasks and stalls as slices, memory as counters. Opens in Perfetto as it is.
+
+Trace Event Format, https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU: complete events (``ph: X``) with
+``ts`` and ``dur`` in microseconds, counters (``ph: C``), metadata (``ph: M``). Slices of one track never overlap.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from hwsim.estimation import Estimate
+from hwsim.estimation.simulated import Simulated
+from hwsim.kernels.events_streams import AT, END, FROM, PERIOD, ROW, STAGE, START, STREAM, TILE, TIMES
+from hwsim.report.text import safe
+from hwsim.simulation.memory import occupancy
+from hwsim.simulation.run import Timeline
+from hwsim.simulation.waits import engines_of, reason
+
+#: Processes of the trace.
+_ENGINES, _LAYERS, _MEMORY = 1, 2, 3
+
+
+def trace_text(estimate: Estimate) -> str:
+    """The trace as JSON text; of an estimate by the simulate rung."""
+    assert estimate.simulation is not None, "only --model simulate has a timeline"
+    return json.dumps(trace(estimate.simulation, str(estimate.device["name"])), separators=(",", ":"), allow_nan=False)
+
+
+def trace(simulated: Simulated, device: str) -> dict[str, Any]:
+    """The trace as plain values."""
+    events = [
+        _named("process_name", _ENGINES, 0, f"{safe(device)}: engines"),
+        _named("process_name", _LAYERS, 0, "layers"),
+        _named("process_name", _MEMORY, 0, "memory"),
+    ]
+    program = simulated.timeline.program
+    for engine, name in enumerate(program.engines):
+        events.append(_named("thread_name", _ENGINES, 2 * engine, safe(name)))
+        events.append(_named("thread_name", _ENGINES, 2 * engine + 1, f"{safe(name)}: waits"))
+    for lane, one in enumerate(program.lanes):
+        events.append(_named("thread_name", _LAYERS, lane, safe(one.name)))
+    events += [*_tasks(simulated), *_steady(simulated), *_layers(simulated), *_counters(simulated)]
+    return {"traceEvents": events, "displayTimeUnit": "ns"}
+
+
+def _named(kind: str, process: int, track: int, name: str) -> dict[str, Any]:
+    return {"ph": "M", "name": kind, "pid": process, "tid": track, "args": {"name": name}}
+
+
+def _slice(process: int, track: int, name: str, begin: int, end: int, scale: float, **more: Any) -> dict[str, Any]:
+    start = begin * scale
+    return {
+        "ph": "X",
+        "name": name,
+        "pid": process,
+        "tid": track,
+        "ts": start,
+        "dur": end * scale - start,
+        "args": more,
+    }
+
+
+def _scale(simulated: Simulated) -> float:
+    """Microseconds of a tick [µs]."""
+    return 1e6 * simulated.tick_s
+
+
+def _tasks(simulated: Simulated) -> Iterator[dict[str, Any]]:
+    """Every task that was run by itself, and before it what its engine waited for."""
+    timeline, scale = simulated.timeline, _scale(simulated)
+    log, program = timeline.log, timeline.program
+    engines = engines_of(timeline)
+    gaps = _gaps(simulated)
+    free = [0] * len(program.engines)
+    for row in sorted(range(len(log)), key=lambda row: (int(log[row, START]), row)):
+        engine, begin = int(engines[row]), int(log[row, START])
+        stream = program.streams[log[row, STREAM]]
+        stage = program.stages[log[row, STAGE]]
+        for start, end in _outside(free[engine], _first_start(timeline, row, 0), gaps):
+            yield _slice(
+                _ENGINES,
+                2 * engine + 1,
+                f"waits for {reason(timeline, row)}",
+                start,
+                end,
+                scale,
+                next=safe(stream.name),
+            )
+        yield _slice(
+            _ENGINES,
+            2 * engine,
+            safe(stream.name),
+            begin,
+            int(log[row, END]),
+            scale,
+            stage=stage,
+            tile=int(log[row, TILE]),
+        )
+        free[engine] = int(log[row, END])
+
+
+def _first_start(timeline: Timeline, row: int, jump: int) -> int:
+    """When a task started before the jumps from ``jump`` on, over which it ran, made a later copy of it [tick]."""
+    end, start = int(timeline.log[row, END]), int(timeline.log[row, START])
+    over = (timeline.jumps[jump:, ROW] > row) & (timeline.jumps[jump:, AT] < end)
+    return start - int((timeline.jumps[jump:, PERIOD] * timeline.jumps[jump:, TIMES])[over].sum())
+
+
+def _gaps(simulated: Simulated) -> list[tuple[int, int]]:
+    """Times at which steady states were added at once, which no single task shows."""
+    return [(int(jump[AT]), int(jump[AT] + jump[PERIOD] * jump[TIMES])) for jump in simulated.timeline.jumps]
+
+
+def _outside(begin: int, end: int, gaps: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The parts of an interval that lie in no gap."""
+    for start, stop in gaps:
+        if stop <= begin or start >= end:
+            continue
+        if start > begin:
+            yield begin, start
+        begin = max(begin, stop)
+    if begin < end:
+        yield begin, end
+
+
+def _steady(simulated: Simulated) -> Iterator[dict[str, Any]]:
+    """Steady states that were added at once, as one slice on every engine at work in them."""
+    timeline, scale = simulated.timeline, _scale(simulated)
+    log, program = timeline.log, timeline.program
+    engines = engines_of(timeline)
+    for index, jump in enumerate(timeline.jumps):
+        first, last, at = int(jump[FROM]), int(jump[ROW]), int(jump[AT])
+        shift, times = int(jump[PERIOD] * jump[TIMES]), int(jump[TIMES])
+        for engine in range(len(program.engines)):
+            rows = [row for row in range(first, last) if engines[row] == engine]
+            if not rows:
+                continue
+            names = dict.fromkeys(safe(program.streams[log[row, STREAM]].name) for row in rows)
+            busy = sum(int(log[row, END] - log[row, START]) for row in rows)
+            # what runs when the period ends is shown as its last copy, after the slice
+            last_row = max((row for row in range(last) if engines[row] == engine), default=-1)
+            begin = at if int(log[last_row, END]) <= at else _first_start(timeline, last_row, index)
+            yield _slice(
+                _ENGINES,
+                2 * engine,
+                " + ".join(names) + f" × {len(rows) * times}",
+                begin,
+                begin + shift,
+                scale,
+                steady_state=f"{len(rows)} tasks every {jump[PERIOD] * simulated.tick_s:.4g} s, {times} times",
+                busy=round(min(1.0, busy / int(jump[PERIOD])), 4),
+            )
+
+
+def _layers(simulated: Simulated) -> Iterator[dict[str, Any]]:
+    """When each layer ran, by lane; where layers of a lane overlap, the later one is shown from the end of the one before."""
+    timeline, scale = simulated.timeline, _scale(simulated)
+    program = timeline.program
+    free = [0] * len(program.lanes)
+    for index, stream in enumerate(program.streams):
+        start, end = int(timeline.start[index]), int(timeline.end[index])
+        begin = max(start, free[stream.lane])
+        if end > begin:
+            args = {"first_task_s": start * simulated.tick_s, "tiles": stream.tiles}
+            yield _slice(_LAYERS, stream.lane, safe(stream.name), begin, end, scale, **args)
+        free[stream.lane] = max(free[stream.lane], end)
+
+
+def _counters(simulated: Simulated) -> Iterator[dict[str, Any]]:
+    """Bytes of activations in the level that keeps them, and of those that do not fit it."""
+    plan, scale = simulated.plan, _scale(simulated)
+    if plan is None:
+        return
+    spans = simulated.spans()
+    starts, ends = [start for start, _ in spans], [end for _, end in spans]
+    kept = [place.tensor for place in plan.places]
+    for name, tensors in ((plan.level or "on chip", kept), ("off chip", list(plan.spilled))):
+        for time, alive in occupancy(tensors, starts, ends):
+            yield {
+                "ph": "C",
+                "name": f"{safe(name)}: activations",
+                "pid": _MEMORY,
+                "tid": 0,
+                "ts": time * scale,
+                "args": {"bytes": alive},
+            }

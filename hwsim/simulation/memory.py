@@ -1,0 +1,117 @@
+"""Where tensors lie between the layers: a plan of addresses for one level, by liveness, and what it comes to over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A tensor that might stay on the chip. made, used : positions of the first and the last layer that need it there; size, moved : bytes
+    of it, and bytes over the chip's edge that staying saves [B]. must : that it stays is decided (weights kept between inferences).
+    """
+
+    name: str
+    size: int
+    made: int
+    used: int
+    moved: int
+    must: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A tensor with its address [B]."""
+
+    tensor: Wanted
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What stays in one level. capacity : None is unlimited [B]. spilled : what does not fit, and goes over the chip's edge."""
+
+    level: str
+    capacity: int | None
+    places: tuple[Place, ...] = ()
+    spilled: tuple[Wanted, ...] = ()
+
+    @property
+    def kept(self) -> frozenset[str]:
+        """Names of what stays."""
+        return frozenset(place.tensor.name for place in self.places)
+
+    @property
+    def peak(self) -> int:
+        """The highest address in use [B]."""
+        return max((place.offset + place.tensor.size for place in self.places), default=0)
+
+    @property
+    def spilled_bytes(self) -> int:
+        """Bytes over the chip's edge that a level large enough would save [B]."""
+        return sum(tensor.moved for tensor in self.spilled)
+
+
+def plan(level: str, capacity: int | None, wanted: Sequence[Wanted], workspace: Sequence[int] = ()) -> Plan:
+    """Give addresses to as much as fits, no two tensors that live at the same time overlapping.
+
+    Tensors are taken by the traffic that they save for the bytes and layers that they occupy, most first, and put at the lowest address
+    that is free all their life; what finds none is spilled. workspace : bytes at the top of the level that each layer needs for its
+    tiles [B].
+    """
+    places: list[Place] = []
+    spilled: list[Wanted] = []
+    for tensor in sorted(wanted, key=_worth):
+        room = None
+        if capacity is not None:
+            taken = (
+                max((workspace[layer] for layer in range(tensor.made, tensor.used + 1)), default=0) if workspace else 0
+            )
+            room = capacity - taken
+        offset = _lowest(tensor, room, places)
+        if offset is None:
+            spilled.append(tensor)
+        else:
+            places.append(Place(tensor, offset))
+    places.sort(key=lambda place: (place.tensor.made, place.offset, place.tensor.name))
+    return Plan(level, capacity, tuple(places), tuple(sorted(spilled, key=lambda tensor: (tensor.made, tensor.name))))
+
+
+def _worth(tensor: Wanted) -> tuple[bool, float, int, str]:
+    layers = tensor.used - tensor.made + 1
+    return not tensor.must, -tensor.moved / max(1, tensor.size * layers), tensor.made, tensor.name
+
+
+def _lowest(tensor: Wanted, room: int | None, places: Sequence[Place]) -> int | None:
+    """The lowest address free for all the life of a tensor, None where there is none below ``room``."""
+    beside = sorted(
+        (place.offset, place.offset + place.tensor.size)
+        for place in places
+        if place.tensor.made <= tensor.used and tensor.made <= place.tensor.used
+    )
+    offset = 0
+    for begin, end in beside:
+        if begin - offset >= tensor.size:
+            break
+        offset = max(offset, end)
+    return offset if room is None or offset + tensor.size <= room else None
+
+
+def occupancy(tensors: Sequence[Wanted], starts: Sequence[int], ends: Sequence[int]) -> list[tuple[int, int]]:
+    """Bytes alive from each time on: from the start of the layer that makes a tensor to the end of the last one that uses it.
+
+    starts, ends : of the layers [tick]. Returns (time, bytes), times rising.
+    """
+    if not tensors:
+        return []
+    change: dict[int, int] = {}
+    for tensor in tensors:
+        last_end = max(ends[tensor.made], ends[tensor.used])
+        change[starts[tensor.made]] = change.get(starts[tensor.made], 0) + tensor.size
+        change[last_end] = change.get(last_end, 0) - tensor.size
+    alive, found = 0, []
+    for time in sorted(change):
+        alive += change[time]
+        found.append((time, alive))
+    return found

@@ -1,0 +1,48 @@
+"""What is read off the log of a run in closed form is what the full run says; paths and stalls account for every tick."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from hypothesis import given, settings
+
+from hwsim.kernels.events_streams import END, STAGE, START, STREAM
+from hwsim.simulation import Program, run
+from hwsim.simulation.waits import critical_path, engines_of, executions, stalls
+from tests.simulation.programs import programs
+
+
+@given(programs(streams=4, tiles=40, repeats=8, longest=6))
+@settings(max_examples=40, deadline=None)
+def test_closed_form_counts_what_the_full_run_does(program: Program) -> None:
+    full, closed = run(program, skip=False), run(program)
+    weights = executions(closed)
+    counted: Counter[tuple[int, int]] = Counter()
+    for row, many in zip(closed.log, weights, strict=True):
+        counted[int(row[STREAM]), int(row[STAGE])] += int(many)
+    assert counted == Counter((int(row[STREAM]), int(row[STAGE])) for row in full.log)
+    busy = np.bincount(
+        engines_of(closed), weights * (closed.log[:, END] - closed.log[:, START]), minlength=len(program.engines)
+    )
+    assert busy.tolist() == list(program.work)
+
+
+@given(programs(streams=4, tiles=40, repeats=8, longest=6))
+@settings(max_examples=40, deadline=None)
+def test_stalls_are_those_of_the_full_run(program: Program) -> None:
+    def totals(skip: bool) -> dict[tuple[int, int], int]:
+        found: Counter[tuple[int, int]] = Counter()
+        for stall in stalls(run(program, skip=skip)):
+            found[stall.engine, stall.stream] += stall.ticks
+        return dict(found)
+
+    assert totals(True) == totals(False)
+
+
+@given(programs(streams=4, tiles=40, repeats=8, longest=6))
+@settings(max_examples=40, deadline=None)
+def test_the_critical_path_is_as_long_as_the_run(program: Program) -> None:
+    for skip in (False, True):
+        timeline = run(program, skip=skip)
+        assert sum(step.ticks for step in critical_path(timeline)) == timeline.ticks
