@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
@@ -56,13 +56,19 @@ class Plan:
 def plan(level: str, capacity: int | None, wanted: Sequence[Wanted], workspace: Sequence[int] = ()) -> Plan:
     """Give addresses to as much as fits, no two tensors that live at the same time overlapping.
 
-    Tensors are taken by the traffic that they save for the bytes and layers that they occupy, most first, and put at the lowest address
-    that is free all their life; what finds none is spilled. workspace : bytes at the top of the level that each layer needs for its
+    Tensors are taken one by one and put at the lowest address that is free all their life; what finds none is spilled. Of several
+    orders (by the traffic saved for the bytes and layers occupied, by traffic, by size, by execution) the one that spills least counts,
+    the first of equals. workspace : bytes at the top of the level that each layer needs for its
     tiles [B].
     """
+    tried = [_placed(level, capacity, sorted(wanted, key=order), workspace) for order in _ORDERS]
+    return min(tried, key=lambda found: found.spilled_bytes)
+
+
+def _placed(level: str, capacity: int | None, wanted: Sequence[Wanted], workspace: Sequence[int]) -> Plan:
     places: list[Place] = []
     spilled: list[Wanted] = []
-    for tensor in sorted(wanted, key=_worth):
+    for tensor in wanted:
         room = None
         if capacity is not None:
             taken = (
@@ -81,6 +87,15 @@ def plan(level: str, capacity: int | None, wanted: Sequence[Wanted], workspace: 
 def _worth(tensor: Wanted) -> tuple[bool, float, int, str]:
     layers = tensor.used - tensor.made + 1
     return not tensor.must, -tensor.moved / max(1, tensor.size * layers), tensor.made, tensor.name
+
+
+#: Orders in which tensors are taken.
+_ORDERS: tuple[Callable[[Wanted], tuple[bool, float, int, str]], ...] = (
+    _worth,
+    lambda tensor: (not tensor.must, -tensor.moved, tensor.made, tensor.name),
+    lambda tensor: (not tensor.must, -tensor.size, tensor.made, tensor.name),
+    lambda tensor: (not tensor.must, tensor.made, 0, tensor.name),
+)
 
 
 def _lowest(tensor: Wanted, room: int | None, places: Sequence[Place]) -> int | None:

@@ -32,7 +32,10 @@ def test_same_record_with_times(pair: tuple[hwsim.Estimate, hwsim.Estimate]) -> 
     totals = simulated.totals
     assert math.fsum(layer.latency_s for layer in simulated.layers) == pytest.approx(totals.latency_s, rel=1e-12)
     assert max(layer.extra["end_s"] for layer in simulated.layers) == pytest.approx(totals.latency_s, rel=1e-12)
-    assert totals.dram_bytes == analytical.totals.dram_bytes
+    assert simulated.simulation is not None
+    assert simulated.simulation.plan is not None
+    if not simulated.simulation.plan.spilled:  # a plan of addresses may keep more or less than one that counts bytes
+        assert totals.dram_bytes == analytical.totals.dram_bytes
     for layer in simulated.layers:
         assert 0 <= layer.extra["start_s"] <= layer.extra["end_s"]
         assert {"start_s", "end_s", "stall_s"} <= set(layer.to_dict())
