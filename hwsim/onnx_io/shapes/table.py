@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from hwsim.onnx_io.shapes import arithmetic, contrib, dynamic, layout, qonnx, quantized, resampling, windows
+from hwsim.onnx_io.shapes import (
+    arithmetic,
+    contraction,
+    contrib,
+    dynamic,
+    layout,
+    learning,
+    qonnx,
+    quantized,
+    resampling,
+    windows,
+)
 from hwsim.onnx_io.shapes.op import Handler
 
 STANDARD: dict[str, Handler] = {
@@ -12,6 +23,7 @@ STANDARD: dict[str, Handler] = {
     **windows.HANDLERS,
     **layout.HANDLERS,
     **dynamic.HANDLERS,
+    **contraction.HANDLERS,
 }
 
 #: onnxruntime writes these of its operators into the default domain, where onnx does not have them.
@@ -32,6 +44,10 @@ def handler_of(op: str, domain: str) -> Handler | None:
         return contrib.HANDLERS[op] if found is None and op in _ADOPTED else found
     if domain in contrib.DOMAINS:
         return contrib.HANDLERS.get(op) or STANDARD.get(op)
+    if domain in learning.DOMAINS:
+        return learning.HANDLERS.get(op)
+    if domain == "ai.onnx.preview":
+        return contraction.attention if op == "FlexAttention" else None
     if domain in qonnx.DOMAINS:
         special = qonnx.CHANNELS_LAST.get(op) if domain.endswith("channels_last") else None
         return special or qonnx.GENERAL.get(op)
