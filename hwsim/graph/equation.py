@@ -23,7 +23,9 @@ def parse_equation(equation: str, ranks: Sequence[int]) -> tuple[list[Indices], 
     for part in (*parts, right):
         named = part.replace("...", "", 1)
         if named and not (named.isascii() and named.isalpha()):
-            raise ModelError(f"equation {equation[:80]!r}: {part[:80]!r} is not made of letters and at most one ellipsis")
+            raise ModelError(
+                f"equation {equation[:80]!r}: {part[:80]!r} is not made of letters and at most one ellipsis"
+            )
     widest = 0
     terms: list[Indices] = []
     for part, rank in zip(parts, ranks, strict=True):

@@ -24,13 +24,15 @@ _TYPE_NAMES = {number: name for name, number in AttributeProto.AttributeType.ite
 class Schema:
     """What the importer asks of an operator's schema; ``found`` is onnx's own record.
 
-    inputs : formal names; same_type : for each input the type variable that it shares with others.
+    inputs : formal names; same_type : for each input the type variable that it shares with others; types : for each input the element
+    types that it may have, empty where that is not a matter of tensors.
     """
 
     found: onnx.defs.OpSchema
     attributes: Mapping[str, tuple[str, bool]]
     inputs: tuple[str, ...]
     same_type: tuple[str, ...]
+    types: tuple[frozenset[str], ...]
     minimum: int
     maximum: int
 
@@ -50,9 +52,25 @@ def schema_of(op: str, domain: str, version: int) -> Schema | None:
         },
         tuple(formal.name for formal in found.inputs),
         tuple(formal.type_str if formal.is_homogeneous else "" for formal in found.inputs),
+        tuple(_element_types(formal) for formal in found.inputs),
         found.min_input,
         found.max_input,
     )
+
+
+@lru_cache(maxsize=4096)
+def exists(op: str) -> bool:
+    """Whether any opset of ai.onnx has an operator of that name."""
+    return onnx.defs.has(op)
+
+
+def _element_types(formal: onnx.defs.OpSchema.FormalParameter) -> frozenset[str]:
+    """The element types of the tensors that may stand at an input; empty where something else may."""
+    allowed = list(formal.types)
+    if not all(text.startswith("tensor(") for text in allowed):
+        return frozenset()
+    names = (text.removeprefix("tensor(").removesuffix(")") for text in allowed)
+    return frozenset({"float": "float32", "double": "float64"}.get(name, name) for name in names)
 
 
 def plain(node: onnx.NodeProto, given: Mapping[str, AttributeProto] | None = None) -> dict[str, Any]:
@@ -64,7 +82,11 @@ def plain(node: onnx.NodeProto, given: Mapping[str, AttributeProto] | None = Non
     for attribute in node.attribute:
         source = attribute
         if attribute.ref_attr_name:
-            referred = None if given is None else given.get(attribute.ref_attr_name)
+            if given is None:
+                raise ModelError(
+                    f"attribute {printable(attribute.name)!r} refers to a function's, outside any function"
+                )
+            referred = given.get(attribute.ref_attr_name)
             if referred is None:
                 continue
             source = referred

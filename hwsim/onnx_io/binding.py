@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -94,21 +95,20 @@ def bind(inputs: list[onnx.ValueInfoProto], given: Given, rebind: bool) -> Bound
             _take(name, dims, given.shapes[name], bound)
     _bind_batch(declared, given, bound, rebind)
     missing: list[str] = []
+    options: dict[str, None] = {}
     for name, dims in declared.items():
         if name in bound.shapes:
             continue
-        if dims is None:
-            missing.append(f"input {printable(name)!r} has no shape; give --shape {printable(name)}=AxBxC")
-            continue
-        shape = tuple(bound.symbols.get(dim) if isinstance(dim, str) else dim for dim in dims)
-        if None in shape:
-            missing.append(_complaint(name, dims, bound.symbols))
+        shape = () if dims is None else tuple(bound.symbols.get(dim) if isinstance(dim, str) else dim for dim in dims)
+        if dims is None or None in shape:
+            missing.append(f"{printable(name)!r} is {_shown_dims(dims)}")
+            options |= dict.fromkeys(_options(name, dims, bound.symbols))
         else:
-            bound.shapes[name] = checked_shape(
-                tuple(extent for extent in shape if extent is not None), f"input {printable(name)!r}"
-            )
+            where = f"input {printable(name)!r}"
+            bound.shapes[name] = checked_shape(tuple(extent for extent in shape if extent is not None), where)
     if missing:
-        raise ModelError(*missing)
+        kind = "inputs" if len(missing) > 1 else "input"
+        raise ModelError(f"dims are not known: {kind} {', '.join(missing)}; give {' '.join(options)}")
     return bound
 
 
@@ -152,16 +152,24 @@ def _bind_batch(declared: Mapping[str, Dims | None], given: Given, bound: Bound,
                 )
 
 
-def _complaint(name: str, dims: Dims, symbols: Mapping[str, int]) -> str:
-    unknown = [dim for dim in dims if isinstance(dim, str) and dim not in symbols]
-    shown_dims = "x".join("?" if dim is None else printable(str(dim)) for dim in dims)
+def _shown_dims(dims: Dims | None) -> str:
+    return "without a shape" if dims is None else "x".join("?" if dim is None else printable(str(dim)) for dim in dims)
+
+
+def _options(name: str, dims: Dims | None, symbols: Mapping[str, int]) -> list[str]:
+    """What the user can type to make the dims of an input known."""
+    if dims is None:
+        return [f"--shape {quoted(name + '=AxBxC')}"]
     if all(dim is not None for dim in dims):
-        flags = " ".join(f"--dim {printable(dim)}=N" for dim in dict.fromkeys(unknown))
-        return f"input {printable(name)!r} is {shown_dims}: dims that are not known; give {flags}"
+        unknown = [dim for dim in dims if isinstance(dim, str) and dim not in symbols]
+        return [f"--dim {quoted(dim + '=N')}" for dim in dict.fromkeys(unknown)]
     example = "x".join(str(dim) if isinstance(dim, int) else "N" for dim in dims)
-    return (
-        f"input {printable(name)!r} is {shown_dims}: dims that are not known; give --shape {printable(name)}={example}"
-    )
+    return [f"--shape {quoted(f'{name}={example}')}"]
+
+
+def quoted(text: str) -> str:
+    """An argument as a shell takes it."""
+    return shlex.quote(printable(text))
 
 
 def check_names(given: Given, known_dims: set[str], known_tensors: set[str], known_nodes: set[str]) -> None:

@@ -22,6 +22,7 @@ from hwsim.onnx_io.scope import (
     title,
 )
 from hwsim.onnx_io.shapes import Op
+from hwsim.onnx_io.shapes.op import normal_axis
 from hwsim.onnx_io.values import MAX_ELEMENTS, Shape, Value, shown
 
 Control = Callable[[Reading, onnx.NodeProto, int, Scope, "list[Value | None]"], None]
@@ -150,6 +151,13 @@ def trips_of(reading: Reading, node: onnx.NodeProto, index: int, known: int | No
     return 1
 
 
+def _trip_count(value: Value | None) -> int | None:
+    """The number that a Loop is given, None where it is known at run time only."""
+    if value is not None and (value.elements != 1 or not value.dtype.startswith("int")):
+        raise ModelError(f"the trip count is {shown(value.shape)} of {value.dtype}; one whole number is needed")
+    return None if value is None or value.data is None else max(0, int(value.data.reshape(-1)[0]))
+
+
 def loop(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope, inputs: list[Value | None]) -> None:
     """Loop: the body once, its layers repeated as often as it runs."""
     body = subgraphs(node)[0]
@@ -158,9 +166,10 @@ def loop(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope, input
         raise ModelError(
             f"the body has {len(body.input)} inputs and {len(body.output)} outputs, which do not fit the node"
         )
-    limit = inputs[0].data if inputs and inputs[0] is not None else None
-    known = None if limit is None else int(limit.reshape(-1)[0])
+    known = _trip_count(inputs[0] if inputs else None)
     trips = trips_of(reading, node, index, known)
+    if trips == 0:
+        reading.note(f"{title(node, index)}: never runs: its trip count is 0 or less")
     inner = _enter(reading, body, scope, trips)
     _argument(reading, inner, body.input[0].name, Value("", (), "int64"))
     _argument(reading, inner, body.input[1].name, Value("", (), "bool"))
@@ -222,8 +231,7 @@ def _stack(
     for position, (name, piece) in enumerate(zip(names, slices, strict=False)):
         if not name:
             continue
-        axis = axes[position] if position < len(axes) else 0
-        axis += len(piece.shape) + 1 if axis < 0 else 0
+        axis = normal_axis(axes[position] if position < len(axes) else 0, len(piece.shape) + 1)
         made = new_value(reading, scope, name, (*piece.shape[:axis], trips, *piece.shape[axis:]), piece.dtype)
         if made.elements >= MAX_ELEMENTS:
             raise ModelError(f"output {printable(name)!r} would be {shown(made.shape)}")

@@ -12,7 +12,7 @@ from hwsim.errors import ModelError
 from hwsim.graph import Network, Tensor
 from hwsim.onnx_io.binding import Bound, Given, bind, check_names, element_type
 from hwsim.onnx_io.limits import check_expansion
-from hwsim.onnx_io.names import printable
+from hwsim.onnx_io.names import is_odd, printable
 from hwsim.onnx_io.roles import tensors_of
 from hwsim.onnx_io.scope import Reading, Scope, open_scope
 from hwsim.onnx_io.source import is_text, load
@@ -45,7 +45,7 @@ def _network(model: onnx.ModelProto, name: str, digest: str, given: Given) -> Ne
         raise ModelError(f"{name}: the graph is empty: no nodes, no outputs")
     if not graph.output:
         raise ModelError(f"{name}: the graph has no outputs, so nothing would be computed")
-    functions = {("" if f.domain == "ai.onnx" else f.domain, f.name, f.overload): f for f in model.functions}
+    functions = functions_of(model)
     check_expansion(graph, functions)
     _check_options(model, given)
     stored = {tensor.name for tensor in graph.initializer} | {tensor.values.name for tensor in graph.sparse_initializer}
@@ -59,6 +59,17 @@ def _network(model: onnx.ModelProto, name: str, digest: str, given: Given) -> Ne
     except ModelError as problem:
         said = f"the batch could not be set to {given.batch}: the graph fixes it at 1 ({problem.findings[0]})"
         return _read(model, name, digest, given, bind(inputs, given, False), functions, (said,))
+
+
+def functions_of(model: onnx.ModelProto) -> dict[tuple[str, str, str], onnx.FunctionProto]:
+    """The model's functions by domain, name and overload; ModelError where one is defined twice."""
+    found: dict[tuple[str, str, str], onnx.FunctionProto] = {}
+    for function in model.functions:
+        key = ("" if function.domain == "ai.onnx" else function.domain, function.name, function.overload)
+        if key in found:
+            raise ModelError(f"function {printable(function.name)!r} is defined twice")
+        found[key] = function
+    return found
 
 
 def _leads_with_one(info: onnx.ValueInfoProto) -> bool:
@@ -105,6 +116,7 @@ def _read(
         reading.values.setdefault(value.name, value)
         outputs.append(value.name)
     _duplicates(reading, graph)
+    _oddities(reading, model)
     if reading.external:
         location = next(iter(reading.external))
         count = sum(map(len, reading.external.values()))
@@ -181,6 +193,23 @@ def _duplicates(reading: Reading, graph: onnx.GraphProto) -> None:
                 repr(printable(node.name)),
             )
         seen.add(node.name)
+        for name in (node.name, *node.output):
+            if is_odd(name):
+                reading.tally(
+                    "{count} name(s) hold invisible characters or markup, or are very long: they are shown escaped, the first: {first}",
+                    repr(printable(name)[:80]),
+                )
+
+
+def _oddities(reading: Reading, model: onnx.ModelProto) -> None:
+    """Say what is odd about a file as a whole, and does not change what it costs."""
+    if not 1 <= model.ir_version <= onnx.IR_VERSION:
+        reading.note(f"IR version {model.ir_version} is none that is known here (1 to {onnx.IR_VERSION})")
+    if model.training_info:
+        reading.note("the file describes training too, which is not costed: only its inference graph is")
+    names = [info.name for info in model.graph.output]
+    if len(set(names)) < len(names):
+        reading.note("the graph names an output more than once")
 
 
 __all__ = ["Tensor", "imported"]

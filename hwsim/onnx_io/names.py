@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 MAX_LENGTH = 512
+#: A tag of HTML or of console markup.
+_MARKUP = re.compile(r"<[/!]?[a-z][^<>]*>|\[/?[a-z][a-z ]*\]", re.IGNORECASE)
 
 
 def printable(name: str) -> str:
@@ -12,6 +16,11 @@ def printable(name: str) -> str:
     if name.isprintable():
         return name
     return "".join(char if char.isprintable() else _escaped(char) for char in name)
+
+
+def is_odd(name: str) -> bool:
+    """Whether a name is one that could do harm where it is printed: invisible characters, markup, or very long."""
+    return len(name) > MAX_LENGTH or not name.isprintable() or _MARKUP.search(name) is not None
 
 
 def _escaped(char: str) -> str:

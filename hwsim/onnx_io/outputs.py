@@ -20,16 +20,43 @@ def shapes_of(
     forced = [reading.given.shapes.get(name) for name in node.output] if reading.given.shapes else []
     try:
         found = _computed(reading, node, scope, op, schema)
+    except (IndexError, ZeroDivisionError, ValueError, TypeError) as problem:
+        # a shape function took apart an operand that has too few dims, or divided by an extent of 0: the node is illegal
+        raise ModelError(f"its inputs ({_operands(op)}) do not fit the operator ({problem})") from None
     except RunTimeError as unknown:
         declared = _declared(reading, node, scope, op)
         if declared is None and not (forced and all(forced)):
             raise ModelError(_run_time_text(node, op, unknown)) from None
         found = declared or tuple(Shaped(shape, _first_dtype(op)) for shape in forced if shape)
+    if op.bounded and not any(forced):
+        found = _within_declared(reading, scope, node, op, found)
     if any(forced):
         found = tuple(Shaped(shape or made.shape, made.dtype) for shape, made in zip(forced, found, strict=False))
     if len(found) < len(node.output):
         raise ModelError(f"writes {len(node.output)} outputs; {node.op_type} has {len(found)}")
     return found
+
+
+def _within_declared(
+    reading: Reading, scope: Scope, node: onnx.NodeProto, op: Op, found: tuple[Shaped, ...]
+) -> tuple[Shaped, ...]:
+    """Sizes that only run time knows, as the file declares them where it does: smaller than the largest possible ones."""
+    result = []
+    for name, made in zip(node.output, found, strict=False):
+        declared = declared_shape(reading, scope, name) if name else None
+        fits = (
+            declared is not None
+            and len(declared[0]) == len(made.shape)
+            and all(0 < extent <= most for extent, most in zip(declared[0], made.shape, strict=True))
+        )
+        result.append(Shaped(declared[0], made.dtype) if declared is not None and fits else made)
+    if tuple(result) != found[: len(result)]:
+        op.notes.clear()
+    return (*result, *found[len(result) :])
+
+
+def _operands(op: Op) -> str:
+    return ", ".join("none" if value is None else shown(value.shape) for value in op.inputs[:8])
 
 
 def _computed(
@@ -117,7 +144,12 @@ def _unknown(reading: Reading, node: onnx.NodeProto, scope: Scope, op: Op) -> tu
 
 def compare(reading: Reading, scope: Scope, name: str, shape: Shape, dtype: str) -> None:
     """Note where the file declares another shape than was computed."""
-    declared = declared_shape(reading, scope, name) if name in scope.declared else None
+    info = scope.declared.get(name)
+    if info is None:
+        return
+    if any(dim.dim_value < 0 for dim in info.type.tensor_type.shape.dim):
+        reading.tally("{count} tensor(s) are declared with a negative dim, the first: {first}", repr(printable(name)))
+    declared = declared_shape(reading, scope, name)
     if declared is not None and declared[0] != shape:
         reading.tally(
             "{count} tensor(s) have a declared shape that contradicts the computed one, which is used: {first}",

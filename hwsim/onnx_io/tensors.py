@@ -12,11 +12,15 @@ from onnx import TensorProto, numpy_helper
 from hwsim.errors import ModelError
 from hwsim.graph import dtype_bits
 from hwsim.onnx_io.names import printable
-from hwsim.onnx_io.values import Array, Shape, Value, checked_shape, dtype_name, is_evaluated, numpy_dtype
+from hwsim.onnx_io.values import Array, Shape, Value, checked_shape, dtype_name, is_evaluated, numpy_dtype, shown
 
 #: Largest stored tensor whose zeros are counted [1 element].
 MAX_MEASURED = 1 << 28
 
+#: Largest sparse tensor whose indices are checked [1 index].
+MAX_CHECKED = 1 << 20
+
+_DATA_FIELDS = ("float_data", "int32_data", "string_data", "int64_data", "double_data", "uint64_data")
 #: Field of TensorProto that holds each type when raw_data does not, and how many elements one entry holds.
 _FIELDS = {
     "float32": "float_data",
@@ -53,6 +57,9 @@ def described(tensor: TensorProto, name: str) -> Value:
 
 def _check_amount(tensor: TensorProto, shape: Shape, dtype: str, where: str) -> None:
     count, bits = math.prod(shape), dtype_bits(dtype)
+    typed = [name for name in _DATA_FIELDS if len(getattr(tensor, name))]
+    if tensor.HasField("segment") or len(typed) + tensor.HasField("raw_data") > 1:
+        raise ModelError(f"{where}: holds data in more than one place, or in segments; one field must hold it all")
     if tensor.HasField("raw_data"):
         have, need = len(tensor.raw_data), -(-count * bits // 8)
         if have != need:
@@ -101,7 +108,26 @@ def described_sparse(tensor: onnx.SparseTensorProto, name: str) -> Value:
     count, stored = math.prod(shape), math.prod(tensor.values.dims)
     if not 0 <= stored <= count:
         raise ModelError(f"{where}: {stored} values stored for {count} elements")
+    if not is_external(tensor.values):
+        _check_amount(tensor.values, tuple(tensor.values.dims), dtype, where)
+    _check_indices(tensor.indices, stored, shape, where)
     return Value(name, shape, dtype, static=True, density=stored / count if count else 1.0)
+
+
+def _check_indices(indices: TensorProto, stored: int, shape: Shape, where: str) -> None:
+    """Refuse positions of stored values that are too many, too few, or outside the dense shape."""
+    dims = tuple(indices.dims)
+    if dims not in ((stored,), (stored, len(shape))):
+        raise ModelError(f"{where}: indices {shown(dims)} do not fit {stored} values of {len(shape)} dims")
+    if indices.data_type != TensorProto.INT64:
+        raise ModelError(f"{where}: its indices are not int64")
+    if is_external(indices) or math.prod(dims) > MAX_CHECKED:
+        return
+    _check_amount(indices, dims, "int64", where)
+    array: Array = numpy_helper.to_array(indices)
+    limits = np.asarray(shape if len(dims) == 2 else math.prod(shape))
+    if array.size and ((array < 0).any() or (array >= limits).any()):
+        raise ModelError(f"{where}: an index is outside its shape {shown(shape)}")
 
 
 def external_complaint(tensor: TensorProto, value: Value) -> str:

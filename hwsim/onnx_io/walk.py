@@ -8,18 +8,19 @@ import numpy as np
 import onnx
 
 from hwsim.errors import ModelError
-from hwsim.onnx_io.attributes import Schema, check, plain, schema_of
+from hwsim.onnx_io.attributes import Schema, check, exists, plain, schema_of
 from hwsim.onnx_io.control import CONTROL
 from hwsim.onnx_io.evaluate import evaluated
 from hwsim.onnx_io.folding import DEQUANTIZERS, derived_origins, is_folded
 from hwsim.onnx_io.functions import call
+from hwsim.onnx_io.legal import CHECKED, check_values
 from hwsim.onnx_io.names import printable
 from hwsim.onnx_io.order import in_order
 from hwsim.onnx_io.outputs import compare, shapes_of
 from hwsim.onnx_io.scope import LocatedError, Reading, Scope, emit, mark_generated, new_value, title
 from hwsim.onnx_io.sequences import SEQUENCES
 from hwsim.onnx_io.shapes import Op, Shaped
-from hwsim.onnx_io.values import Value, checked_shape, is_evaluated
+from hwsim.onnx_io.values import Value, checked_shape, is_evaluated, shown
 from hwsim.onnx_io.weights import turned
 
 #: Graphs and functions nested deeper are refused (protobuf itself stops near 100).
@@ -67,6 +68,11 @@ def read_node(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope) 
             raise ModelError(f"the operator does not exist in opset {version}")
         control(reading, node, index, scope, inputs)
         return
+    if schema is None and domain == "" and exists(node.op_type):
+        reading.tally(
+            f"{{count}} node(s) use an operator that opset {version} does not have, the first: {{first}}",
+            title(node, index),
+        )
     op = Op(
         node.op_type,
         domain,
@@ -78,8 +84,10 @@ def read_node(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope) 
         counts=reading.given.dims,
         batch=reading.given.batch if reading.bound.rebound else None,
     )
-    if schema is not None and _mixed(schema, inputs):
-        reading.tally("{count} node(s) mix element types where ONNX wants one, the first: {first}", title(node, index))
+    if op.op in CHECKED:
+        check_values(op.op, op.attributes)
+    if schema is not None:
+        _check_types(reading, node, index, schema, inputs)
     found = shapes_of(reading, node, scope, op, None if schema is None else schema.found)
     for text in op.notes:
         reading.note(f"{title(node, index)}: {text}")
@@ -89,6 +97,26 @@ def read_node(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope) 
             title(node, index),
         )
     finish(reading, node, index, scope, op, found)
+
+
+def _check_types(
+    reading: Reading, node: onnx.NodeProto, index: int, schema: Schema, inputs: Sequence[Value | None]
+) -> None:
+    """Say where inputs have other element types than the operator takes; refuse text where it takes numbers."""
+    for allowed, value in zip(schema.types, inputs, strict=False):
+        if value is not None and allowed and value.items is not None:
+            raise ModelError(f"input {printable(value.name)!r} is a sequence; a tensor is needed")
+        if value is None or not allowed or value.dtype in allowed:
+            continue
+        if value.dtype == "string":
+            raise ModelError(f"input {printable(value.name)!r} holds text; numbers are needed")
+        reading.tally(
+            "{count} node(s) read an element type that ONNX does not allow there, the first: {first}",
+            f"{title(node, index)}: {value.dtype}",
+        )
+        return
+    if _mixed(schema, inputs):
+        reading.tally("{count} node(s) mix element types where ONNX wants one, the first: {first}", title(node, index))
 
 
 def _mixed(schema: Schema, inputs: Sequence[Value | None]) -> bool:
@@ -113,6 +141,10 @@ def finish(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope, op:
         shape = checked_shape(made.shape, f"output {printable(name)!r}")
         compare(reading, scope, name, shape, made.dtype)
         values.append(new_value(reading, scope, name, shape, made.dtype))
+        if not static and 0 in shape:
+            reading.tally(
+                "{count} tensor(s) are empty (a dim is 0), the first: {first}", f"{printable(name)!r} is {shown(shape)}"
+            )
     if op.soft:
         for value in values:
             if value is not None:

@@ -129,7 +129,11 @@ def lower(layer: Layer, network: Network) -> Work:
         tuple([tensors.get(name) if name else None for name in layer.outputs]),
     )
     handler = handler_of(layer)
-    demand = Demand() if handler is None else handler(call)
+    try:
+        demand = Demand() if handler is None else handler(call)
+    except (IndexError, ZeroDivisionError, ValueError) as problem:
+        # a handler took apart an operand that has too few dims, or divided by an extent of 0: the node is illegal
+        raise call.error(f"its operands do not fit the operator ({problem})") from None
     if demand.free:
         return _FREE
     repeat = layer.repeat
@@ -142,9 +146,15 @@ def lower(layer: Layer, network: Network) -> Work:
     moves: tuple[DataMove, ...] = ()
     if demand.moved or handler is None:
         moves = (DataMove(sum(size for _, size in reads), sum(size for _, size in writes)),)
-    return Work(nests, vectors, moves, reads, writes, known=handler is not None)
+    work = Work(nests, vectors, moves, reads, writes, known=handler is not None)
+    most = max(work.macs, *(op.operations for op in vectors), *(size for _, size in reads + writes), 0)
+    if most >= MAX_WORK:
+        raise call.error(f"asks for {most:.3g} MACs, operations or bytes; 2^63 and more are not costed")
+    return work
 
 
+#: Work beyond 64 bits is a slip or an attack: no machine does it within a lifetime.
+MAX_WORK = 1 << 63
 _FREE = Work(free=True)
 
 

@@ -157,6 +157,7 @@ def top_k(op: Op) -> tuple[Shaped, ...]:
         name = op.output_names[0] if op.output_names else ""
         k = op.counts.get(name, shape[axis])
         if name not in op.counts:
+            op.bounded = True
             op.notes.append(
                 f"keeps a number of elements known at run time: all {k} are assumed; --dim '{name}=N' sets it"
             )
@@ -183,23 +184,24 @@ def softmax(op: Op) -> tuple[Shaped, ...]:
     return along_axis(-1 if op.version >= 13 else min(1, len(op.shape(0)) - 1))(op)
 
 
-def batch_normalization(op: Op) -> tuple[Shaped, ...]:
-    """BatchNormalization: one statistic a channel; further outputs in training."""
-    x = op.shape(0)
-    channels = x[1] if len(x) > 1 else 1
-    for index in range(1, 5):
-        if op.has(index) and op.shape(index) != (channels,) and len(x) > 1:
-            raise ModelError(f"input {index} has shape {shown(op.shape(index))}; {channels} is needed")
-    stats = Shaped(op.shape(3), op.dtype(3))
-    return (Shaped(x, op.dtype(0)), *(stats for _ in range(op.outputs - 1)))
+def running(op: Op) -> tuple[Shaped, ...]:
+    """CumSum: along an axis that may be known at run time only."""
+    first = op.value(0)
+    axis = op.value(1).data
+    if axis is not None:
+        normal_axis(int(axis.reshape(-1)[0]), len(first.shape))
+    return (Shaped(first.shape, first.dtype),)
 
 
-def layer_normalization(op: Op) -> tuple[Shaped, ...]:
-    """LayerNormalization: mean and inverse deviation as further outputs."""
-    x = op.shape(0)
-    axis = normal_axis(op.number("axis", -1), len(x))
-    stats = Shaped((*x[:axis], *(1 for _ in x[axis:])), "float32")
-    return (Shaped(x, op.dtype(0)), stats, stats)
+def reverse_sequence(op: Op) -> tuple[Shaped, ...]:
+    """ReverseSequence: a length for each entry of the batch axis, along the time axis."""
+    shape = op.shape(0)
+    batch, time = op.number("batch_axis", 1), op.number("time_axis", 0)
+    if len(shape) < 2 or {batch, time} != {0, 1} or op.shape(1) != (shape[batch],):
+        raise ModelError(
+            f"input {shown(shape)}, batch_axis {batch}, time_axis {time} and lengths {shown(op.shape(1))} do not fit"
+        )
+    return (Shaped(shape, op.dtype(0)),)
 
 
 def shape_of(op: Op) -> tuple[Shaped, ...]:
@@ -241,6 +243,8 @@ def constant_of_shape(op: Op) -> tuple[Shaped, ...]:
     """ConstantOfShape: the shape is the input."""
     shape = op.ints(0) or ()
     value = op.attributes.get("value")
+    if value is not None and math.prod(value.dims) != 1:
+        raise ModelError(f"attribute 'value' holds {math.prod(value.dims)} elements; one is needed")
     dtype = "float32" if value is None else dtype_name(value.data_type, "attribute 'value'")
     return (Shaped(shape, dtype),)
 
@@ -248,8 +252,7 @@ def constant_of_shape(op: Op) -> tuple[Shaped, ...]:
 _SAME_SHAPE = """
 Abs Neg Floor Ceil Round Sqrt Reciprocal Exp Log Erf Sign Not BitwiseNot Sin Cos Tan Asin Acos Atan Sinh Cosh Tanh
 Asinh Acosh Atanh Relu LeakyRelu Elu Selu Celu Sigmoid HardSigmoid HardSwish Softplus Softsign ThresholdedRelu Gelu
-Mish Swish Shrink Clip Identity LRN InstanceNormalization GroupNormalization MeanVarianceNormalization
-RMSNormalization CumSum CumProd Trilu ReverseSequence ImageScaler Affine Scale ParametricSoftplus ScaledTanh Crop
+Mish Swish Shrink Clip Identity LRN MeanVarianceNormalization CumProd Trilu ImageScaler Affine Scale ParametricSoftplus ScaledTanh Crop
 GivenTensorFill
 """
 _REDUCE = [
@@ -294,8 +297,8 @@ HANDLERS: dict[str, Handler] = {
     "LogSoftmax": softmax,
     "Hardmax": softmax,
     "LpNormalization": along_axis(-1),
-    "BatchNormalization": batch_normalization,
-    "LayerNormalization": layer_normalization,
+    "CumSum": running,
+    "ReverseSequence": reverse_sequence,
     "Shape": shape_of,
     "Size": size_of,
     "Dropout": dropout,

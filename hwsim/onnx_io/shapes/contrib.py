@@ -125,6 +125,8 @@ def _attention(past: int) -> Handler:
 def _multi_head(op: Op) -> tuple[Shaped, ...]:
     """MultiHeadAttention and DecoderMaskedMultiHeadAttention: query [B, S, H], or packed [B, S, N, 3, h]."""
     q, heads = op.shape(0), _heads(op)
+    if len(q) == 3 and q[2] % heads:
+        raise ModelError(f"query {shown(q)} does not divide into {heads} heads")
     if len(q) == 5:
         size, hidden, length, v_size = q[4], q[2] * q[4], q[1], q[4]
     elif op.has(1) and len(op.shape(1)) == 5:

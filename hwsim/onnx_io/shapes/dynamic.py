@@ -70,7 +70,7 @@ def unique(op: Op) -> tuple[Shaped, ...]:
 def non_max_suppression(op: Op) -> tuple[Shaped, ...]:
     """NonMaxSuppression: [boxes kept, 3], at most max_output_boxes_per_class for every batch and class."""
     boxes, scores = op.shape(0), op.shape(1)
-    if len(boxes) != 3 or len(scores) != 3 or boxes[1] != scores[2]:
+    if len(boxes) != 3 or len(scores) != 3 or boxes[1] != scores[2] or boxes[2] != 4:
         raise ModelError(f"boxes {shown(boxes)} and scores {shown(scores)} do not fit")
     limit = op.value(2).data if op.has(2) else None
     each = scores[2]

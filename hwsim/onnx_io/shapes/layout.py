@@ -304,6 +304,8 @@ def eye_like(op: Op) -> tuple[Shaped, ...]:
     from hwsim.onnx_io.values import dtype_name
 
     code = op.attributes.get("dtype")
+    if len(op.shape(0)) != 2:
+        raise ModelError(f"input {shown(op.shape(0))}: EyeLike takes a matrix")
     return (Shaped(op.shape(0), op.dtype(0) if code is None else dtype_name(code, "attribute 'dtype'")),)
 
 

@@ -37,6 +37,8 @@ def _check_scale(op: Op) -> None:
         axis = normal_axis(op.number("axis", 1 if len(x) > 1 else 0), len(x))
         if op.number("block_size", 0) == 0 and scale.shape[0] != x[axis]:
             raise ModelError(f"{scale.shape[0]} scales for dim {axis} of {shown(x)}")
+    if len(scale.shape) > 1 and (len(scale.shape) != len(x) or not op.number("block_size", 0)):
+        raise ModelError(f"scales {shown(scale.shape)} for {shown(x)} in blocks of {op.number('block_size', 0)}")
     data = scale.data
     if (
         data is not None

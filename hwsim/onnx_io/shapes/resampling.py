@@ -40,6 +40,8 @@ def resize(op: Op) -> tuple[Shaped, ...]:
     axes = tuple(range(len(shape))) if axes is None else normal_axes(axes, len(shape))
     at = 1 if op.op == "Upsample" or op.version < 11 else 2
     sizes = op.ints(3) if op.has(3) else None
+    if sizes and op.has(2) and op.value(2).elements:
+        op.notes.append("gives both scales and sizes, where ONNX wants one: the sizes were taken")
     if sizes:
         op.resolved["sizes"] = sizes
         return (Shaped(_fitted(shape, sizes, axes, op.text("keep_aspect_ratio_policy", "stretch")), op.dtype(0)),)

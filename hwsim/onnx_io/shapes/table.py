@@ -9,6 +9,7 @@ from hwsim.onnx_io.shapes import (
     dynamic,
     layout,
     learning,
+    normalization,
     qonnx,
     quantized,
     resampling,
@@ -24,6 +25,7 @@ STANDARD: dict[str, Handler] = {
     **layout.HANDLERS,
     **dynamic.HANDLERS,
     **contraction.HANDLERS,
+    **normalization.HANDLERS,
 }
 
 #: onnxruntime writes these of its operators into the default domain, where onnx does not have them.

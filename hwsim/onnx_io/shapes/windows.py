@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -67,6 +68,8 @@ def slide(op: Op, spatial: Shape, windows: Windows, ceil_mode: bool = False) -> 
             total = max(0, reach - (rest or stride))
             small, large = total // 2, total - total // 2
             begin, end = (large, small) if windows.auto_pad == "SAME_LOWER" else (small, large)
+        if begin >= reach + size or end >= reach + size:
+            op.notes.append(f"pads {list(windows.pads)[:8]} are wider than the window and the input together")
         room = size + begin + end - reach
         if room < 0:
             raise ModelError(
@@ -238,8 +241,12 @@ def max_unpool(op: Op) -> tuple[Shaped, ...]:
 
 
 def deform_conv(op: Op) -> tuple[Shaped, ...]:
-    """DeformConv: a convolution whose third input moves the taps."""
-    return (Shaped(convolved(op, op.shape(0), op.shape(1)), op.dtype(0)),)
+    """DeformConv: a convolution whose third input moves the taps, two numbers for each tap, output position and offset group."""
+    w, offset, groups = op.shape(1), op.shape(2), op.number("offset_group", 1)
+    shape = convolved(op, op.shape(0), w)
+    if groups < 1 or offset != (shape[0], 2 * groups * math.prod(w[2:]), *shape[2:]):
+        raise ModelError(f"offset {shown(offset)} in {groups} group(s) does not fit the output {shown(shape)}")
+    return (Shaped(shape, op.dtype(0)),)
 
 
 HANDLERS: dict[str, Handler] = {
