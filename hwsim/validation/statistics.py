@@ -114,7 +114,7 @@ def _statistics(
         median_ape=figure(float(np.median(ape)), lambda: np.asarray(np.median(ape[rows], axis=1))),
         within_10=figure(float((ape <= 0.10).mean()), lambda: (ape <= 0.10)[rows].mean(axis=1)),
         within_25=figure(float((ape <= 0.25).mean()), lambda: (ape <= 0.25)[rows].mean(axis=1)),
-        bias=figure(float(np.exp(ratio.mean())), lambda: np.exp(ratio[rows].mean(axis=1))),
+        bias=figure(float(np.exp(ratio.mean())) if p.all() else math.nan, lambda: np.exp(ratio[rows].mean(axis=1))),
         spearman=_spearman(p, m, rows),
         kendall=_kendall(p, m, rows),
         time_weighted=figure(

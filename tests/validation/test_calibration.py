@@ -1,0 +1,186 @@
+"""Calibration recovers what is known from noisy synthetic rows, stays within bounds, and says where it helps nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hwsim import load_device
+from hwsim.cli import main
+from hwsim.device import Device
+from hwsim.errors import UsageError
+from hwsim.estimation import Prepared, estimate, prepare
+from hwsim.graph import Network
+from hwsim.validation.calibration import Calibration, calibrate
+from hwsim.validation.cases import Case, Cases
+from hwsim.validation.fitting import Problem, Row
+from hwsim.validation.measured import Measurement
+from hwsim.validation.profile import profile_text
+from hwsim.validation.terms import terms
+
+BASE = "cortex_a72"
+
+
+def _spread() -> Prepared:
+    """Products of many shapes and elementwise layers of many sizes: compute, memory and dispatch all bind somewhere."""
+    builder = Network.builder("spread")
+    for place, side in enumerate((16, 48, 96, 160, 256, 384, 512, 640)):
+        builder = builder.input(f"x{place}", (side, side)).dense(side, bias=False)
+        builder = builder.input(f"v{place}", (1, side * side * 16)).dense(8, bias=False)
+        builder = builder.input(f"e{place}", (side, side * 4)).relu()
+    return prepare(builder.build(), passes=())
+
+
+SPREAD = _spread()
+
+
+def _measured(device: Device, noise: float, seed: int, prepared: Prepared = SPREAD) -> Cases:
+    generator = np.random.default_rng(seed)
+    rows = tuple(
+        Measurement(layer.name, latency_s=layer.latency_s * math.exp(noise * generator.standard_normal()))
+        for layer in estimate(prepared, device, rung="roofline").layers
+    )
+    return Cases((Case("spread", prepared, rows),))
+
+
+def _fit(found: Cases, **more: object) -> Calibration:
+    return calibrate(found, load_device(BASE), rung="roofline", samples=30, **more)  # type: ignore[arg-type]
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    efficiency=st.floats(0.2, 0.95),
+    bandwidth=st.floats(0.3, 0.95),
+    overhead_us=st.floats(0.5, 20.0),
+    noise=st.floats(0.005, 0.05),
+    seed=st.integers(0, 1000),
+)
+def test_known_constants_lie_in_their_intervals(
+    efficiency: float, bandwidth: float, overhead_us: float, noise: float, seed: int
+) -> None:
+    truth = {
+        "compute.precisions.float32.efficiency": efficiency,
+        "memory.dram.efficiency": bandwidth,
+        "overheads.per_kernel_us": overhead_us,
+    }
+    device = load_device(BASE, [f"{path}={value}" for path, value in truth.items()])
+    found = _fit(_measured(device, noise, seed), only=tuple(truth))
+    fitted = {item.path: item for item in found.constants}
+    assert set(fitted) == set(truth)
+    for path, value in truth.items():
+        item = fitted[path]
+        assert item.low <= value <= item.high or value == pytest.approx(item.value, rel=0.01), path
+        assert item.low <= item.value <= item.high
+    assert found.held_out.mape.value is not None
+    assert found.held_out.mape.value < 3 * noise + 0.01
+    assert not found.worse
+
+
+def test_outliers_do_not_pull_the_fit() -> None:
+    """Two rows of 24 are ten times too slow."""
+    device = load_device(BASE, ["compute.precisions.float32.efficiency=0.5", "overheads.per_kernel_us=5"])
+    found = _measured(device, 0.01, 0)
+    (case,) = found.cases
+    rows = [
+        Measurement(row.name, latency_s=(row.latency_s or 0) * (10 if place in (3, 12) else 1))
+        for place, row in enumerate(case.rows)
+    ]
+    fitted = _fit(Cases((Case("spread", SPREAD, tuple(rows)),)))
+    values = fitted.values
+    assert values["compute.precisions.float32.efficiency"] == pytest.approx(0.5, rel=0.05)
+    assert values["overheads.per_kernel_us"] == pytest.approx(5, rel=0.1)
+
+
+def test_an_efficiency_is_at_most_one_and_an_overhead_at_least_zero() -> None:
+    """Rows ten times as fast as the data sheet allows."""
+    (case,) = _measured(load_device(BASE), 0.01, 0).cases
+    rows = tuple(Measurement(row.name, latency_s=(row.latency_s or 0) / 10) for row in case.rows)
+    found = _fit(Cases((Case("spread", SPREAD, rows),)))
+    for item in found.constants:
+        if item.path.endswith("efficiency"):
+            assert 0 < item.low <= item.value <= item.high <= 1
+        if item.path.startswith("overheads"):
+            assert item.low >= 0
+
+
+def test_worse_on_unseen_rows_is_said() -> None:
+    """Rows of pure noise around the profile's own prediction: nothing can be learnt from them, and what is learnt may hurt."""
+    said = []
+    for seed in range(6):
+        found = _fit(_measured(load_device(BASE), 1.0, seed))
+        after, before = found.held_out.mape.value, found.uncalibrated.mape.value
+        assert after is not None and before is not None
+        assert found.worse == (after > before)
+        assert (
+            "makes rows that it has not seen worse" in profile_text(found, load_device(BASE), "x.yaml")
+        ) == found.worse
+        said.append(found.worse)
+    assert any(said)
+
+
+def test_twins_are_held_out_together() -> None:
+    """A layer is not predicted from a copy of itself: equal work is in one fold."""
+    builder = Network.builder("twins")
+    for place in range(12):
+        builder = builder.input(f"x{place}", (64, 64)).dense(64, bias=False)
+    twins = prepare(builder.build(), passes=())
+    found = _measured(load_device(BASE), 0.01, 0, twins)
+    calibration = calibrate(found, load_device(BASE), rung="roofline", samples=5)
+    assert calibration.folds == 1 and "nothing could be held out" in calibration.notes[0]
+    assert calibration.held_out.mape.value is None
+
+
+def test_the_parts_make_the_whole_and_their_slopes_are_right() -> None:
+    device = load_device(BASE, ["overheads.per_kernel_us=3"])
+    apart = terms(SPREAD, device, "roofline")
+    expected = [layer.latency_s for layer in estimate(SPREAD, device, rung="roofline").layers]
+    np.testing.assert_allclose(apart.latency({}), expected, rtol=1e-9)
+    constants = {part.constant.path: part.constant for part in apart.parts if part.constant is not None}
+    rows = [Row(0, (place,), time) for place, time in enumerate(expected)]
+    problem = Problem([apart], rows, list(constants.values()))
+    x = problem.sheet + 0.05
+    _, slopes = problem.predict(x)
+    for index in range(x.size):
+        step = np.zeros_like(x)
+        step[index] = 1e-6
+        numeric = (problem.predict(x + step)[0] - problem.predict(x - step)[0]) / 2e-6
+        np.testing.assert_allclose(slopes[:, index], numeric, rtol=1e-4, atol=1e-12)
+
+
+def test_too_little_and_the_wrong_rung_are_answered() -> None:
+    (case,) = _measured(load_device(BASE), 0.01, 0).cases
+    with pytest.raises(UsageError, match="at least 2"):
+        _fit(Cases((Case("spread", SPREAD, case.rows[:1]),)))
+    with pytest.raises(UsageError, match="mapping rung"):
+        calibrate(Cases((case,)), load_device(BASE), rung="mapping")
+    with pytest.raises(UsageError, match="no constant"):
+        _fit(Cases((case,)), only=("memory.nothing.efficiency",))
+
+
+def test_the_command_writes_a_profile_that_predicts_what_it_fitted(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    network, table, output = tmp_path / "net.csv", tmp_path / "measured.csv", tmp_path / "mine.yaml"
+    sizes = (16, 24, 32, 48, 64, 128, 256, 512)
+    network.write_text("name,op,m,n,k\n" + "".join(f"l{n},MatMul,{n},{n},{n}\n" for n in sizes))
+    truth = load_device(BASE, ["compute.precisions.float32.efficiency=0.4", "overheads.per_kernel_us=8"])
+    layers = estimate(str(network), truth, rung="roofline").layers
+    table.write_text("name,latency_us\n" + "".join(f"{layer.name},{layer.latency_s * 1e6}\n" for layer in layers))
+    argv = ("calibrate", str(network), "--measured", str(table), "--device", BASE, "--model", "roofline")
+    assert main((*argv, "--samples", "10", "--output", str(output))) == 0
+    assert "held out" in capsys.readouterr().out
+    text = output.read_text()
+    assert f'extends: "{BASE}"' in text and "quality: fitted" in text and "interval: [" in text and "sha256" in text
+    assert main(("device", "check", str(output))) == 0
+    capsys.readouterr()
+    bar = ("validate", str(network), str(table), "--device", str(output), "--model", "roofline", "--max-mape", "1")
+    assert main((*bar, "--format", "json")) == 0
+    assert json.loads(capsys.readouterr().out)["statistics"]["mape"]["value"] < 0.01
+    assert main((*argv, "--samples", "5", "--set", "clock_mhz=3")) == 2
+    assert "extends" in capsys.readouterr().err

@@ -1,0 +1,136 @@
+"""Predictions beside measurements, from Python and from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hwsim import load_device
+from hwsim.cli import main
+from hwsim.errors import UsageError
+from hwsim.estimation import estimate
+from hwsim.validation.cases import Case, Cases, cases, from_prepared
+from hwsim.validation.comparison import compare
+from hwsim.validation.measured import Measured, Measurement
+from hwsim.validation.readers import read
+from tests.validation.networks import prepared
+
+DEVICE = load_device("cortex_a72")
+
+
+def _rows(factor: float = 1.0, scope: str = "layer") -> tuple[Measurement, ...]:
+    """As predicted, times a factor."""
+    found = estimate(prepared(), DEVICE)
+    layers = [Measurement(layer.name, latency_s=layer.latency_s * factor, spread=0.05) for layer in found.layers]
+    whole = Measurement("tiny", scope="model", latency_s=found.totals.latency_s * factor)
+    return (*layers, whole) if scope == "layer" else (whole,)
+
+
+def test_predictions_that_are_right_have_no_error() -> None:
+    found = compare(Cases((Case("tiny", prepared(), _rows()),)), DEVICE)
+    assert found.statistics.mape.value == pytest.approx(0, abs=1e-12)
+    assert found.statistics.kendall.value == pytest.approx(1)
+    assert [entry.name for entry in found.wholes] == ["tiny"]
+    assert found.noise.value == pytest.approx(0.05 * (2 / 3.141592653589793) ** 0.5)
+
+
+def test_twice_as_slow_is_a_bias_of_a_half() -> None:
+    found = compare(Cases((Case("tiny", prepared(), _rows(2.0)),)), DEVICE)
+    assert found.statistics.bias.value == pytest.approx(0.5)
+    assert found.statistics.total_error.value == pytest.approx(-0.5)
+    worst = found.worst(1)[0]
+    assert worst.measured == max(entry.measured for entry in found.entries)
+    assert worst.bound_by and worst.share == 1.0
+
+
+def test_the_baseline_is_proportional_to_macs() -> None:
+    rows = tuple(Measurement(name, latency_s=macs * 1e-9) for name, macs in (("first", 442368), ("second", 1179648)))
+    found = compare(Cases((Case("tiny", prepared(), rows),)), DEVICE)
+    assert [entry.macs for entry in found.entries] == [442368, 1179648]
+    assert found.baseline is not None
+    assert found.baseline.mape.value == pytest.approx(0, abs=1e-12)
+
+
+def test_a_quantity_that_the_profile_cannot_give_compares_nothing() -> None:
+    rows = (Measurement("tiny", scope="model", power_w=3.0),)
+    found = compare(Cases((Case("tiny", prepared(), rows),)), DEVICE)
+    assert (found.quantity, found.entries) == ("power", ())
+    assert found.statistics.mape.value is None
+
+
+def test_rows_go_to_the_model_they_name() -> None:
+    known = {"a.onnx": prepared(), "b.onnx": prepared()}
+    rows = (Measurement("a", scope="model", latency_s=1.0), Measurement("first", model="b", latency_s=1.0))
+    stray = Measurement("c", scope="model", latency_s=1.0, where="m.csv:4")
+    found = cases(list(known), [Measured((*rows, stray))], from_prepared(known))
+    assert {case.name for case in found.cases} == {"a", "b"}
+    assert "no model 'c' was given" in found.strays[0][1]
+    with pytest.raises(UsageError, match="fill the column model"):
+        cases(list(known), [Measured((Measurement("first", latency_s=1.0),), path="m.csv")], from_prepared(known))
+
+
+def _table(folder: Path, factor: float) -> str:
+    """A layer CSV's own prediction, as measured data."""
+    network = folder / "net.csv"
+    network.write_text("name,op,m,n,k\na,MatMul,64,64,64\nb,MatMul,256,256,256\nc,MatMul,512,512,512\n")
+    found = estimate(str(network), DEVICE)
+    path = folder / "measured.csv"
+    lines = [f"{layer.name},{layer.latency_s * factor * 1e6}" for layer in found.layers]
+    path.write_text("name,latency_us\n" + "\n".join(lines) + "\n")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("bar", "code", "words"),
+    [
+        (("--max-mape", "60"), 0, ""),
+        (("--max-mape", "15"), 1, "missed: mean absolute error is 50 %, above 15 %"),
+        (("--min-within-10", "50"), 1, "missed: share of rows within 10 % is 0 %, below 50 %"),
+        (("--max-total-error", "10"), 1, "missed: error of the total is 50 %"),
+        (("--min-spearman", "0.9"), 0, ""),
+    ],
+)
+def test_a_bar_that_is_missed_is_exit_code_1(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, bar: tuple[str, str], code: int, words: str
+) -> None:
+    path = _table(tmp_path, 2.0)
+    argv = ("validate", str(tmp_path / "net.csv"), path, "--device", "cortex_a72", *bar)
+    assert main(argv) == code
+    captured = capsys.readouterr()
+    assert words in captured.err
+    assert (
+        "mean absolute error (MAPE)" in captured.out
+        and "noise of the measurement is not known" in captured.out.replace("\n", " ")
+    )
+
+
+def test_the_json_record_is_finite_and_whole(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = _table(tmp_path, 1.25)
+    assert main(("validate", str(tmp_path / "net.csv"), path, "--device", "cortex_a72", "--format", "json")) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["schema"] == "hwsim/validation/1"
+    assert record["statistics"]["mape"]["value"] == pytest.approx(0.2, rel=1e-4)
+    assert [layer["joined_by"] for layer in record["layers"]] == ["name"] * 3
+    assert all(key in record for key in ("baseline", "noise_floor", "join", "not_joined", "warnings"))
+
+
+def test_nothing_to_compare_is_a_mistake_in_a_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    _table(tmp_path, 1.0)
+    path = tmp_path / "other.csv"
+    path.write_text("name,latency_us\nghost,3\nanother,4\n")
+    assert main(("validate", str(tmp_path / "net.csv"), str(path), "--device", "cortex_a72")) == 2
+    assert "no layer, node or tensor of that name" in capsys.readouterr().err
+
+
+def test_a_measured_zero_is_left_out_in_words(tmp_path: Path) -> None:
+    events = [
+        {"ph": "X", "name": f"{name}_kernel_time", "cat": "Node", "ts": 10, "dur": time, "args": {"op_name": "Conv"}}
+        for name, time in (("first", 0), ("second", 30))
+    ]
+    path = tmp_path / "profile.json"
+    path.write_text(json.dumps(events))
+    found = compare(Cases((Case("tiny", prepared(), read(path).rows),)), DEVICE)
+    assert found.statistics.left_out == (("measured zero", 1),)
+    json.dumps(found.to_dict()["statistics"], allow_nan=False)

@@ -1,0 +1,89 @@
+"""Rows find their layers by output, name, runtime's name or order; what does not is reported."""
+
+from __future__ import annotations
+
+import pytest
+
+from hwsim.validation.join import Join, join
+from hwsim.validation.measured import Measurement
+from tests.validation.networks import prepared
+
+
+def _row(name: str, latency: float = 1.0, **more: object) -> Measurement:
+    return Measurement(name, latency_s=latency, **more)  # type: ignore[arg-type]
+
+
+def _found(joined: Join) -> dict[str, tuple[tuple[str, ...], str]]:
+    return {item.row.name: (item.layers, item.by) for item in joined.joined}
+
+
+@pytest.mark.parametrize(
+    ("row", "layer", "by"),
+    [
+        (_row("first"), "first", "name"),
+        (_row("first_relu"), "first", "name"),
+        (_row("fused first"), "first", "name"),
+        (_row("anything", output="second_relu"), "second", "output"),
+        (_row("second_relu_nchwc"), "second", "output"),
+        (_row("x", op="Gemm"), "classifier", "order"),
+    ],
+)
+def test_a_row_finds_its_layer(row: Measurement, layer: str, by: str) -> None:
+    assert _found(join([row], prepared()))[row.name] == ((layer,), by)
+
+
+def test_rows_without_names_go_by_order_only_where_as_many_are_left() -> None:
+    two = [_row("a", op="Conv"), _row("b", op="Conv")]
+    assert _found(join(two, prepared())) == {"a": (("first",), "order"), "b": (("second",), "order")}
+    three = join([*two, _row("c", op="Conv")], prepared())
+    assert not three.joined
+    assert [reason for _, reason in three.strays] == ["no layer, node or tensor of that name"] * 3
+
+
+def test_parts_of_one_layer_add_up() -> None:
+    joined = join([_row("first", 3.0, spread=0.1), _row("first_relu", 1.0, spread=0.2)], prepared())
+    (item,) = joined.joined
+    assert item.row.latency_s == 4.0
+    assert item.row.spread == pytest.approx((0.3**2 + 0.2**2) ** 0.5 / 4)
+    assert "2 rows are parts of 1 layers" in joined.notes[0]
+
+
+def test_duplicate_names_are_repeats() -> None:
+    joined = join([_row("first", value) for value in (1.0, 2.0, 9.0)], prepared())
+    (item,) = joined.joined
+    assert item.row.latency_s == 2.0 and item.row.repeats == 3
+    assert "repeats" in joined.notes[0]
+
+
+def test_a_row_of_several_layers() -> None:
+    (item,) = join([_row("first", covers=("second", "pool"))], prepared()).joined
+    assert item.layers == ("first", "second", "pool")
+
+
+def test_what_does_not_join_is_said() -> None:
+    joined = join([_row("first"), _row("flat"), _row("ghost"), _row("r", scope="overhead")], prepared())
+    assert {row.name: reason for row, reason in joined.strays} == {
+        "flat": "its layer costs nothing here (a view of another tensor)",
+        "ghost": "no layer, node or tensor of that name",
+    }
+    assert joined.silent == ("second", "pool", "classifier")
+    assert joined.overhead_s == 1.0
+
+
+def test_in_a_complete_profile_a_silent_layer_ran_inside_of_a_neighbour() -> None:
+    rows = [_row("first"), _row("second"), _row("classifier")]
+    joined = join(rows, prepared(), complete=True)
+    assert joined.placed == ("pool",) and not joined.silent
+    assert _found(joined)["second"][0] == ("second", "pool")
+    # not where much of the time found no layer: then the pool may be among those rows
+    assert not join([*rows, _row("ghost")], prepared(), complete=True).placed
+
+
+def test_operators_and_models() -> None:
+    joined = join(
+        [_row("Conv", scope="operator"), _row("tiny", scope="model"), _row("Lstm", scope="operator")], prepared()
+    )
+    found = _found(joined)
+    assert found["Conv"] == (("first", "second"), "operator")
+    assert found["tiny"] == (("first", "second", "pool", "classifier"), "model")
+    assert joined.strays[0][1] == "the network has no priced layer of operator Lstm"

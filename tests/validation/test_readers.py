@@ -1,0 +1,166 @@
+"""What other programs write: one small file by hand of each kind, its rows and its times."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hwsim.errors import UsageError
+from hwsim.validation.measured import Measured, Measurement
+from hwsim.validation.readers import read
+
+
+def _read(folder: Path, content: Any, name: str = "profile.json", **options: float) -> Measured:
+    path = folder / name
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return read(path, **options)
+
+
+def _by_name(found: Measured) -> dict[str, Measurement]:
+    return {row.name: row for row in found.rows}
+
+
+def _event(name: str, start: float, duration: float, cat: str = "Node", **args: Any) -> dict[str, Any]:
+    return {"ph": "X", "name": name, "cat": cat, "ts": start, "dur": duration, "pid": 1, "tid": 1, "args": args}
+
+
+def _runs(count: int) -> list[dict[str, Any]]:
+    """onnxruntime: a run each 1,000 µs with two nodes, a reorder node, and 10 µs beside them; the first run is cold."""
+    events = [_event("session_initialization", 0, 500, "Session")]
+    for run in range(count):
+        start, slow = 1000.0 * (run + 1), 5.0 if run == 0 else 1.0
+        events += [
+            _event("model_run", start, slow * 160 + 10, "Session"),
+            _event("ReorderInput_kernel_time", start, slow * 20, op_name="ReorderInput"),
+            _event("conv1_out_nchwc_kernel_time", start + slow * 20, slow * 100, op_name="Conv"),
+            _event("conv1_out_nchwc_fence_before", start, 0, op_name="Conv"),
+            _event("fc_kernel_time", start + slow * 120, slow * 40, op_name="Gemm"),
+        ]
+    return events
+
+
+def test_onnxruntime_profile(tmp_path: Path) -> None:
+    found = _read(tmp_path, _runs(6))
+    rows = _by_name(found)
+    assert found.form == "onnxruntime profile" and found.complete
+    assert rows["conv1_out_nchwc"].latency_s == pytest.approx(100e-6)
+    assert rows["conv1_out_nchwc"].repeats == 5 and "left out as warm-up" in found.notes[0]
+    assert rows["fc"].op == "Gemm" and rows["fc"].scope == "layer"
+    assert rows["ReorderInput"].scope == rows["dispatch"].scope == "overhead"
+    assert rows["dispatch"].latency_s == pytest.approx(10e-6)
+    assert rows[""].scope == "model" and rows[""].latency_s == pytest.approx(170e-6)
+    layers = sum(row.latency_s or 0 for row in found.rows if row.scope != "model")
+    assert layers == pytest.approx(170e-6)
+
+
+def test_a_profile_cut_off_while_it_was_written_is_read(tmp_path: Path) -> None:
+    text = json.dumps(_runs(4)).removesuffix("]") + ","
+    assert _by_name(_read(tmp_path, text))["fc"].latency_s == pytest.approx(40e-6)
+
+
+def test_malformed_events_are_named(tmp_path: Path) -> None:
+    events = [
+        _event("model_run", 0, 5),
+        {"ph": "X", "name": "conv_kernel_time", "cat": "Node", "ts": "soon", "dur": -1},
+    ]
+    with pytest.raises(UsageError) as caught:
+        _read(tmp_path, events)
+    assert str(caught.value).count("event 1 (conv_kernel_time)") == 2
+
+
+def test_trtexec_profile(tmp_path: Path) -> None:
+    found = _read(
+        tmp_path,
+        [
+            {"count": 100},
+            {"name": "Conv_0 + Relu_1", "timeMs": 20.0, "averageMs": 0.2, "medianMs": 0.19, "percentage": 66.0},
+            {"name": "Reformatting CopyNode for Output Tensor 0 to Conv_0 + Relu_1", "timeMs": 1.0, "averageMs": 0.01},
+            {"name": "Gemm_2", "timeMs": 10.0},
+        ],
+    )
+    first, copy, last = found.rows
+    assert (first.name, first.covers, first.latency_s) == ("Conv_0", ("Relu_1",), pytest.approx(0.19e-3))
+    assert copy.scope == "overhead"
+    assert last.latency_s == pytest.approx(0.1e-3)
+    assert found.complete and first.repeats == 100
+
+
+def test_trtexec_times(tmp_path: Path) -> None:
+    entries = [{"startComputeMs": 10.0 * run, "endComputeMs": 10.0 * run + 2.0 + 0.1 * run} for run in range(11)]
+    (row,) = _read(tmp_path, entries).rows
+    assert row.scope == "model" and row.repeats == 11
+    assert row.minimum_s == pytest.approx(2e-3)
+    assert row.latency_s == pytest.approx(2.1e-3)
+    (short,) = _read(tmp_path, [{"inMs": 1, "computeMs": 3.0, "outMs": 1}]).rows
+    assert short.latency_s == pytest.approx(3e-3)
+
+
+def test_trtexec_times_that_are_none(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="timeMs: not a time"):
+        _read(tmp_path, [{"count": 1}, {"name": "a", "timeMs": "fast"}])
+
+
+def test_pytorch_profile_sums_calls_of_an_operator(tmp_path: Path) -> None:
+    """Two steps; what runs inside of another call belongs to it."""
+    events = []
+    for step in range(2):
+        start = 1000.0 * step
+        events += [
+            _event(f"ProfilerStep#{step}", start, 900, "user_annotation"),
+            _event("aten::conv2d", start, 300, "cpu_op", **{"External id": 10 * step + 1}),
+            _event("aten::convolution", start + 10, 280, "cpu_op", **{"External id": 10 * step + 2}),
+            _event("aten::relu", start + 310, 50, "cpu_op", **{"External id": 10 * step + 3}),
+            _event("aten::conv2d", start + 400, 100, "cpu_op", **{"External id": 10 * step + 4}),
+        ]
+    rows = _by_name(_read(tmp_path, {"traceEvents": events}))
+    assert set(rows) == {"Conv", "Relu"}
+    assert rows["Conv"].scope == "operator"
+    assert rows["Conv"].latency_s == pytest.approx(400e-6)
+    assert rows["Relu"].latency_s == pytest.approx(50e-6)
+
+
+def test_pytorch_profile_with_kernels_takes_their_time(tmp_path: Path) -> None:
+    events = [
+        _event("aten::linear", 0, 300, "cpu_op", **{"External id": 1}),
+        _event("aten::addmm", 10, 280, "cpu_op", **{"External id": 2}),
+        {**_event("sgemm", 500, 40, "kernel", **{"External id": 2}), "tid": 7},
+    ]
+    (row,) = _read(tmp_path, {"traceEvents": events}).rows
+    assert (row.name, row.latency_s) == ("Gemm", pytest.approx(40e-6))
+
+
+def test_any_chrome_trace(tmp_path: Path) -> None:
+    events = [_event("conv1", 100.0 * run, 10.0 + run, "mine") for run in range(3)]
+    events.append({"ph": "M", "name": "process_name", "args": {"name": "x"}})
+    (row,) = _read(tmp_path, {"traceEvents": events}).rows
+    assert (row.name, row.latency_s, row.repeats) == ("conv1", pytest.approx(11e-6), 3)
+
+
+VELA = """\
+TFLite_operator,NNG Operator,SRAM Usage,Peak%,Op Cycles,Network%,NPU,SRAM AC,DRAM AC,OnFlash AC,OffFlash AC,MAC Count,Network%,Util%,Name
+Conv2D,Conv2DBias,1000,50,2000,40,1500,0,0,0,0,100000,50,60,first
+MaxPool,MaxPool,500,25,500,10,500,0,0,0,0,0,0,0,pool
+"""
+
+
+def test_vela_table(tmp_path: Path) -> None:
+    found = _read(tmp_path, VELA, "vela.csv", clock_hz=500e6)
+    first, pool = found.rows
+    assert (first.name, first.op, first.latency_s) == ("first", "Conv2D", pytest.approx(4e-6))
+    assert pool.latency_s == pytest.approx(1e-6)
+    assert "not measured" in found.notes[0]
+    with pytest.raises(UsageError, match="--clock-mhz"):
+        _read(tmp_path, VELA, "vela.csv")
+    with pytest.raises(UsageError, match=r"vela\.csv:2: Op Cycles: 'many'"):
+        _read(tmp_path, VELA.replace("2000", "many"), "vela.csv", clock_hz=1e9)
+
+
+def test_the_hash_and_the_file_are_kept(tmp_path: Path) -> None:
+    import hashlib
+
+    found = _read(tmp_path, VELA, "vela.csv", clock_hz=500e6)
+    assert found.sha256 == hashlib.sha256(VELA.encode()).hexdigest()
+    assert found.rows[1].where.endswith("vela.csv:3")
