@@ -9,9 +9,9 @@ import numpy as np
 
 from hwsim.validation.fitting import Array, Problem, solve
 
-#: Two-sided level of the intervals, and chi-square's quantile for it with one degree of freedom.
+#: Two-sided level of the intervals, and the normal distribution's quantile for it.
 LEVEL = 0.99
-_CHI_SQUARE = 6.635
+_NORMAL = 2.5758
 _FEWEST_GROUPS = 8
 
 
@@ -38,7 +38,7 @@ def plausible(problem: Problem, x: Array) -> list[tuple[float, float]]:
     rows, constants = errors.size, x.size
     sigma = max(1.4826 * float(np.median(errors)) * math.sqrt(rows / max(1, rows - constants)), 1e-4)
     times = np.ones(rows)
-    allowed = problem.loss(x, times) + 0.5 * _CHI_SQUARE * sigma**2
+    allowed = problem.loss(x, times) + 0.5 * student(rows - constants) ** 2 * sigma**2
 
     def allows(index: int, value: float) -> bool:
         trial = x.copy()
@@ -50,6 +50,19 @@ def plausible(problem: Problem, x: Array) -> list[tuple[float, float]]:
     return [
         (_edge(problem, x, index, -1.0, allows), _edge(problem, x, index, 1.0, allows)) for index in range(constants)
     ]
+
+
+def student(freedom: int) -> float:
+    """Student's quantile at ``LEVEL``, two-sided: the scale of chance is known from few rows [1].
+
+    Cornish and Fisher's expansion to the third term (Abramowitz and Stegun, 26.7.5), within 1 % from five degrees of freedom; fewer count
+    as four, the expansion's limit.
+    """
+    n, z = max(4, freedom), _NORMAL
+    first = (z**3 + z) / 4
+    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
+    return z + first / n + second / n**2 + third / n**3
 
 
 def _edge(problem: Problem, x: Array, index: int, direction: float, allows: object) -> float:
