@@ -101,7 +101,8 @@ def ours(model: str, folder: Path, limit: float) -> list[Result]:
 def table(results: list[Result]) -> str:
     """Markdown, with machine and date."""
     lines = [
-        f"{date.today().isoformat()}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; `{MODEL}`, CPU seconds of whole processes.",
+        f"{date.today().isoformat()}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; "
+        f"`{MODEL}`, CPU seconds of whole processes.",
         "",
         "| tool | version | asked for | CPU [s] | answer |",
         "|---|---|---|---|---|",

@@ -1,0 +1,132 @@
+"""The verb about studies: ``hwsim study run``, ``front``, ``export``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+
+from hwsim.cli.arguments import emit
+from hwsim.errors import UsageError
+
+Verbs = argparse._SubParsersAction
+
+
+def add(verb: Verbs[argparse.ArgumentParser]) -> None:
+    """``hwsim study`` and what it can do."""
+    parser = verb.add_parser("study", help="many designs: sweeps, constraints, Pareto fronts, resumable")
+    what = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    run = what.add_parser(
+        "run",
+        help="evaluate every design of a study file",
+        description="Evaluates what the store does not hold yet, then shows the front. Interrupted or killed, the same command goes on.",
+        epilog="example:\n  hwsim study run buffers.yaml --export buffers.csv",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    run.add_argument("file", metavar="FILE.yaml")
+    run.add_argument(
+        "--store", metavar="FILE", help="where results are kept (default: beside the study, ending in .sqlite)"
+    )
+    run.add_argument(
+        "--threads", metavar="N", type=int, default=1, help="mapping searches at the same time (default 1)"
+    )
+    run.add_argument("--count", action="store_true", help="say how many designs there are, and stop")
+    run.add_argument("--no-cache", action="store_true", help="neither read nor keep mapping searches on disk")
+    _shown(run)
+    run.set_defaults(run=study_run)
+    front = what.add_parser("front", help="the front of results that are there")
+    front.add_argument("store", metavar="FILE.sqlite")
+    _shown(front)
+    front.set_defaults(run=study_front)
+
+
+def _shown(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--objective",
+        metavar="TOTAL",
+        action="append",
+        default=[],
+        help="a total to minimize; --objective=-TOTAL maximizes it (repeatable)",
+    )
+    parser.add_argument("--by", metavar="AXIS", default="", help="one front for each value of an axis")
+    parser.add_argument("--top", metavar="N", type=int, default=20, help="designs to show (default 20)")
+    parser.add_argument("--export", metavar="FILE", help="write all rows as .csv or .parquet")
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+    parser.add_argument("--output", metavar="FILE", help="write there instead of printing")
+
+
+def study_run(arguments: argparse.Namespace) -> int:
+    """``hwsim study run``."""
+    from pathlib import Path
+
+    from hwsim.study.reading import read_study
+
+    if arguments.threads < 1:
+        raise UsageError("--threads: at least 1")
+    study = read_study(arguments.file)
+    store = Path(arguments.store or Path(arguments.file).with_suffix(".sqlite"))
+    print(
+        f"{study.name}: {study.space.cardinality:,} designs{' before filters' if study.space.where else ''}",
+        file=sys.stderr,
+    )
+    if arguments.count:
+        return 0
+    try:
+        results = study.run(store, arguments.threads, _progress(), cache=not arguments.no_cache)
+    except KeyboardInterrupt:
+        print(f"\nhwsim: interrupted: {store} keeps what is done; the same command goes on from there", file=sys.stderr)
+        return 130
+    _clear()
+    return _answer(results, arguments)
+
+
+def study_front(arguments: argparse.Namespace) -> int:
+    """``hwsim study front``."""
+    from hwsim.study.study import opened
+
+    return _answer(opened(arguments.store), arguments)
+
+
+def _answer(results: object, arguments: argparse.Namespace) -> int:
+    from hwsim.report import files, study_tables
+    from hwsim.study.evaluation import TOTALS
+    from hwsim.study.study import Results
+
+    assert isinstance(results, Results)
+    unknown = next((name for name in arguments.objective if name.removeprefix("-") not in TOTALS), None)
+    if unknown is not None:
+        raise UsageError(f"--objective {unknown}: is no total ({', '.join(TOTALS)})")
+    if arguments.by and arguments.by not in results.names:
+        raise UsageError(f"--by {arguments.by}: is no axis of this study ({', '.join(results.names)})")
+    if arguments.export:
+        results.export(arguments.export)
+        print(f"{arguments.export} written", file=sys.stderr)
+    front = results.front(arguments.objective, arguments.by)
+    if arguments.format == "json":
+        emit(arguments, files.json_text([{"schema": "hwsim/front/1", "front": front}]))
+    else:
+        emit(arguments, study_tables.front_text(results, arguments.objective, arguments.by, arguments.top))
+    return 0 if front else 1
+
+
+def _progress() -> Callable[[int, int], None] | None:
+    """Done, rate and time left on one line of a terminal."""
+    if not sys.stderr.isatty():
+        return None
+    start, first = time.perf_counter(), [-1]
+
+    def show(done: int, total: int) -> None:
+        if first[0] < 0:
+            first[0] = done
+        rate = (done - first[0]) / (time.perf_counter() - start + 1e-9)
+        left = f", {(total - done) / rate:,.0f} s left" if rate else ""
+        sys.stderr.write(f"\r\x1b[K{done:,} of {total:,} designs, {rate:,.0f}/s{left}")
+        sys.stderr.flush()
+
+    return show
+
+
+def _clear() -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\x1b[K")

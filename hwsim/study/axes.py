@@ -1,0 +1,140 @@
+"""The space of a study: axes, axes that move together, derived parameters, filters; its points in a fixed order."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hwsim.errors import UsageError, nearest
+from hwsim.study.expression import evaluate, names_in
+
+Value = str | int | float | bool | None
+Point = dict[str, Value]
+#: Axes that are not paths of a device profile.
+NAMED = ("model", "device", "batch", "bits", "rung", "objective", "counting", "units", "technology")
+#: What starts the name of an axis that binds a symbolic dim, or a density.
+DIMS, DENSITY = "dims.", "density."
+MAX_VALUES = 1_000_000
+
+
+def values_of(given: Any, name: str) -> tuple[Value, ...]:
+    """Values of an axis: a list, one value, ``{range: [first, last, step]}`` (the last included) or ``{log: [first, last, count]}``."""
+    if isinstance(given, Mapping):
+        if len(given) != 1:
+            raise UsageError(f"axis {name}: one of range and log, or a list")
+        kind, bounds = next(iter(given.items()))
+        if (
+            kind not in ("range", "log")
+            or not isinstance(bounds, Sequence)
+            or len(bounds) != 3
+            or not all(map(_number, bounds))
+        ):
+            raise UsageError(
+                f"axis {name}: {{range: [first, last, step]}} or {{log: [first, last, count]}}{nearest(str(kind), ['range', 'log'])}"
+            )
+        return _range(name, *bounds) if kind == "range" else _log(name, *bounds)
+    listed = list(given) if isinstance(given, Sequence) and not isinstance(given, str) else [given]
+    if not listed:
+        raise UsageError(f"axis {name}: has no values")
+    for value in listed:
+        if not isinstance(value, str | int | float | bool | None) or (
+            isinstance(value, float) and not math.isfinite(value)
+        ):
+            raise UsageError(f"axis {name}: {value!r} is neither a word nor a finite number")
+    if len(set(map(repr, listed))) < len(listed):
+        raise UsageError(f"axis {name}: a value stands there twice")
+    return tuple(listed)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _range(name: str, first: float, last: float, step: float) -> tuple[Value, ...]:
+    if step == 0 or (last - first) / step < 0 or (last - first) / step > MAX_VALUES:
+        raise UsageError(
+            f"axis {name}: a range from {first:g} to {last:g} in steps of {step:g} has no end, or too many values"
+        )
+    count = math.floor((last - first) / step * (1 + 1e-12) + 1e-12) + 1
+    return tuple(first + number * step for number in range(count))
+
+
+def _log(name: str, first: float, last: float, count: float) -> tuple[Value, ...]:
+    if not (first > 0 and last > 0 and count == int(count) and 2 <= count <= MAX_VALUES):
+        raise UsageError(f"axis {name}: log needs two numbers above 0 and a whole count of at least 2")
+    ratio = (last / first) ** (1 / (count - 1))
+    whole = isinstance(first, int) and isinstance(last, int)
+    found = [first * ratio**number for number in range(int(count))]
+    return tuple(dict.fromkeys(round(value) for value in found)) if whole else (*found[:-1], float(last))
+
+
+@dataclass(frozen=True)
+class Space:
+    """All points of a study.
+
+    axes : values by name; the last axis changes fastest. together : groups of axes that take their first, second, ... values at the same
+    time. derived : expressions by name, evaluated in order from the axes and from one another. where : expressions that must hold.
+    """
+
+    axes: Mapping[str, tuple[Value, ...]]
+    together: tuple[tuple[str, ...], ...] = ()
+    derived: Mapping[str, str] = field(default_factory=dict)
+    where: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.axes:
+            raise UsageError("a study needs an axis")
+        seen: set[str] = set()
+        for group in self.together:
+            for name in group:
+                if name not in self.axes:
+                    raise UsageError(f"zip: no axis {name}{nearest(name, list(self.axes))}")
+                if name in seen:
+                    raise UsageError(f"zip: axis {name} is in two groups")
+                seen.add(name)
+            sizes = {len(self.axes[name]) for name in group}
+            if len(sizes) > 1:
+                raise UsageError(f"zip: {', '.join(group)} have different numbers of values")
+        known = set(self.axes)
+        for name, text in self.derived.items():
+            missing = names_in(text) - known
+            if name in known or missing:
+                raise UsageError(
+                    f"derived {name}: {'is an axis already' if name in known else f'no axis {min(missing)}'}"
+                )
+            known.add(name)
+        for text in self.where:
+            missing = names_in(text) - known
+            if missing:
+                raise UsageError(f"where {text!r}: no axis {min(missing)}")
+
+    @property
+    def _columns(self) -> list[tuple[tuple[str, ...], list[tuple[Value, ...]]]]:
+        """Axes that move on their own, and groups, in the order of their first names."""
+        group_of = {name: group for group in self.together for name in group}
+        columns: dict[tuple[str, ...], list[tuple[Value, ...]]] = {}
+        for name in self.axes:
+            group = group_of.get(name, (name,))
+            columns.setdefault(group, list(zip(*(self.axes[inner] for inner in group), strict=True)))
+        return list(columns.items())
+
+    @property
+    def cardinality(self) -> int:
+        """Points before filters [1]."""
+        return math.prod(len(rows) for _, rows in self._columns)
+
+    def points(self) -> Iterator[Point]:
+        """The points that pass the filters, always in the same order."""
+        columns = self._columns
+        for choice in itertools.product(*(rows for _, rows in columns)):
+            point: Point = {}
+            for (group, _), row in zip(columns, choice, strict=True):
+                point.update(zip(group, row, strict=True))
+            point = {name: point[name] for name in self.axes}
+            for name, text in self.derived.items():
+                point[name] = evaluate(text, point)
+            if all(evaluate(text, point) for text in self.where):
+                yield point
