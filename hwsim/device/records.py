@@ -30,7 +30,8 @@ class Precision:
     """What one PE does in a cycle for one combination of operand types.
 
     macs_per_pe_per_cycle [1]; mac_j : energy of one MAC [J]; tile : (m, n, k) of a matrix instruction; operands are padded to it.
-    efficiency : share of the peak that well-shaped work attains [1].
+    efficiency : share of the peak that well-shaped work attains [1]; by_class : the same of single classes of work (pairs of a name of
+    ``workload.classes.CLASSES`` and the share). padded : dims that the device's code fills up, each with the multiple [1].
     """
 
     input: str
@@ -41,6 +42,8 @@ class Precision:
     tile: tuple[int, int, int] | None = None
     efficiency: float = 1.0
     published_ops_per_s: float | None = None
+    by_class: tuple[tuple[str, float], ...] = ()
+    padded: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,8 @@ def _precision(given: schema.Precision, context: Context) -> Precision:
         tile=(given.tile[0], given.tile[1], given.tile[2]) if given.tile else None,
         efficiency=given.efficiency.value if given.efficiency else 1.0,
         published_ops_per_s=si(given, "peak_tops"),
+        by_class=tuple((name, share.value) for name, share in given.by_class.items()),
+        padded=tuple(given.padded.items()),
     )
 
 

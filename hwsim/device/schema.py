@@ -25,6 +25,8 @@ from hwsim.device.quantity import (
 from hwsim.device.records import Keep, Kind, Operand
 
 Dim = Literal["N", "G", "K", "C", "Q", "P", "S", "R"]
+#: Those of ``workload.classes``, a room that this one does not import; a test holds them together.
+WorkClass = Literal["gemv", "matrix", "batched", "depthwise", "grouped", "pointwise", "stem", "window_3x3", "window"]
 MemoryType = Literal[
     "register", "regfile", "sram", "cache", "edram", "flash", "host",
     "ddr3", "ddr4", "ddr5", "lpddr", "lpddr2", "lpddr3", "lpddr4", "lpddr4x", "lpddr5",
@@ -88,7 +90,11 @@ class Grid(Section):
 
 
 class Precision(Section):
-    """MACs of one PE in a cycle for one pair of operand types; peak_tops : the published peak of the device, for checking."""
+    """MACs of one PE in a cycle for one pair of operand types; peak_tops : the published peak of the device, for checking.
+
+    by_class : share of the peak that single classes of work attain, others attain ``efficiency``. padded : multiples to which the
+    device's code fills up dims of a nest.
+    """
 
     name: Name | None = None
     input: Dtype
@@ -98,6 +104,8 @@ class Precision(Section):
     mac_pj: NonNegative | None = None
     tile: Annotated[list[Factor], Field(min_length=3, max_length=3)] | None = None
     efficiency: Share | None = None
+    by_class: dict[WorkClass, Share] = Field(default_factory=dict)
+    padded: dict[Dim, Factor] = Field(default_factory=dict)
     peak_tops: Positive | None = None
 
 

@@ -147,6 +147,7 @@ def _rate_keys(device: Device, term: str, precisions: Sequence[Precision]) -> li
         keys: list[str] = []
         for item in precisions or device.precisions[:1]:
             keys += _given(device, f"{_name(item)}.efficiency")
+            keys += [key for key in device.quantities if key.startswith(f"{_name(item)}.by_class.")]
             if item.published_ops_per_s:
                 keys += _given(device, f"{_name(item)}.peak_tops")
             else:

@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hwsim.device import Device, Memory, precision_for
-from hwsim.device.records import Operand
+from hwsim.device.records import Operand, Precision
 from hwsim.estimation import energy, zeros
 from hwsim.estimation.assembly import Assumptions, Compute, assemble
 from hwsim.estimation.records import LayerEstimate, Traffic
 from hwsim.estimation.residency import Residency
 from hwsim.graph import Layer, Network
-from hwsim.workload import LoopNest, Work
+from hwsim.workload import DIMS, LoopNest, Work
+from hwsim.workload.classes import work_class
 
+_PLACE: dict[str, int] = {dim: place for place, dim in enumerate(DIMS)}
 #: Types of memory that sit next to MACs, however many lanes share one.
 _REGISTERS = frozenset({"register", "regfile"})
 
@@ -31,10 +33,33 @@ def compute(work: Work, device: Device, said: Assumptions) -> Compute:
         least = nest.macs * zeros.cycle_share(nest, device) / rate
         share = _pe_share(nest, device)
         ideal += least
-        mac += least / (share * precision.efficiency)
+        mac += least * filled_up(nest, precision) / (share * efficiency_of(nest, precision))
         spatial += share * nest.macs
     vector = sum(operations / _vector_rate(function, device, said) for function, operations in vector_operations(work))
     return Compute(mac, vector, ideal, spatial / work.macs if work.macs else 0.0)
+
+
+def efficiency_of(nest: LoopNest, precision: Precision) -> float:
+    """Share of a precision's peak that a nest attains, by its class [1]."""
+    return (
+        dict(precision.by_class).get(work_class(nest), precision.efficiency)
+        if precision.by_class
+        else precision.efficiency
+    )
+
+
+def filled_up(nest: LoopNest, precision: Precision) -> float:
+    """MACs done over MACs asked for where the device's code fills up dims to multiples [1].
+
+    Depthwise work has its channels in G: what fills up K or C of other nests leaves it alone.
+    """
+    factor = 1.0
+    for dim, multiple in precision.padded:
+        if nest.g > 1 and nest.c == 1 and dim in ("K", "C"):
+            continue
+        extent = nest.extents[_PLACE[dim]]
+        factor *= -(-extent // multiple) * multiple / extent
+    return factor
 
 
 def vector_operations(work: Work) -> list[tuple[str, int]]:

@@ -17,7 +17,7 @@ from hwsim.validation.fitting import Array, Problem, best
 from hwsim.validation.gathering import Gathered, HoldOut, gather
 from hwsim.validation.intervals import bootstrap, hull, plausible
 from hwsim.validation.statistics import Statistics, proportional, statistics
-from hwsim.validation.terms import FUNCTION, Terms, pooled
+from hwsim.validation.terms import CLASS, Terms, is_special, pooled
 
 SCHEMA = "hwsim/calibration/1"
 #: A constant is fitted where it decides this share of the time of this many rows.
@@ -157,7 +157,7 @@ def _undetermined(data: Gathered, problem: Problem) -> tuple[str, ...]:
     """Constants of the profile that were not fitted."""
     every = {part.constant.path for item in data.terms for part in item.parts if part.constant is not None}
     left = every - {constant.path for constant in problem.constants}
-    return tuple(sorted(path for path in left if not path.startswith(FUNCTION) or path in data.given))
+    return tuple(sorted(path for path in left if not is_special(path) or path in data.given))
 
 
 def _held_out(
@@ -174,34 +174,47 @@ def _held_out(
 
 
 def _constants(found: Sequence[Terms]) -> list[Constant]:
+    """All constants, and the common ones that special cases among them follow."""
     known: dict[str, Constant] = {}
     for item in found:
         for part in item.parts:
             if part.constant is not None:
                 known.setdefault(part.constant.path, part.constant)
+                if part.common is not None and part.constant.parent:
+                    known.setdefault(part.common.path, part.common)
     return list(known.values())
 
 
 def _fit(data: Gathered, only: Sequence[str], seed: int) -> tuple[Problem, Array]:
-    """Fit what the data decide: all constants first, then again those that decide enough rows."""
-    single = Problem(data.terms, data.rows, _constants(data.terms))
-    wanted = (single.shares(single.sheet) >= OWN_SHARE).sum(axis=0) >= OWN_SUPPORT
-    own = (
-        {constant.path for constant, enough in zip(single.constants, wanted, strict=True) if enough}
-        | data.given
-        | set(only)
-    )
-    apart = pooled(data.terms, frozenset(own))
-    constants = [constant for constant in _constants(apart) if not only or constant.path in only]
+    """Fit what the data decide: all constants first, then again those that decide enough rows.
+
+    A special case that decides too little goes with its common constant, any other constant stays as the profile has it.
+    """
+    own = _special(data, only)
+    dropped: set[str] = set()
     while True:
+        apart = pooled(data.terms, own)
+        constants = [c for c in _constants(apart) if c.path not in dropped and (not only or c.path in only)]
         problem = Problem(apart, data.rows, constants)
         if not constants:
             return problem, np.zeros(0)
         x = best(problem, seed=seed)
         support = (problem.shares(x) >= SHARE).sum(axis=0)
-        if only or bool((support >= SUPPORT).all()):
+        parents = {constant.parent for constant in constants if constant.parent}
+        weak = {c.path for c, rows in zip(constants, support, strict=True) if rows < SUPPORT and c.path not in parents}
+        if only or not weak:
             return problem, x
-        constants = [constant for constant, rows in zip(constants, support, strict=True) if rows >= SUPPORT]
+        own -= weak
+        dropped |= {path for path in weak if not is_special(path) or path in data.given}
+
+
+def _special(data: Gathered, only: Sequence[str]) -> frozenset[str]:
+    """Special cases to start with: what the profile gives, all classes of work, and functions that take enough of the time."""
+    single = Problem(data.terms, data.rows, _constants(data.terms))
+    enough = (single.shares(single.sheet) >= OWN_SHARE).sum(axis=0) >= OWN_SUPPORT
+    found = {c.path for c, wanted in zip(single.constants, enough, strict=True) if wanted and is_special(c.path)}
+    classes = {c.path for c in single.constants if CLASS in c.path}
+    return frozenset((set() if only else found | classes) | data.given | set(only))
 
 
 def _without(data: Gathered, out: NDArray[np.bool_], only: Sequence[str], seed: int) -> tuple[Array, Array]:
@@ -209,7 +222,7 @@ def _without(data: Gathered, out: NDArray[np.bool_], only: Sequence[str], seed: 
     rest, left = data.subset(~out), data.subset(out)
     problem, x = _fit(rest, only, seed)
     values: Mapping[str, float] = dict(zip([c.path for c in problem.constants], problem.outside(x), strict=True))
-    own = frozenset(path for path in values if path.startswith(FUNCTION)) | data.given
+    own = frozenset(path for path in values if is_special(path)) | data.given
     latency = [item.latency(values) for item in pooled(data.terms, own)]
     predicted = np.asarray([latency[row.terms][list(row.layers)].sum() for row in left.rows])
     factor = proportional(rest.macs, [row.measured for row in rest.rows])

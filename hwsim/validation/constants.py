@@ -15,6 +15,8 @@ LEAST_SHARE = 1e-3
 #: How far a number may be from what the profile says before the data have to pay for it, as a factor: by how well it is known.
 _DOUBT = {"measured": 1.2, "datasheet": 1.5, "paper": 1.5, "vendor": 2.0, "secondary": 2.0}
 _ESTIMATED_DOUBT = 4.0
+#: How far the shares of a peak that two classes of work attain are apart, as a factor.
+_CLASS_DOUBT = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,8 @@ class Constant:
     """One number of a profile. path : dotted key; value : as the profile has it, in the key's unit (an efficiency left out is 1).
 
     kind : ``rate`` where time goes with 1 / value, ``time`` where it goes with value. unit_s : for a time, seconds of one unit [s].
-    least, most : physical bounds. doubt : factor within which the profile's value is plausible [1].
+    least, most : physical bounds. doubt : factor within which the profile's value is plausible [1]. parent : constant that this one is a
+    special case of, "" for none: where the data say little it follows that one.
     """
 
     path: str
@@ -32,12 +35,23 @@ class Constant:
     most: float
     doubt: float
     unit_s: float = 1.0
+    parent: str = ""
 
 
 def efficiency_of(device: Device, precision: Precision) -> Constant:
     """Share of the MAC peak that a precision attains."""
     path = f"compute.precisions.{entry_name(precision)}.efficiency"
     return Constant(path, "rate", precision.efficiency, LEAST_SHARE, 1.0, _doubt(device, path))
+
+
+def class_efficiency_of(device: Device, precision: Precision, name: str) -> Constant:
+    """Share of the MAC peak that a precision attains on one class of work; drawn to its share on all work where the profile gives none."""
+    common = efficiency_of(device, precision)
+    path = f"compute.precisions.{entry_name(precision)}.by_class.{name}"
+    given = dict(precision.by_class).get(name)
+    if given is not None:
+        return Constant(path, "rate", given, LEAST_SHARE, 1.0, _doubt(device, path))
+    return Constant(path, "rate", common.value, LEAST_SHARE, 1.0, _CLASS_DOUBT, parent=common.path)
 
 
 def entry_name(precision: Precision) -> str:

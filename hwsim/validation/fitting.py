@@ -73,6 +73,20 @@ class Problem:
         self.most = self.inside([constant.most for constant in constants])
         self.sheet = np.clip(self.inside([constant.value for constant in constants]), self.least, self.most)
         self.doubt = np.asarray([np.log(constant.doubt) if constant.kind == "rate" else 1.0 for constant in constants])
+        self.draw, self.drawn = self._drawing(place)
+
+    def _drawing(self, place: dict[str, int]) -> tuple[Array, Array]:
+        """(C, C) and (C,): ``draw @ x - drawn`` is how far each constant is from where it is drawn, in doubts times ``_PRIOR``.
+
+        A special case whose common constant is fitted too is drawn to that one, everything else to what the profile says.
+        """
+        draw = np.diag(_PRIOR / self.doubt)
+        drawn = _PRIOR / self.doubt * self.sheet
+        for index, constant in enumerate(self.constants):
+            if constant.parent in place:
+                draw[index, place[constant.parent]] = -draw[index, index]
+                drawn[index] = 0.0
+        return draw, drawn
 
     def inside(self, values: Sequence[float] | Array) -> Array:
         """Constants as the fit has them: logarithms of rates, overheads over a typical row."""
@@ -119,11 +133,7 @@ class Problem:
 
     def objective(self, x: Array, times: Array) -> float:
         """The loss and the draw to the data sheet."""
-        return self.loss(x, times) + 0.5 * float((self._draw(x) ** 2).sum())
-
-    def _draw(self, x: Array) -> Array:
-        draw: Array = _PRIOR * (x - self.sheet) / self.doubt
-        return draw
+        return self.loss(x, times) + 0.5 * float(((self.draw @ x - self.drawn) ** 2).sum())
 
 
 def solve(problem: Problem, start: Array, times: Array | None = None, frozen: NDArray[np.bool_] | None = None) -> Array:
@@ -161,13 +171,14 @@ def _direction(
     """Gradient and curvature over the constants that can move; None where none can."""
     errors, slopes = problem.residuals(x)
     weight = problem.weight * times * np.minimum(1.0, HUBER / np.maximum(np.abs(errors), 1e-12))
-    stiffness = (_PRIOR / problem.doubt) ** 2
-    gradient = slopes.T @ (weight * errors) + stiffness * (x - problem.sheet)
+    gradient = slopes.T @ (weight * errors) + problem.draw.T @ (problem.draw @ x - problem.drawn)
     at_bound = ((x <= problem.least) & (gradient > 0)) | ((x >= problem.most) & (gradient < 0))
     free = ~(at_bound | stays)
     if not free.any():
         return None
-    curvature = slopes[:, free].T @ (weight[:, None] * slopes[:, free]) + np.diag(stiffness[free])
+    curvature = (
+        slopes[:, free].T @ (weight[:, None] * slopes[:, free]) + problem.draw[:, free].T @ problem.draw[:, free]
+    )
     return gradient[free], curvature, free
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hwsim.device import Device
 from hwsim.validation.cases import Case
+from hwsim.validation.constants import class_efficiency_of
 from hwsim.validation.fitting import Array, Row
 from hwsim.validation.join import join
 from hwsim.validation.terms import FUNCTION, Terms, terms
@@ -27,7 +28,8 @@ class Gathered:
     """Rows ready to be fitted, R of them.
 
     terms : the networks they are of, taken apart. labels : (R,) fold of each; models : (R,) its network; macs : (R,); whole : (R,) whether
-    it is of a whole model beside its layers. given : functions of the vector unit whose rates the profile gives (paths).
+    it is of a whole model beside its layers. given : paths of
+    the special cases (functions of the vector unit, classes of work) whose rates the profile gives.
     """
 
     terms: tuple[Terms, ...]
@@ -59,7 +61,7 @@ def gather(cases: Sequence[Case], of_mode: Callable[[str], Device], rung: str, h
     """Join every case and take its network apart on its device."""
     parts = [_case(place, case, of_mode(case.mode), hold_out) for place, case in enumerate(cases)]
     apart = tuple(terms(case.prepared, of_mode(case.mode), rung) for case in cases)
-    given = {name for case in cases if (unit := of_mode(case.mode).vector) is not None for name in unit.by_function}
+    given = {path for mode in {case.mode for case in cases} for path in _given(of_mode(mode))}
     return Gathered(
         terms=apart,
         rows=tuple(row for rows in parts for row, _, _, _ in rows),
@@ -67,8 +69,18 @@ def gather(cases: Sequence[Case], of_mode: Callable[[str], Device], rung: str, h
         models=tuple(case.name for case, rows in zip(cases, parts, strict=True) for _ in rows),
         macs=np.asarray([macs for rows in parts for _, _, macs, _ in rows]),
         whole=np.asarray([whole for rows in parts for _, _, _, whole in rows], bool),
-        given=frozenset(f"{FUNCTION}{name}" for name in given),
+        given=frozenset(given),
     )
+
+
+def _given(device: Device) -> list[str]:
+    """Special cases whose rates the profile gives, by path."""
+    functions = device.vector.by_function if device.vector is not None else {}
+    classes = [(precision, name) for precision in device.precisions for name, _ in precision.by_class]
+    return [
+        *(f"{FUNCTION}{name}" for name in functions),
+        *(class_efficiency_of(device, precision, name).path for precision, name in classes),
+    ]
 
 
 def _case(place: int, case: Case, device: Device, hold_out: HoldOut) -> list[tuple[Row, str, float, bool]]:

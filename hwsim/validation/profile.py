@@ -92,11 +92,18 @@ def _block(tree: Mapping[str, Any], device: Device, depth: int = 0, path: tuple[
         elif (*path, key) in {("memory",), ("compute", "precisions")}:
             lines.append(f"{indent}{key}:")
             for name, inner in value.items():
-                fields = "".join(f", {field}: {cell}" for field, cell in inner.items())
+                fields = "".join(f", {field}: {_inline(cell)}" for field, cell in inner.items())
                 lines.append(f"{indent}  - {{{_identity(name, device, key)}{fields}}}")
         else:
             lines += [f"{indent}{key}:", *_block(value, device, depth + 1, (*path, key))]
     return lines
+
+
+def _inline(cell: Any) -> str:
+    """A number, or numbers by name, on one line."""
+    if isinstance(cell, str):
+        return cell
+    return "{" + ", ".join(f"{name}: {inner}" for name, inner in cell.items()) + "}"
 
 
 def _identity(name: str, device: Device, key: str) -> str:

@@ -17,12 +17,22 @@ from hwsim.device.records import Overheads, Precision, Vector
 from hwsim.errors import UsageError
 from hwsim.estimation import Prepared, estimate
 from hwsim.estimation.conversion import converted
-from hwsim.validation.constants import Constant, bandwidth_of, efficiency_of, overhead_of, vector_rate_of
+from hwsim.validation.constants import (
+    Constant,
+    bandwidth_of,
+    class_efficiency_of,
+    efficiency_of,
+    overhead_of,
+    vector_rate_of,
+)
+from hwsim.workload.classes import work_class
 
 Array = NDArray[np.float64]
 _FAST = 1e40
 #: Where a profile gives the rates of single functions.
 FUNCTION = "compute.vector.by_function."
+#: What the path of a class of work's share of the peak has in it.
+CLASS = ".by_class."
 #: Group of what is added to the largest of the others.
 ADDED = "added"
 #: Kinds of device whose vector unit is the MAC unit: their times add up.
@@ -32,12 +42,13 @@ _ONE_UNIT = ("cpu", "mcu")
 @dataclass(frozen=True, slots=True)
 class Part:
     """What one constant contributes. constant : None for what nothing can change; group : ``added``, or the resource it keeps busy;
-    seconds : (layers,) with the constant at 1 in the unit of its key [s].
+    seconds : (layers,) with the constant at 1 in the unit of its key [s]. common : constant that this one is a special case of.
     """
 
     constant: Constant | None
     group: str
     seconds: Array
+    common: Constant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,21 +119,27 @@ class _Probe:
 
 
 def _fast(precision: Precision) -> Precision:
-    return replace(precision, macs_per_pe_per_cycle=_FAST, efficiency=1.0)
+    return replace(precision, macs_per_pe_per_cycle=_FAST, efficiency=1.0, by_class=())
 
 
 def _compute(probe: _Probe) -> list[Part]:
     found = []
+    classes = sorted({work_class(nest) for _, work in probe.prepared.priced for nest in work.nests})
     for place, precision in enumerate(probe.device.precisions):
 
-        def only(efficiency: float, place: int = place, precision: Precision = precision) -> Array:
+        def only(by_class: dict[str, float], place: int = place, precision: Precision = precision) -> Array:
             changed = list(probe.blank.precisions)
-            changed[place] = replace(precision, efficiency=efficiency)
+            changed[place] = replace(precision, efficiency=_FAST, by_class=tuple(by_class.items()))
             return probe.seconds(replace(probe.blank, precisions=tuple(changed)))
 
-        full, half = only(1.0), only(0.5)
-        constant = efficiency_of(probe.device, precision) if np.allclose(half, 2 * full) else None
-        found.append(Part(constant, "compute", full))
+        if np.allclose(only(dict.fromkeys(classes, 0.5)), 2 * only(dict.fromkeys(classes, 1.0))):
+            common = efficiency_of(probe.device, precision)
+            found += [
+                Part(class_efficiency_of(probe.device, precision, name), "compute", only({name: 1.0}), common)
+                for name in classes
+            ]
+        else:
+            found.append(Part(None, "compute", only({})))
     return found
 
 
@@ -132,11 +149,13 @@ def _vector(probe: _Probe) -> list[Part]:
     if device.vector is None:
         return [Part(None, group, probe.seconds(replace(probe.blank, vector=None)))]
     functions = sorted({op.function for _, work in probe.prepared.priced for op in work.vectors})
+    common = vector_rate_of(device)
     return [
         Part(
             vector_rate_of(device, function),
             group,
             probe.seconds(replace(probe.blank, vector=Vector(_FAST, {function: device.clock_hz}))),
+            common,
         )
         for function in functions
     ]
@@ -162,12 +181,16 @@ def _overheads(probe: _Probe) -> list[Part]:
 
 
 def pooled(found: Sequence[Terms], own: frozenset[str]) -> tuple[Terms, ...]:
-    """The same with functions of the vector unit that are not in ``own`` (paths) priced at the unit's common rate."""
+    """The same with special cases (a function of the vector unit, a class of work) that are not in ``own`` (paths) at the common rate."""
     return tuple(replace(item, parts=tuple(_common(part, own) for part in item.parts)) for item in found)
 
 
 def _common(part: Part, own: frozenset[str]) -> Part:
-    constant = part.constant
-    if constant is None or not constant.path.startswith(FUNCTION) or constant.path in own:
+    if part.constant is None or part.common is None or part.constant.path in own:
         return part
-    return replace(part, constant=replace(constant, path="compute.vector.ops_per_cycle"))
+    return replace(part, constant=part.common, common=None)
+
+
+def is_special(path: str) -> bool:
+    """Whether a constant is a special case of a common one."""
+    return path.startswith(FUNCTION) or CLASS in path

@@ -1,0 +1,35 @@
+"""Classes of multiply-accumulate work that software has different code for, and that attain different shares of a peak."""
+
+from __future__ import annotations
+
+from hwsim.workload.nest import LoopNest
+
+#: What a class is, by name.
+CLASSES: dict[str, str] = {
+    "gemv": "a matrix and one row: every weight is used once",
+    "matrix": "a product of matrices",
+    "batched": "a product of two activations (attention)",
+    "depthwise": "a convolution of every channel by itself",
+    "grouped": "a convolution in groups of several channels",
+    "pointwise": "a 1x1 convolution",
+    "stem": "a window over at most four channels: the first layer of an image network",
+    "window_3x3": "a 3x3 window with unit strides, where Winograd's algorithms apply",
+    "window": "any other window",
+}
+_STEM_CHANNELS = 4
+
+
+def work_class(nest: LoopNest) -> str:
+    """The class of a nest."""
+    if nest.weight_role == "activation":
+        return "batched"
+    if nest.s * nest.r == 1 and nest.q == 1 and nest.g == 1:
+        return "gemv" if nest.n * nest.p == 1 else "matrix"
+    if nest.g > 1:
+        return "depthwise" if nest.c == 1 else "grouped"
+    if nest.s * nest.r == 1:
+        return "pointwise"
+    if nest.c <= _STEM_CHANNELS:
+        return "stem"
+    plain = (nest.s, nest.r, nest.stride_h, nest.stride_w, nest.dilation_h, nest.dilation_w) == (3, 3, 1, 1, 1, 1)
+    return "window_3x3" if plain else "window"
