@@ -26,7 +26,9 @@ from hwsim.device.records import Keep, Kind, Operand
 
 Dim = Literal["N", "G", "K", "C", "Q", "P", "S", "R"]
 #: Those of ``workload.classes``, a room that this one does not import; a test holds them together.
-WorkClass = Literal["gemv", "matrix", "batched", "depthwise", "grouped", "pointwise", "stem", "window_3x3", "window"]
+WorkClass = Literal[
+    "gemv", "matrix", "batched", "depthwise", "grouped", "pointwise", "stem", "window_3x3", "strided_3x3", "window"
+]  # fmt: skip
 MemoryType = Literal[
     "register", "regfile", "sram", "cache", "edram", "flash", "host",
     "ddr3", "ddr4", "ddr5", "lpddr", "lpddr2", "lpddr3", "lpddr4", "lpddr4x", "lpddr5",

@@ -45,6 +45,11 @@ class Builder:
         self._current = self._find(name).name
         return self
 
+    @property
+    def current(self) -> str:
+        """Name of the result that the next layer reads: what ``at``, ``add`` and ``concat`` go back to."""
+        return self._current
+
     def conv(
         self,
         filters: int,

@@ -8,12 +8,13 @@ from hwsim.workload.nest import LoopNest
 CLASSES: dict[str, str] = {
     "gemv": "a matrix and one row: every weight is used once",
     "matrix": "a product of matrices",
-    "batched": "a product of two activations (attention)",
+    "batched": "many products of matrices: attention, Winograd's places",
     "depthwise": "a convolution of every channel by itself",
     "grouped": "a convolution in groups of several channels",
     "pointwise": "a 1x1 convolution",
     "stem": "a window over at most four channels: the first layer of an image network",
     "window_3x3": "a 3x3 window with unit strides, where Winograd's algorithms apply",
+    "strided_3x3": "any other 3x3 window",
     "window": "any other window",
 }
 _STEM_CHANNELS = 4
@@ -21,9 +22,9 @@ _STEM_CHANNELS = 4
 
 def work_class(nest: LoopNest) -> str:
     """The class of a nest."""
-    if nest.weight_role == "activation":
-        return "batched"
-    if nest.s * nest.r == 1 and nest.q == 1 and nest.g == 1:
+    if nest.s * nest.r == 1 and nest.q == 1 and (nest.g == 1 or nest.c > 1):
+        if nest.g > 1 or nest.weight_role == "activation":
+            return "batched"
         return "gemv" if nest.n * nest.p == 1 else "matrix"
     if nest.g > 1:
         return "depthwise" if nest.c == 1 else "grouped"
@@ -31,5 +32,7 @@ def work_class(nest: LoopNest) -> str:
         return "pointwise"
     if nest.c <= _STEM_CHANNELS:
         return "stem"
-    plain = (nest.s, nest.r, nest.stride_h, nest.stride_w, nest.dilation_h, nest.dilation_w) == (3, 3, 1, 1, 1, 1)
-    return "window_3x3" if plain else "window"
+    if (nest.s, nest.r) != (3, 3):
+        return "window"
+    steps = (nest.stride_h, nest.stride_w, nest.dilation_h, nest.dilation_w)
+    return "window_3x3" if steps == (1, 1, 1, 1) else "strided_3x3"
