@@ -71,6 +71,11 @@ def add_validate(verb: Verbs) -> None:
     )
     add_output_arguments(parser)
     parser.add_argument("--top", metavar="N", type=int, default=15, help="worst rows to show (default 15)")
+    parser.add_argument(
+        "--plot",
+        metavar="FILE",
+        help="draw predicted against measured: .png, .svg, .pdf or .json (needs the extra report)",
+    )
     parser.set_defaults(run=validate)
 
 
@@ -81,6 +86,10 @@ def validate(arguments: argparse.Namespace) -> int:
     from hwsim.validation.comparison import compare
     from hwsim.validation.readers import read
 
+    if arguments.plot:
+        from hwsim.report.pictures import checked
+
+        checked(arguments.plot)
     chosen = device(arguments.device, arguments)
     clock = chosen.clock_hz if arguments.clock_mhz is None else arguments.clock_mhz * 1e6
     data = read(arguments.measured, clock_hz=clock)
@@ -100,6 +109,11 @@ def validate(arguments: argparse.Namespace) -> int:
         emit(arguments, files.csv_text(comparison.to_rows()))
     else:
         emit(arguments, validation_tables.comparison_text(comparison, arguments.top))
+    if arguments.plot:
+        from hwsim.report.agreement import agreement
+        from hwsim.report.pictures import save_picture
+
+        save_picture(agreement(comparison), arguments.plot)
     for note in data.notes:
         print(f"note: {arguments.measured}: {note}", file=sys.stderr)
     missed = _missed(arguments, comparison)

@@ -8,6 +8,7 @@ Marquardt, SIAM J. Appl. Math. 11(2), 1963.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,9 +25,11 @@ HUBER = 0.1
 #: Strength of the draw to the data sheet. Of 0.1, 0.2 and 0.4 the one that did best on held-out rows of the tables in
 #: ``tests/published/edge_families.py`` taken together.
 _PRIOR = 0.4
+#: Where there are this many rows a constant and they scatter little, the draw is that much times their scatter: good data win.
+_ROWS_EACH, _PER_SCATTER = 2, 3.0
 #: Share of a typical row's time that an overhead of which nothing is known is expected to take [1].
 OVERHEAD = 0.1
-_STEPS = 40
+_STEPS, _LOOSENED = 40, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class Problem:
         self.sheet = np.clip(self.inside([constant.value for constant in constants]), self.least, self.most)
         self.doubt = np.asarray([np.log(constant.doubt) if constant.kind == "rate" else 1.0 for constant in constants])
         self.draw, self.drawn = self._drawing(place)
+        self.strength = _PRIOR
 
     def _scale(self, index: int, constant: Constant) -> float:
         """What an overhead is counted in: its value, or so much that the median of the rows that pay it spends ``OVERHEAD`` of its time."""
@@ -85,12 +89,12 @@ class Problem:
         return max(constant.value, OVERHEAD * float(np.median(self.measured[rows] / paid[rows])) if rows.any() else 1.0)
 
     def _drawing(self, place: dict[str, int]) -> tuple[Array, Array]:
-        """(C, C) and (C,): ``draw @ x - drawn`` is how far each constant is from where it is drawn, in doubts times ``_PRIOR``.
+        """(C, C) and (C,): ``draw @ x - drawn`` is how far each constant is from where it is drawn, in doubts.
 
         A special case whose common constant is fitted too is drawn to that one, everything else to what the profile says.
         """
-        draw = np.diag(_PRIOR / self.doubt)
-        drawn = _PRIOR / self.doubt * self.sheet
+        draw = np.diag(1 / self.doubt)
+        drawn = self.sheet / self.doubt
         for index, constant in enumerate(self.constants):
             if constant.parent in place:
                 draw[index, place[constant.parent]] = -draw[index, index]
@@ -142,7 +146,7 @@ class Problem:
 
     def objective(self, x: Array, times: Array) -> float:
         """The loss and the draw to the data sheet."""
-        return self.loss(x, times) + 0.5 * float(((self.draw @ x - self.drawn) ** 2).sum())
+        return self.loss(x, times) + 0.5 * self.strength**2 * float(((self.draw @ x - self.drawn) ** 2).sum())
 
 
 def solve(problem: Problem, start: Array, times: Array | None = None, frozen: NDArray[np.bool_] | None = None) -> Array:
@@ -180,13 +184,14 @@ def _direction(
     """Gradient and curvature over the constants that can move; None where none can."""
     errors, slopes = problem.residuals(x)
     weight = problem.weight * times * np.minimum(1.0, HUBER / np.maximum(np.abs(errors), 1e-12))
-    gradient = slopes.T @ (weight * errors) + problem.draw.T @ (problem.draw @ x - problem.drawn)
+    gradient = slopes.T @ (weight * errors) + problem.strength**2 * problem.draw.T @ (problem.draw @ x - problem.drawn)
     at_bound = ((x <= problem.least) & (gradient > 0)) | ((x >= problem.most) & (gradient < 0))
     free = ~(at_bound | stays)
     if not free.any():
         return None
     curvature = (
-        slopes[:, free].T @ (weight[:, None] * slopes[:, free]) + problem.draw[:, free].T @ problem.draw[:, free]
+        slopes[:, free].T @ (weight[:, None] * slopes[:, free])
+        + problem.strength**2 * problem.draw[:, free].T @ problem.draw[:, free]
     )
     return gradient[free], curvature, free
 
@@ -201,4 +206,14 @@ def best(problem: Problem, times: Array | None = None, starts: int = 4, seed: in
         high = np.minimum(problem.most, problem.sheet + np.where(problem.rate, np.log(20.0), 1.0))
         tries.append(generator.uniform(low, high))
     found = [solve(problem, start, times) for start in tries]
-    return min(found, key=lambda x: problem.objective(x, times))
+    x = min(found, key=lambda x: problem.objective(x, times))
+    for _ in range(_LOOSENED if problem.measured.size >= _ROWS_EACH * x.size else 0):
+        problem.strength = min(_PRIOR, max(1e-3, _PER_SCATTER * scatter(problem, x)))
+        x = solve(problem, x, times)
+    return x
+
+
+def scatter(problem: Problem, x: Array) -> float:
+    """Standard deviation of the rows' log ratios, by their median [1]."""
+    errors = np.abs(problem.residuals(x)[0])
+    return 1.4826 * float(np.median(errors)) * math.sqrt(errors.size / max(1, errors.size - x.size))

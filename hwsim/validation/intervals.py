@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from hwsim.validation.fitting import Array, Problem, solve
+from hwsim.validation.fitting import Array, Problem, scatter, solve
 
 #: Two-sided level of the intervals, and the normal distribution's quantile for it.
 LEVEL = 0.99
@@ -34,9 +33,8 @@ def plausible(problem: Problem, x: Array) -> list[tuple[float, float]]:
 
     The scale of chance is that of the residuals themselves, by their median (Venzon and Moolgavkar, Applied Statistics 37(1), 1988).
     """
-    errors = np.abs(problem.residuals(x)[0])
-    rows, constants = errors.size, x.size
-    sigma = max(1.4826 * float(np.median(errors)) * math.sqrt(rows / max(1, rows - constants)), 1e-4)
+    rows, constants = problem.measured.size, x.size
+    sigma = max(scatter(problem, x), 1e-4)
     times = np.ones(rows)
     allowed = problem.loss(x, times) + 0.5 * student(rows - constants) ** 2 * sigma**2
 

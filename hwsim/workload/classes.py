@@ -22,12 +22,19 @@ _STEM_CHANNELS = 4
 
 def work_class(nest: LoopNest) -> str:
     """The class of a nest."""
-    if nest.s * nest.r == 1 and nest.q == 1 and (nest.g == 1 or nest.c > 1):
-        if nest.g > 1 or nest.weight_role == "activation":
-            return "batched"
-        return "gemv" if nest.n * nest.p == 1 else "matrix"
-    if nest.g > 1:
-        return "depthwise" if nest.c == 1 else "grouped"
+    taps = nest.s * nest.r
+    if taps == 1 and nest.q == 1 and (nest.g == 1 or nest.c > 1):
+        return _product(nest)
+    return ("depthwise" if nest.c == 1 else "grouped") if nest.g > 1 else _convolution(nest)
+
+
+def _product(nest: LoopNest) -> str:
+    if nest.g > 1 or nest.weight_role == "activation":
+        return "batched"
+    return "gemv" if nest.n * nest.p == 1 else "matrix"
+
+
+def _convolution(nest: LoopNest) -> str:
     if nest.s * nest.r == 1:
         return "pointwise"
     if nest.c <= _STEM_CHANNELS:

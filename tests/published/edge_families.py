@@ -28,7 +28,7 @@ from tests.shared import SHARED
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One measured latency [s] of one network. network : what is left out together; macs : as the network has them, before any algorithm."""
+    """One measured latency [s]. network : what is left out together; macs : as the network has them, before any algorithm."""
 
     network: str
     prepared: Prepared
@@ -39,7 +39,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One table. groups : devices, each with its rows, fitted by themselves. missing : the term that the model lacks most, as far as known."""
+    """One table. groups : devices, each with its rows, fitted by themselves. missing : the term that the model lacks most."""
 
     name: str
     groups: Callable[[], Iterator[tuple[Device, list[Row]]]]
@@ -132,7 +132,7 @@ def coral() -> Iterator[tuple[Device, list[Row]]]:
 
 
 def stm32() -> Iterator[tuple[Device, list[Row]]]:
-    """STM32 model zoo: MobileNet V1 in widths and sizes on one Cortex-M7, and on the Cortex-A7 of an STM32MP1 (as a Cortex-A53 at its clock)."""
+    """STM32 model zoo: MobileNet V1 on one Cortex-M7, and on the Cortex-A7 of an STM32MP1 (as a Cortex-A53 at its clock)."""
     devices = {
         "STM32H747I-DISCO": hwsim.load_device("cortex_m7"),
         "STM32MP157F-DK2": hwsim.load_device("cortex_a53", ["clock_mhz=800"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hwsim import load_device
 from hwsim.cli import main
 from hwsim.errors import UsageError
 from hwsim.estimation import estimate
+from hwsim.report.agreement import agreement
 from hwsim.validation.cases import Case, Cases, cases, from_prepared
 from hwsim.validation.comparison import compare
 from hwsim.validation.measured import Measured, Measurement
@@ -134,3 +136,20 @@ def test_a_measured_zero_is_left_out_in_words(tmp_path: Path) -> None:
     found = compare(Cases((Case("tiny", prepared(), read(path).rows),)), DEVICE)
     assert found.statistics.left_out == (("measured zero", 1),)
     json.dumps(found.to_dict()["statistics"], allow_nan=False)
+
+
+def test_a_plot_has_a_point_for_every_row(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    pytest.importorskip("altair", reason="Altair is not installed: pip install 'hwsim[report]'")
+    path, plot = _table(tmp_path, 2.0), tmp_path / "agreement.json"
+    argv = ("validate", str(tmp_path / "net.csv"), path, "--device", "cortex_a72")
+    assert main((*argv, "--plot", str(plot))) == 0
+    text = plot.read_text()
+    assert all(f'"row": "{name}"' in text for name in "abc")
+    assert main((*argv, "--plot", "agreement.gif")) == 2
+    assert ".png" in capsys.readouterr().err
+
+
+def test_without_altair_a_plot_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "altair", None)
+    with pytest.raises(UsageError, match=r"hwsim\[report\]"):
+        agreement(compare(Cases((Case("tiny", prepared(), _rows()),)), DEVICE))
