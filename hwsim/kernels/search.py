@@ -443,6 +443,7 @@ def join(  # noqa: PLR0917
     rest_cycles: Float,
     best: float,
     budget: int,
+    each: int,
     trust: int,
     out_temporal: Int,
     out_order: Int,
@@ -452,7 +453,8 @@ def join(  # noqa: PLR0917
     keys [T], found [T, 8] : tiles of the outermost level whose tile is a choice, in the order of their keys. path [3, L] : the next such
     level outside and inside of each; then the outermost and the innermost. plain, least [L, 2, M, M] : ``axes``. stays [L, A] : operand
     that an order leaves in place, -1 any. rest_energy, rest_cycles [L] : least of all boundaries inside of a level's own. budget : tiles
-    to look at, at most. trust : 1 to take for granted that a tile of inputs in the padding or of complete outputs is as small as it can be.
+    to look at, at most; each : of them for one outermost tile under one order (then what is returned is no bound). trust : 1 to take for
+    granted that a tile of inputs in the padding or of complete outputs is as small as it can be.
     out_temporal, out_order [L, 8] : the loops found.
     Returns its value (``best`` where there is none), tiles looked at, mappings priced, and the bound on what was left when the budget ran
     out or on what may not fit (infinity where nothing was).
@@ -496,7 +498,7 @@ def join(  # noqa: PLR0917
     energy[top] = base[3, 0]
     for resource in range(resources):
         load[top, resource] = base[3, 1 + resource]
-    looked = leaves = 0
+    looked = leaves = begun = 0
     candidate, level = -1, outermost
     while True:
         over = path[0, level]
@@ -513,6 +515,10 @@ def join(  # noqa: PLR0917
                 for dim in range(8):
                     pick[level, dim] = found[candidate, dim]
                 chosen[over] = 0
+            begun = looked
+        elif looked - begun > each:
+            level = outermost
+            continue
         else:
             if depth[level] < 0:
                 # All tiles under this order are done: the next order, or back out.

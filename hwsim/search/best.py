@@ -20,8 +20,8 @@ from hwsim.search.size import size_of
 from hwsim.search.space import Space, space_of
 from hwsim.workload import LoopNest
 
-#: Tiles that a search may look at: about a second of one core.
-BUDGET = 4_000_000
+#: Tiles that a search may look at: about a third of a second of one core.
+BUDGET = 1_000_000
 
 
 def best(

@@ -56,7 +56,7 @@ def build(space: Space, keep: Keep, spatial: Int, objective: str, terms: Terms, 
     real = (nest.pad[0], nest.size[0], nest.pad[1], nest.size[1])
     held = (nest.bits[0], nest.bits[1], nest.bits[3])
     rest = (int(space.perfect), OBJECTIVES.index(objective), packed.pass_level if packed.pass_cycles else -1)
-    final = nest.bits[2] if space.exact else nest.bits[3]
+    final = nest.bits[2]
     leakage = 0.0 if math.isnan(packed.leakage_w) else packed.leakage_w / packed.clock_hz
     return Problem(
         nest=np.array((*nest.extents, *window, *real, *held, *rest, final, *space.data), np.int64),

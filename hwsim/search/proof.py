@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 import time
 from dataclasses import dataclass
@@ -26,7 +27,16 @@ from hwsim.search.terms import terms_of
 _LISTED = 1 << 20
 #: How far above its bound a pattern is searched first, then next, while no mapping is known.
 _WIDENINGS = (1.01, 1.05, 1.2, 2.0, math.inf)
+_WIDE = 4.0
 _DIVE, _DIVE_BUDGET = 64, 50_000
+_ALL = 1 << 62
+#: Patterns that are searched deeply, tiles looked at in each; patterns begun before any is searched to its end; tiles looked at in
+#: those that are only tasted, and of them for one tile of the outermost level.
+_DEEPLY, _DEEP, _TASTED, _TASTE, _EACH = 1, 300_000, 40, 10_000, 100
+#: What is known of a pattern that waits: its floor; the bound of its tiles; that, and a part of it was searched.
+_FLOOR, _BOUNDED, _BEGUN = range(3)
+#: What finding the bound of a pattern's tiles counts for, in tiles looked at.
+_SETUP_WORK = 2_000
 
 
 @dataclass(slots=True)
@@ -51,29 +61,74 @@ class Progress:
 
 
 def prove(space: Space, objective: str, progress: Progress) -> None:
-    """Search all patterns and kept operands, most promising first; what is cut is bounded by ``progress.value`` or ``given_up``."""
+    """Search all patterns and kept operands, most promising first; what is cut is bounded by ``progress.value`` or ``given_up``.
+
+    A pattern waits under the best bound that is known of it: first its floor, then that of its tiles, then that of what was left of it when
+    its share of the work was spent. The first are searched deeply, the next only tasted, for a good mapping lets all others be cut
+    sooner; then whatever may still hold a better one is searched to its end.
+    """
     listed = at_work(space, patterns(space, 0.0))
     if not len(listed.steps):
         return
     stays = staying(space)
     known = [terms_of(space, keep, listed.factors) for keep in space.keeps]
     bounds = np.stack([values(space, *floors(space, terms, listed.steps), objective) for terms in known])
-    for job in np.argsort(bounds, axis=None, kind="stable"):
-        number, index = divmod(int(job), bounds.shape[1])
-        bound, keep = float(bounds[number, index]), space.keeps[number]
+    waiting = [(float(bound), place, _FLOOR) for place, bound in enumerate(bounds.ravel())]
+    heapq.heapify(waiting)
+    tasted: list[tuple[float, int, int]] = []
+    begun = 0
+    while waiting or tasted:
+        if tasted and (begun >= _TASTED or not waiting or waiting[0][0] >= progress.value):
+            waiting += tasted
+            tasted.clear()
+            heapq.heapify(waiting)
+        bound, place, stage = heapq.heappop(waiting)
         if bound >= progress.value:
             break
         if progress.exhausted:
-            progress.given_up = min(progress.given_up, bound)
+            progress.given_up = min(progress.given_up, bound, *(other for other, _, _ in tasted))
             break
+        number, index = divmod(place, bounds.shape[1])
+        keep = space.keeps[number]
         problem = build(space, keep, listed.factors[index], objective, known[number], index)
-        if problem is not None:
-            _solve(space, problem, stays, keep, listed.along_x[index], listed.along_y[index], progress)
+        setup = None if problem is None else _setup(problem, stays)
+        if problem is None or setup is None:
+            continue
+        if stage == _FLOOR:
+            progress.priced += _SETUP_WORK
+            heapq.heappush(waiting, (max(bound, setup.bound), place, _BOUNDED))
+            continue
+        budget, each = _share(begun) if stage == _BOUNDED else (_ALL, _ALL)
+        begun += stage == _BOUNDED
+        budget = min(budget, max(0, progress.budget - progress.priced))
+        along = listed.along_x[index], listed.along_y[index]
+        left = _solve(space, problem, setup, keep, along, progress, budget, each)
+        if left < progress.value:
+            tasted.append((max(bound, left), place, _BEGUN))
 
 
-def _solve(
-    space: Space, problem: Problem, stays: Int, keep: Keep, along_x: Int, along_y: Int, progress: Progress
-) -> None:
+def _share(begun: int) -> tuple[int, int]:
+    """Tiles to look at in a pattern that comes up for the first time, and of them for one outermost tile."""
+    if begun < _DEEPLY:
+        return _DEEP, _ALL
+    return (_TASTE, _EACH) if begun < _TASTED else (_ALL, _ALL)
+
+
+@dataclass(frozen=True, slots=True)
+class _Setup:
+    """What is known of a pattern before its tiles are put together. bound : no mapping of it costs less."""
+
+    start: tuple[Int, Float, Float, Int, Float, Float]
+    plain: Float
+    fewest: Float
+    outermost: int
+    others: float
+    wait: float
+    bound: float
+
+
+def _setup(problem: Problem, stays: Int) -> _Setup | None:
+    """None where no tile of some level fits."""
     levels = problem.factors.shape[1]
     chosen = [level for level in range(levels - 1) if problem.levels[CHOICE, level, 0]]
     longest_list = problem.tables.shape[3]
@@ -90,44 +145,75 @@ def _solve(
     energies = {level: least[level][1] for level in chosen}
     cycles = {level: least[level][2] for level in chosen}
     if any(math.isinf(energy) for energy in energies.values()):
-        return
+        return None
     rest_energy, rest_cycles = np.zeros(levels), np.zeros(levels)
     for level in chosen:
         rest_energy[level] = sum(energies[inner] for inner in chosen if inner < level)
         rest_cycles[level] = max((cycles[inner] for inner in chosen if inner < level), default=0.0)
     total = problem.base[3, 0] + sum(energies.values())
-    longest = max(problem.reals[COMPUTE], *cycles.values())
-    bound = _value(total, longest, problem)
     outermost = chosen[-1]
-    others = problem.base[3, 0] + rest_energy[outermost]
-    wait = max(problem.reals[COMPUTE], rest_cycles[outermost])
+    return _Setup(
+        start=(path, plain, fewest, stays, rest_energy, rest_cycles),
+        plain=plain[outermost],
+        fewest=fewest[outermost],
+        outermost=outermost,
+        others=problem.base[3, 0] + rest_energy[outermost],
+        wait=max(problem.reals[COMPUTE], rest_cycles[outermost]),
+        bound=_value(total, max(problem.reals[COMPUTE], *cycles.values()), problem),
+    )
 
-    def put_together(keys: Float, found: Int, limit: float, budget: int, trust: bool = True) -> tuple[float, float]:
+
+def _solve(
+    space: Space,
+    problem: Problem,
+    setup: _Setup,
+    keep: Keep,
+    along: tuple[Int, Int],
+    progress: Progress,
+    budget: int,
+    each: int,
+) -> float:
+    """Search one pattern for at most ``budget`` tiles; returns a bound on what was not looked at (infinity where all was)."""
+    levels = problem.factors.shape[1]
+    spent = 0
+
+    def put_together(
+        keys: Float, found: Int, limit: float, budget: int, each: int, trust: bool = True
+    ) -> tuple[float, float]:
+        nonlocal spent
         temporal, order = np.ones((levels, 8), np.int64), np.zeros((levels, 8), np.int64)
-        start = (problem, keys, found, path, plain, fewest, stays, rest_energy, rest_cycles)
-        value, looked, leaves, left = join(*start, limit, budget, int(trust), temporal, order)
+        start = (problem, keys, found, *setup.start)
+        value, looked, leaves, left = join(*start, limit, budget, each, int(trust), temporal, order)
+        spent += looked
         progress.priced += looked
         progress.evaluated += leaves
         if value >= min(limit, progress.value):
             return value, left
-        mapping = mapping_of(temporal, order, along_x, along_y, keep)
+        mapping = mapping_of(temporal, order, *along, keep)
         if trust and isinstance(count(space.nest, space.hierarchy, mapping, space.rules), Infeasible):
-            return put_together(keys, found, limit, budget, False)
+            return put_together(keys, found, limit, budget, each, False)
         progress.value, progress.mapping = value, mapping
         return value, left
 
-    for widening in _WIDENINGS:
-        limit = min(progress.value, bound * widening)
-        if bound >= limit:
-            return
-        keys, found = _listing(outermost, problem, plain[outermost], fewest[outermost], others, wait, limit)
+    for widening in _WIDENINGS if each == _ALL else (_WIDE,):
+        limit = min(progress.value, setup.bound * widening)
+        if setup.bound >= limit:
+            return math.inf
+        keys, found = _listing(setup.outermost, problem, setup.plain, setup.fewest, setup.others, setup.wait, limit)
         if math.isinf(progress.value):
-            put_together(keys[:_DIVE], found[:_DIVE], math.inf, _DIVE_BUDGET)
+            put_together(keys[:_DIVE], found[:_DIVE], math.inf, _DIVE_BUDGET, _ALL)
             limit = min(progress.value, limit)
-        value, left = put_together(keys, found, limit, progress.budget - progress.priced)
-        progress.given_up = min(progress.given_up, left)
-        if value < limit or limit == progress.value or math.isfinite(left):
-            return
+        value, left = put_together(keys, found, limit, budget - spent, each)
+        if each != _ALL:
+            return setup.bound
+        if math.isfinite(left) and spent <= budget:
+            progress.given_up = min(
+                progress.given_up, left
+            )  # not for want of work: a tile of which it is not known whether it fits
+            left = math.inf
+        if value < limit or limit == progress.value or spent > budget:
+            return left
+    return math.inf
 
 
 def mapping_of(temporal: Int, order: Int, along_x: Int, along_y: Int, keep: Keep) -> Mapping:

@@ -61,9 +61,9 @@ class Space:
 
     @property
     def word_bits(self) -> tuple[int, int, int]:
-        """Bits of a word of input, weight and (incomplete) output [bit]."""
+        """Bits of a word of input, weight and (incomplete) output [bit]; the reference knows one width of outputs."""
         bits = self.packed_nest.bits
-        return int(bits[0]), int(bits[1]), int(bits[3])
+        return int(bits[0]), int(bits[1]), int(bits[3] if self.exact else bits[2])
 
     @property
     def data(self) -> tuple[int, int]:
