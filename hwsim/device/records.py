@@ -149,11 +149,15 @@ class LevelConstraint:
 
 @dataclass(frozen=True, slots=True)
 class Dataflow:
-    """Constraints on the mapping space, by level. stationary : the operand a rigid array holds (``output|weight|input``)."""
+    """Constraints on the mapping space, by level. stationary : the operand a rigid array holds (``output|weight|input``).
+
+    fusion : how rows shared by tiles of fused layers are handled, ``cache``, ``recompute`` or ``any``; "" where layers are not fused.
+    """
 
     stationary: Operand | None = None
     levels: Mapping[str, LevelConstraint] = field(default_factory=dict)
     min_utilization: float = 0.0
+    fusion: str = ""
 
 
 @dataclass(frozen=True, slots=True)

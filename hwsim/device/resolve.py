@@ -175,7 +175,7 @@ def _dataflow(given: schema.Dataflow | None, memories: tuple[Memory, ...], conte
             levels[level.name] = _constraint(own.temporal or schema.Temporal(), spatial or schema.Spatial())
         inner = (level.mesh_x, level.mesh_y)
     least = given.min_utilization.value if given.min_utilization else 0.0
-    return Dataflow(given.stationary, levels, least)
+    return Dataflow(given.stationary, levels, least, given.fusion or "")
 
 
 def _factors(given: Mapping[schema.Dim, int]) -> dict[str, int]:

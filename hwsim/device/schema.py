@@ -227,12 +227,16 @@ class LevelDataflow(Section):
 
 
 class Dataflow(Section):
-    """Constraints on the mapping space: its own keys, and one per level. spatial : for every level that gives none itself."""
+    """Constraints on the mapping space: its own keys, and one per level. spatial : for every level that gives none itself.
+
+    fusion : whether chains of layers may run depth first, and what becomes of the rows that neighbouring tiles share (simulate only).
+    """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow", frozen=True, strict=True)
     __pydantic_extra__: dict[str, LevelDataflow]
 
     stationary: Operand | None = None
+    fusion: Literal["cache", "recompute", "any"] | None = None
     min_utilization: Share | None = None
     spatial: Spatial | None = None
 

@@ -8,49 +8,57 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from hwsim.counts.systolic import SystolicCounts, touched_inputs
 from hwsim.device import Device
 from hwsim.estimation import rigid, roofline
 from hwsim.estimation.assembly import Assumptions, transfer_time
+from hwsim.estimation.fusion import Fused, merged
 from hwsim.estimation.mapped import Mapper, extra_traffic
-from hwsim.estimation.records import LayerEstimate, Traffic
+from hwsim.estimation.priced import Priced
+from hwsim.estimation.records import Traffic
 from hwsim.estimation.residency import Residency
-from hwsim.graph import Layer, Network
+from hwsim.graph import Network
 from hwsim.mapping import Hierarchy, from_device
 from hwsim.search import Found
 from hwsim.simulation.chip import Demand, tiles_that_fit
 from hwsim.simulation.tiles import Share
-from hwsim.workload import DIMS, LoopNest, Work
+from hwsim.workload import DIMS, LoopNest
 
 #: Whether a dim changes the tile of an operand: input, weight, output (N, G, K, C, Q, P, S, R).
 _DEPENDS = {"input": "NGCQPSR", "weight": "GKCSR", "output": "NGKQP"}
 
 
-@dataclass(frozen=True, slots=True)
-class Priced:
-    """One layer with its work and what an analytical rung says of it."""
-
-    layer: Layer
-    work: Work
-    record: LayerEstimate
-
-
 def demands(
-    priced: Sequence[Priced], network: Network, device: Device, rung: str, mapper: Mapper | None, residency: Residency
+    priced: Sequence[Priced],
+    network: Network,
+    device: Device,
+    rung: str,
+    mapper: Mapper | None,
+    residency: Residency,
+    groups: Sequence[Fused] = (),
 ) -> list[Demand]:
-    """The streams of all layers in order, each gated by those that make its inputs."""
+    """The streams of all layers in order, each gated by those that make its inputs; a fused group is one, in its last layer's place."""
     made: dict[str, int] = {}
     found: list[Demand] = []
+    group_of = {position: group for group in groups for position in group.positions}
     for position, one in enumerate(priced):
-        parts = _parts(one, network, device, rung, mapper, residency)
-        gates = {made[name] for name, _ in one.work.reads if name in made}
+        group = group_of.get(position)
+        if group is not None and position != group.positions[-1]:
+            continue
+        members = (position,) if group is None else group.positions
         launch = device.overheads.kernel_s * one.layer.repeat * device.clock_hz
+        parts = [
+            part for member in members for part in _parts(priced[member], network, device, rung, mapper, residency)
+        ]
+        if group is not None:
+            parts = [merged(parts, group, device)]
+        gates = {made[name] for member in members for name, _ in priced[member].work.reads if name in made}
         for index, part in enumerate(parts):
             behind = (len(found) - 1,) if index else tuple(sorted(gates))
-            found.append(replace(part, layer=position, gates=behind, launch=launch if not index else 0.0))
-        made.update((name, len(found) - 1) for name, _ in one.work.writes)
+            found.append(replace(part, layers=members, gates=behind, launch=launch if not index else 0.0))
+        made.update((name, len(found) - 1) for member in members for name, _ in priced[member].work.writes)
     return found
 
 

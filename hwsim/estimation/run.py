@@ -14,11 +14,11 @@ from hwsim.errors import UsageError, nearest
 from hwsim.estimation import bands, rigid, roofline
 from hwsim.estimation.assembly import Assumptions
 from hwsim.estimation.conversion import converted
-from hwsim.estimation.demands import Priced
 from hwsim.estimation.hcm import bit_view
 from hwsim.estimation.limits import limited
 from hwsim.estimation.mapped import Mapper, Progress, Search
 from hwsim.estimation.prepare import Model, Prepared, prepare
+from hwsim.estimation.priced import Priced
 from hwsim.estimation.records import Estimate, LayerEstimate, Totals
 from hwsim.estimation.residency import planned, residency
 from hwsim.estimation.simulated import Simulated, simulated

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from hwsim.device import Device
-from hwsim.estimation.demands import Priced, demands
+from hwsim.estimation.demands import demands
+from hwsim.estimation.fusion import Fused, fused, record_of
 from hwsim.estimation.mapped import Mapper
+from hwsim.estimation.priced import Priced
 from hwsim.estimation.records import LayerEstimate
 from hwsim.estimation.residency import Residency
 from hwsim.graph import Network
@@ -32,14 +34,16 @@ class Simulated:
     interval_s: float
     tick_s: float
     plan: Plan | None = None
+    groups: tuple[Fused, ...] = ()
 
     def spans(self) -> list[tuple[int, int]]:
         """First task and finish of each layer [tick]."""
         found: dict[int, tuple[int, int]] = {}
         for index, stream in enumerate(self.timeline.program.streams):
             start, end = int(self.timeline.start[index]), int(self.timeline.end[index])
-            known = found.get(stream.layer, (start, end))
-            found[stream.layer] = min(start, known[0]), max(end, known[1])
+            for layer in stream.layers:
+                known = found.get(layer, (start, end))
+                found[layer] = min(start, known[0]), max(end, known[1])
         return [found[layer] for layer in sorted(found)]
 
 
@@ -52,7 +56,10 @@ def simulated(
     layers still sum to the total; ``start_s`` and ``end_s`` say when it ran, ``stall_s`` how much longer that took than its busiest
     engine needs. What happens once an inference comes before the first layer.
     """
-    asked = demands(priced, network, device, rung, mapper, residency)
+    groups = fused(priced, network, device)
+    asked = demands(priced, network, device, rung, mapper, residency, groups)
+    if groups:
+        priced = _with_groups(priced, groups, device)
     if asked:
         once = device.overheads.inference_s * device.clock_hz
         asked[0] = replace(asked[0], launch=asked[0].launch + once)
@@ -60,7 +67,16 @@ def simulated(
     timeline = run(program)
     second = TICKS * device.clock_hz
     layers = _timed(priced, timeline, device, second)
-    return Simulated(layers, timeline, _interval(program) / second, 1 / second)
+    return Simulated(layers, timeline, _interval(program) / second, 1 / second, groups=tuple(groups))
+
+
+def _with_groups(priced: Sequence[Priced], groups: Sequence[Fused], device: Device) -> list[Priced]:
+    changed = list(priced)
+    for group in groups:
+        for position in group.positions:
+            one = changed[position]
+            changed[position] = replace(one, record=record_of(one.record, group, position, device))
+    return changed
 
 
 def _timed(priced: Sequence[Priced], timeline: Timeline, device: Device, second: float) -> tuple[LayerEstimate, ...]:
@@ -69,10 +85,10 @@ def _timed(priced: Sequence[Priced], timeline: Timeline, device: Device, second:
     ends: dict[int, int] = {}
     busy: dict[int, int] = {}
     for index, stream in enumerate(program.streams):
-        layer = stream.layer
-        starts[layer] = min(starts.get(layer, int(timeline.start[index])), int(timeline.start[index]))
-        ends[layer] = max(ends.get(layer, 0), int(timeline.end[index]))
-        busy[layer] = busy.get(layer, 0) + _busiest(program, index)
+        for layer in stream.layers:
+            starts[layer] = min(starts.get(layer, int(timeline.start[index])), int(timeline.start[index]))
+            ends[layer] = max(ends.get(layer, 0), int(timeline.end[index]))
+            busy[layer] = busy.get(layer, 0) + _busiest(program, index)
     layers: list[LayerEstimate] = []
     reached = 0
     for position, one in enumerate(priced):

@@ -32,6 +32,8 @@ def text(estimate: Estimate, explain: bool, top: int) -> str:
     ]
     if run.plan is not None:
         lines += ["", *_memory(run)]
+    if run.groups:
+        lines += ["", *_groups(estimate, run)]
     if explain:
         lines += ["", *_path(run, top), "", *_waits(run, top)]
     for warning in estimate.warnings:
@@ -66,6 +68,17 @@ def plain(estimate: Estimate) -> dict[str, Any]:
         ],
         "critical_path": [
             {"layer": layer, "stage": stage, "time_s": ticks * tick} for layer, stage, ticks in path_parts(run)
+        ],
+        "fused": [
+            {
+                "layers": [estimate.layers[position].name for position in one.positions],
+                "rows": one.group.rows,
+                "halo": one.group.halo,
+                "buffer_bytes": one.group.buffer_bytes,
+                "unfused_bytes": one.unfused_bytes,
+                "fused_bytes": one.group.traffic,
+            }
+            for one in run.groups
         ],
         "memory": None
         if plan is None
@@ -150,6 +163,26 @@ def _memory(run: Simulated) -> list[str]:
         f"memory: {len(plan.places)} tensors stay in {safe(plan.level)} (peak {humanize(plan.peak, 'B')} of {limit}), which saves "
         f"{humanize(kept, 'B')} over the chip's edge; {len(plan.spilled)} do not, which costs {humanize(plan.spilled_bytes, 'B')}"
     )
+
+
+def _groups(estimate: Estimate, run: Simulated) -> list[str]:
+    rows = []
+    for one in run.groups:
+        names = [estimate.layers[position].name for position in one.positions]
+        rows.append(
+            (
+                shorten(f"{names[0]} … {names[-1]}", 44),
+                f"{len(names)}",
+                f"{one.group.rows}",
+                str(one.group.halo),
+                humanize(one.group.buffer_bytes, "B"),
+                humanize(one.unfused_bytes, "B"),
+                humanize(one.group.traffic, "B"),
+            )
+        )
+    head = ("run depth first", "layers", "rows", "halo", "buffer", "one by one", "fused")
+    saved = sum(one.unfused_bytes - one.group.traffic for one in run.groups)
+    return [f"fusion saves {humanize(saved, 'B')} over the chip's edge", *columns(rows, head)]
 
 
 def _path(run: Simulated, top: int) -> list[str]:

@@ -25,9 +25,10 @@ NO_STORE = Share(0.0, last=True)
 class Demand:
     """What one stream asks of a chip, all its tiles together [cycle].
 
-    weights, inputs : loads from off the chip of what is known beforehand, and of what other layers make. store : to off the chip. compute :
-    of the MAC array. vector : of the vector unit. feeds : of each level on the chip by name, and of ``network``. launch : before the first
-    tile. tiles : [1]. gates : streams that make its inputs, by position. beside : runs on the vector unit's lane. layer : its position.
+    weights, inputs : loads from off the chip of what is known beforehand, and of what other layers make. store : to off the chip.
+    compute : of the MAC array. vector : of the vector unit. feeds : of each level on the chip by name, and of ``network``. launch : before
+    the first tile. tiles : [1]. gates : streams that make its inputs, by position. beside : runs on the vector unit's lane. layers :
+    positions of those it is of. core : whose lane it runs on.
     """
 
     name: str
@@ -41,7 +42,7 @@ class Demand:
     launch: float = 0.0
     gates: tuple[int, ...] = ()
     beside: bool = False
-    layer: int = 0
+    layers: tuple[int, ...] = (0,)
     core: int = 0
 
 
@@ -95,7 +96,7 @@ class Chip:
             serial=self.serial,
             barrier=self.barrier,
             gates=demand.gates,
-            layer=demand.layer,
+            layers=demand.layers,
         )
 
 

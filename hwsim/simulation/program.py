@@ -39,7 +39,7 @@ class Stream:
     distance : tiles from one use of a buffer to the next, of weights, inputs and outputs [1]; with one tile in the buffer it is 1,
     with two of which each serves r tiles it is r + 1. serial : loads wait for the store of the tile before: nothing of the off-chip
     traffic hides. barrier : begins only when all before it on its lane are finished. gates : streams that must be finished before
-    inputs load. layer : position of the layer it is of.
+    inputs load. layers : positions of those it is of.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Stream:
     serial: bool = False
     barrier: bool = False
     gates: tuple[int, ...] = ()
-    layer: int = 0
+    layers: tuple[int, ...] = (0,)
 
     @property
     def tiles(self) -> int:
@@ -106,7 +106,7 @@ class Program:
                 stream.serial,
                 stream.barrier,
                 tuple(gate + round_ * count for gate in stream.gates),
-                stream.layer,
+                stream.layers,
             )
             for round_ in range(number)
             for stream in self.streams

@@ -37,7 +37,7 @@ def programs(draw: st.DrawFn, streams: int = 4, tiles: int = 4, repeats: int = 2
                 draw(st.booleans()),
                 draw(st.booleans()),
                 tuple(sorted(draw(st.sets(st.integers(0, index - 1), max_size=2)))) if index else (),
-                index,
+                (index,),
             )
         )
     return Program(STAGES, ENGINES, lanes, tuple(made))

@@ -97,3 +97,25 @@ def test_branches_overlap_where_engines_differ() -> None:
     simulated = {layer.name: layer.extra for layer in hwsim.estimate(network, "tpu_v1", rung="simulate").layers}
     assert simulated["pool"]["start_s"] < simulated["conv"]["end_s"]
     assert simulated["conv"]["start_s"] < simulated["pool"]["end_s"]
+
+
+def test_fusion_saves_traffic_where_the_profile_allows_it() -> None:
+    """Two convolutions whose passed-on tensor is larger than the buffer: depth first it never leaves the chip."""
+    network = hwsim.prepare(
+        Network.builder("chain").input("x", (1, 3, 64, 64)).conv(32, name="a").conv(8, name="b").build(), bits="w8a8"
+    )
+    small = ["memory.unified_buffer.capacity_mib=0.0625"]
+    plain = hwsim.estimate(network, load("tpu_v1", small), rung="simulate")
+    fused = hwsim.estimate(network, load("tpu_v1", [*small, "dataflow.fusion=any"]), rung="simulate")
+    assert plain.simulation is not None
+    assert fused.simulation is not None
+    assert not plain.simulation.groups
+    (group,) = fused.simulation.groups
+    assert group.positions == (0, 1)
+    passed_on = 32 * 64 * 64
+    assert plain.totals.dram_bytes - fused.totals.dram_bytes >= 2 * passed_on
+    weights = 3 * 32 * 9 + 32 + 32 * 8 * 9 + 8
+    assert group.group.read_bytes + group.group.write_bytes == 3 * 64 * 64 + 8 * 64 * 64
+    assert group.group.weight_bytes >= weights - 2 * (32 + 8)
+    assert [layer.extra["start_s"] for layer in fused.layers] == [0.0, 0.0]
+    assert fused.totals.macs == plain.totals.macs

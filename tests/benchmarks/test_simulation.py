@@ -1,0 +1,37 @@
+"""CPU time of the simulator: the engine on tiles in contention, a whole network with its record, a graph of thousands of nodes."""
+
+from __future__ import annotations
+
+import pytest
+
+import hwsim
+from hwsim.simulation import Block, Lane, Program, Run, Stream, run
+from tests.shared import SHARED, needs_shared
+
+STAGES = ("launch", "weights", "inputs", "mac", "feed", "retire", "store")
+
+
+def test_two_layers_in_contention_tile_by_tile(benchmark):
+    lanes = tuple(Lane(name, (-1, 0, 0, mac, mac + 1, -1, 0)) for name, mac in (("a", 1), ("b", 3)))
+    streams = tuple(
+        Stream(f"l{lane}", lane, (Block((Run(20_000, (0, 3 + lane, 5, 11 - lane, 2, 0, 4)),)),)) for lane in range(2)
+    )
+    program = Program(STAGES, ("dram", "mac a", "feed a", "mac b", "feed b"), lanes, streams)
+    found = benchmark(lambda: run(program, skip=False))
+    assert run(program).ticks == found.ticks
+
+
+def test_resnet50_on_eyeriss_beyond_its_search(benchmark):
+    network, device = hwsim.prepare("light_resnet50"), hwsim.load_device("eyeriss_v1")
+    hwsim.estimate(network, device, rung="mapping")
+    estimate = benchmark.pedantic(lambda: hwsim.estimate(network, device, rung="simulate"), rounds=2)
+    assert benchmark.stats.stats.min < 3
+    assert estimate.totals.latency_s > 0
+
+
+@needs_shared
+@pytest.mark.parametrize("device", ["tpu_v1", "a100_sxm_80g"])
+def test_swin_of_thousands_of_nodes(benchmark, device):
+    network = hwsim.prepare(SHARED / "models" / "tv_swin_t__leg17.onnx")
+    benchmark.pedantic(lambda: hwsim.estimate(network, device, rung="simulate"), rounds=2)
+    assert benchmark.stats.stats.min < 20
