@@ -133,7 +133,7 @@ def _folded(one: Priced, network: Network, device: Device, residency: Residency)
         counts.compute_cycles / rigid.rate_of(each, device)
         for each, counts in zip(one.work.nests, counted, strict=True)
     )
-    inputs, weights, every = _fetches(nest, largest)
+    inputs, weights, every = fetches(nest, largest)
     summed = 1 if stationary == "output" or out.read else largest.row_folds
     return Demand(
         one.layer.name,
@@ -153,7 +153,7 @@ def _folds(counts: SystolicCounts) -> int:
     return -(-counts.runs * counts.column_folds // counts.arrays) * counts.row_folds
 
 
-def _fetches(nest: LoopNest, counts: SystolicCounts) -> tuple[int, int, int]:
+def fetches(nest: LoopNest, counts: SystolicCounts) -> tuple[int, int, int]:
     """First folds that inputs and weights are fetched for (0: all), and the folds that one fetch of weights serves [1].
 
     What is fetched once is there after the first sweep over the row folds; an output-stationary strip of weights serves a whole sweep.
