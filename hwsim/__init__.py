@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hwsim.estimation import Estimate, estimate, prepare
     from hwsim.graph import Network
     from hwsim.onnx_io import read
+    from hwsim.study import Study
     from hwsim.workload.complexity import Complexity, complexity
 
 _HOMES = {
@@ -27,6 +28,7 @@ _HOMES = {
     "HwsimError": "hwsim.errors",
     "HwsimWarning": "hwsim.errors",
     "Network": "hwsim.graph",
+    "Study": "hwsim.study",
     "complexity": "hwsim.workload.complexity",
     "devices": "hwsim.device:available",
     "estimate": "hwsim.estimation",
@@ -42,6 +44,7 @@ __all__ = [
     "HwsimError",
     "HwsimWarning",
     "Network",
+    "Study",
     "__version__",
     "complexity",
     "devices",

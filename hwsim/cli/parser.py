@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from hwsim.cli import mapping_verbs, report_verbs, simulate_verbs, study_verbs, system_verbs, validation_verbs, verbs
+from hwsim.cli import (
+    design_verbs,
+    mapping_verbs,
+    report_verbs,
+    simulate_verbs,
+    study_verbs,
+    system_verbs,
+    validation_verbs,
+    verbs,
+)
 from hwsim.cli.arguments import (
     add_device_arguments,
     add_limit_arguments,
@@ -54,6 +63,8 @@ def build_parser() -> argparse.ArgumentParser:
     report_verbs.add_completion(verb)
     simulate_verbs.add(verb)
     study_verbs.add(verb)
+    design_verbs.add_budget(verb)
+    design_verbs.add_explain(verb)
     system_verbs.add(verb)
     models = verb.add_parser("models", help="list the graphs that have a short name")
     models.set_defaults(run=verbs.models)

@@ -130,11 +130,42 @@ class Space:
         """The points that pass the filters, always in the same order."""
         columns = self._columns
         for choice in itertools.product(*(rows for _, rows in columns)):
-            point: Point = {}
-            for (group, _), row in zip(columns, choice, strict=True):
-                point.update(zip(group, row, strict=True))
-            point = {name: point[name] for name in self.axes}
-            for name, text in self.derived.items():
-                point[name] = evaluate(text, point)
-            if all(evaluate(text, point) for text in self.where):
+            point, passes = self._made(columns, choice)
+            if passes:
                 yield point
+
+    def _made(
+        self, columns: list[tuple[tuple[str, ...], list[tuple[Value, ...]]]], choice: Sequence[tuple[Value, ...]]
+    ) -> tuple[Point, bool]:
+        point: Point = {}
+        for (group, _), row in zip(columns, choice, strict=True):
+            point.update(zip(group, row, strict=True))
+        point = {name: point[name] for name in self.axes}
+        for name, text in self.derived.items():
+            point[name] = evaluate(text, point)
+        return point, all(evaluate(text, point) for text in self.where)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Values of each axis that moves on its own, and of each group [1]; the last changes fastest."""
+        return tuple(len(rows) for _, rows in self._columns)
+
+    def at(self, places: Sequence[int]) -> tuple[Point, bool]:
+        """The point at the places of its values, and whether it passes the filters."""
+        columns = self._columns
+        return self._made(columns, [rows[place] for (_, rows), place in zip(columns, places, strict=True)])
+
+    def number(self, places: Sequence[int]) -> int:
+        """Number of a point before filters, from the places of its values [1]."""
+        number = 0
+        for size, place in zip(self.sizes, places, strict=True):
+            number = number * size + place
+        return number
+
+    def places(self, number: int) -> tuple[int, ...]:
+        """Places of the values of a point, from its number before filters [1]."""
+        found = []
+        for size in reversed(self.sizes):
+            number, place = divmod(number, size)
+            found.append(place)
+        return tuple(reversed(found))

@@ -1,4 +1,4 @@
-"""Many rooflines at once: designs that differ in clock and bandwidths alone are priced as columns of numbers.
+"""Many rooflines at once: designs that differ in clock, bandwidths and the size of the array alone are priced as columns of numbers.
 
 What a layer computes and moves does not depend on those, so it is worked out once; times follow by the operations that the roofline
 does, in the same order on the same doubles, and so to the same last digit. Whatever else differs between two designs puts them into
@@ -31,6 +31,7 @@ SMALL = 8
 #: Keys of a memory level that scale with nothing, and those that go with the clock.
 _PER_SECOND = ("bandwidth_gb_per_s", "read_gb_per_s", "write_gb_per_s")
 _PER_CYCLE = ("bytes_per_cycle", "read_bytes_per_cycle", "write_bytes_per_cycle")
+_ARRAY = ("compute.pe_array.x", "compute.pe_array.y")
 
 
 def rows(
@@ -40,20 +41,36 @@ def rows(
     found: list[Row | None] = [None] * len(points)
     groups: dict[tuple[Any, ...], list[int]] = {}
     for index, point in enumerate(points):
-        rest = tuple((name, value) for name, value in point.items() if not _varies(name, value))
+        # names with an underscore are numbers of the study's own, which no estimate depends on
+        rest = tuple((name, value) for name, value in point.items() if name[0] != "_" and not _varies(name, value))
         names = tuple(name for name, value in point.items() if _varies(name, value))
         groups.setdefault((rest, names), []).append(index)
     single: list[int] = []
-    for members in groups.values():
+    waiting = list(groups.values())
+    while waiting:
+        members = waiting.pop()
         made = _group(evaluator, [points[index] for index in members]) if len(members) >= SMALL else None
         if made is None:
-            single += members
+            parts = _by_array(points, members)
+            if len(parts) > 1:
+                waiting += parts
+            else:
+                single += members
             continue
         for place, index in enumerate(members):
             found[index] = made[place]
+    single.sort()
     for index, row in zip(single, each(evaluator.row, [points[index] for index in single]), strict=True):
         found[index] = row
     return [row for row in found if row is not None]
+
+
+def _by_array(points: Sequence[Mapping[str, Value]], members: Sequence[int]) -> list[list[int]]:
+    """Designs of a group with the same array together."""
+    parts: dict[tuple[Value, ...], list[int]] = {}
+    for index in members:
+        parts.setdefault(tuple(points[index].get(name) for name in _ARRAY), []).append(index)
+    return list(parts.values()) if len(members) >= SMALL else [list(members)]
 
 
 def _varies(name: str, value: Value) -> bool:
@@ -61,19 +78,22 @@ def _varies(name: str, value: Value) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e15:
         return False
     parts = name.split(".")
-    return name == "clock_mhz" or (len(parts) == 3 and parts[0] == "memory" and parts[2] in (*_PER_SECOND, *_PER_CYCLE))
+    return name in ("clock_mhz", *_ARRAY) or (
+        len(parts) == 3 and parts[0] == "memory" and parts[2] in (*_PER_SECOND, *_PER_CYCLE)
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
     """One layer on the device of a group, as far as it does not depend on clock and bandwidths.
 
-    macs : (MACs that take time, their rate without the clock, share of the array x efficiency) of each nest. vector : operations and rate a
-    cycle. moved : bytes read and written by level. energy : without leakage [J], None unknown. kernel : fixed time [s].
+    macs : (MACs that take time, MACs of a PE in a cycle, MACs filled up, share of the array x efficiency) of each nest. vector :
+    operations and rate a cycle, None where the array does them. moved : bytes read and written by level. energy : without leakage [J],
+    None unknown. kernel : fixed time [s].
     """
 
-    nests: tuple[tuple[float, float, float], ...]
-    vector: tuple[tuple[int, float], ...]
+    nests: tuple[tuple[float, float, float, float], ...]
+    vector: tuple[tuple[int, float | None], ...]
     moved: tuple[tuple[float, float], ...]
     energy: float | None
     kernel: float
@@ -91,12 +111,10 @@ def _group(evaluator: Evaluator, points: Sequence[Mapping[str, Value]]) -> list[
     if rung != "roofline" or whole.get("units") == "bit" or whole.get("technology") is not None or device.kind == "gpu":
         return None
     parts = _parts(evaluator, whole, device, first)
-    if parts is None:
+    rates, pes = _rates(device, points), _pes(device, points)
+    if parts is None or rates is None or pes is None:
         return None
-    rates = _rates(device, points)
-    if rates is None:
-        return None
-    made = _priced(evaluator, first, device, parts, *rates)
+    made = _priced(evaluator, first, device, parts, pes, *rates)
     for place in {0, len(points) // 2, len(points) - 1}:
         if evaluator.row(points[place]) != made[place]:
             return None
@@ -110,20 +128,17 @@ def _parts(evaluator: Evaluator, whole: Mapping[str, Value], device: Device, mad
         nests = []
         for nest in work.nests:
             precision, _ = precision_for(device, nest.input.dtype, nest.weight.dtype)
-            rate = device.array.pes * precision.macs_per_pe_per_cycle
             nests.append(
                 (
                     nest.macs * zeros.cycle_share(nest, device),
-                    rate,
-                    roofline._pe_share(nest, device) * precision.efficiency,
+                    precision.macs_per_pe_per_cycle,
+                    roofline.filled_up(nest, precision),
+                    roofline._pe_share(nest, device) * roofline.efficiency_of(nest, precision),
                 )
             )
         vector = []
         for function, operations in roofline.vector_operations(work):
-            per_cycle: float = device.array.pes
-            if device.vector is not None:
-                per_cycle = _vector_rate(device, function)
-            vector.append((operations, per_cycle))
+            vector.append((operations, None if device.vector is None else _vector_rate(device, function)))
         moved = tuple(
             (record.traffic_bytes[memory.name].read, record.traffic_bytes[memory.name].write)
             for memory in device.memories
@@ -180,6 +195,32 @@ def _rates(
     return clock, levels
 
 
+def _pes(device: Device, points: Sequence[Mapping[str, Value]]) -> Reals | None:
+    """PEs of each design [P] [1]; None where something else than the peak would change with their number."""
+    if not any(name in points[0] for name in _ARRAY):
+        return np.full(len(points), float(device.array.pes))
+    if device.pe_kernel is not None or not all(_indifferent(memory, device) for memory in device.memories):
+        return None
+    sides = []
+    for name, own in zip(_ARRAY, (device.array.x, device.array.y), strict=True):
+        column = [point.get(name, own) for point in points]
+        if not all(isinstance(value, int) for value in column):
+            return None
+        sides.append(np.array(column, dtype=np.float64))
+    return sides[0] * sides[1] * device.array.cores
+
+
+def _indifferent(memory: Memory, device: Device) -> bool:
+    """Whether the roofline's figures of a level stay when the array grows: there is one, or it is registers beside a buffer."""
+    if memory.instances == 1:
+        return True
+    rates = (memory.read_bandwidth, memory.write_bandwidth, memory.shared_bandwidth)
+    outer = [other for other in device.memories if not other.off_chip][-1]
+    return (
+        memory.instances == device.array.pes and rates == (None, None, None) and not memory.retains and memory != outer
+    )
+
+
 def _transfer(
     memory: Memory, moved: tuple[float, float], ends: tuple[Reals | None, Reals | None, Reals | None], count: int
 ) -> Reals:
@@ -197,6 +238,7 @@ def _priced(
     first: Estimate,
     device: Device,
     parts: Sequence[_Part],
+    pes: Reals,
     clock: Reals,
     levels: Sequence[tuple[Reals | None, Reals | None, Reals | None]],
 ) -> list[Row]:
@@ -207,13 +249,13 @@ def _priced(
     one_unit = device.kind in ("cpu", "mcu")
     for column, part in enumerate(parts):
         mac, ideal = np.zeros(count), np.zeros(count)
-        for macs, rate, share in part.nests:
-            least = macs / (rate * clock)
+        for macs, each, filled, share in part.nests:
+            least = macs / (pes * each * clock)
             ideal = ideal + least
-            mac = mac + least / share
+            mac = mac + least * filled / share
         vector = np.zeros(count)
         for operations, rate in part.vector:
-            vector = vector + operations / (rate * clock)
+            vector = vector + operations / ((pes if rate is None else rate) * clock)
         longest = mac + vector if one_unit else np.maximum(mac, vector)
         added = np.zeros(count)
         for memory, moved, ends in zip(device.memories, part.moved, levels, strict=True):

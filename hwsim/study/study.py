@@ -36,7 +36,8 @@ class Study:
     """Many designs. axes : values by name, lists or ``{range: ...}`` or ``{log: ...}``; base : what all points share; together, derived,
     where : see ``Space``.
 
-    constraints : ``max_latency_s: 0.01``; objectives : totals to minimize, ``-throughput_per_s`` to maximize. Raises UsageError for what
+    constraints : ``max_latency_s: 0.01``; objectives : totals or derived parameters to minimize,
+    ``-throughput_per_s`` to maximize. Raises UsageError for what
     makes no sense.
     """
 
@@ -54,8 +55,8 @@ class Study:
         self.space = Space(axes, tuple(map(tuple, self.together)), dict(self.derived), tuple(self.where))
         self.limits = limits_of(self.constraints)
         for objective in self.objectives:
-            if objective.removeprefix("-") not in TOTALS:
-                raise UsageError(f"objectives: {objective} is no total ({', '.join(TOTALS)})")
+            if objective.removeprefix("-") not in (*TOTALS, *self.space.derived):
+                raise UsageError(f"objectives: {objective} is no total ({', '.join(TOTALS)}) and no derived parameter")
 
     @property
     def names(self) -> tuple[str, ...]:
