@@ -57,6 +57,11 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         help="share of nonzero elements of all weights, all activations, or a tensor: weight=0.4, or weight=counted from the file",
     )
     group.add_argument(
+        "--sparsity",
+        choices=("from-weights",),
+        help="count the zeros of the weights that the file holds: the same as --density weight=counted",
+    )
+    group.add_argument(
         "--no-fold",
         metavar="PASS",
         action="append",
@@ -149,6 +154,7 @@ def prepared_models(arguments: argparse.Namespace) -> list[Prepared]:
     passes = () if "all" in arguments.no_fold else tuple(name for name in PASS_NAMES if name not in arguments.no_fold)
     densities = dict(_pairs("--density", arguments.density))
     counted = densities.get("weight") == "counted" and bool(densities.pop("weight"))
+    counted = counted or getattr(arguments, "sparsity", None) == "from-weights"
     chosen: dict[str, Any] = {
         "bits": arguments.bits,
         "density": {name: _share(name, text) for name, text in densities.items()},

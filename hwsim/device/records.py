@@ -176,6 +176,7 @@ class Sparsity:
     """Three separate capabilities, by operand: zeros not stored, MACs not switched (energy), MACs skipped (cycles).
 
     structured : (kept, of), the pattern of pruned weights that runs ``structured_speedup`` times as fast (2:4), None without.
+    encoding : how compressed operands are stored. skip_efficiency : share of the skipping that uneven work leaves [1].
     """
 
     compressed: frozenset[Operand] = frozenset()
@@ -183,6 +184,8 @@ class Sparsity:
     skipped: frozenset[Operand] = frozenset()
     structured: tuple[int, int] | None = None
     structured_speedup: float = 1.0
+    encoding: Literal["bitmask", "run_length", "csr", "n_m"] = "bitmask"
+    skip_efficiency: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

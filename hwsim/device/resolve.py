@@ -220,6 +220,8 @@ def _sparsity(given: schema.Sparsity | None) -> Sparsity:
         skipped=frozenset(given.skipped),
         structured=(int(pattern.kept.value), int(pattern.of.value)) if pattern else None,
         structured_speedup=pattern.speedup.value if pattern else 1.0,
+        encoding=given.encoding,
+        skip_efficiency=given.skip_efficiency.value if given.skip_efficiency else 1.0,
     )
 
 

@@ -259,12 +259,17 @@ class Structured(Section):
 
 
 class Sparsity(Section):
-    """Operands whose zeros are not stored, not switched, not computed."""
+    """Operands whose zeros are not stored, not switched, not computed.
+
+    encoding : how compressed operands are stored. skip_efficiency : share of the skipping that uneven work leaves.
+    """
 
     compressed: list[Operand] = Field(default_factory=list)
     gated: list[Operand] = Field(default_factory=list)
     skipped: list[Operand] = Field(default_factory=list)
     structured: Structured | None = None
+    encoding: Literal["bitmask", "run_length", "csr", "n_m"] = "bitmask"
+    skip_efficiency: Share | None = None
 
 
 class Host(Section):

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from hwsim.counts import Rules
 from hwsim.device import Device, precision_for
 from hwsim.errors import UsageError, nearest
-from hwsim.estimation import bands, rigid, roofline
+from hwsim.estimation import bands, rigid, roofline, zeros
 from hwsim.estimation.assembly import Assumptions
 from hwsim.estimation.conversion import converted
 from hwsim.estimation.hcm import bit_view
@@ -24,6 +24,7 @@ from hwsim.estimation.residency import planned, residency
 from hwsim.estimation.simulated import Simulated, simulated
 from hwsim.search import Objective
 from hwsim.version import __version__
+from hwsim.workload import Work
 
 #: From the simplest to the most detailed.
 RUNGS = ("roofline", "systolic", "mapping", "simulate")
@@ -123,7 +124,7 @@ def estimate(
         layers=tuple(layers),
         unavailable=_unavailable(device, layers),
         warnings=warnings,
-        notes=(*conversions, *said.notes, *_missing(device), *device.notes),
+        notes=(*conversions, *said.notes, *_missing(device), *_zeros(device, works), *device.notes),
         hwsim_version=__version__,
         bands={
             "energy_j": bands.energy_band(device, layers, used),
@@ -248,6 +249,11 @@ def _unknown(prepared: Prepared) -> list[str]:
         return []
     listed = ", ".join(f"{name} ×{count}" for name, count in sorted(unknown.items()))
     return [f"operators hwsim does not know are priced by their tensor traffic alone: {listed}"]
+
+
+def _zeros(device: Device, works: Sequence[Work]) -> list[str]:
+    said = zeros.unused((nest for work in works for nest in work.nests), device)
+    return [] if said is None else [said]
 
 
 def _missing(device: Device) -> list[str]:

@@ -1,7 +1,7 @@
 """What zeros are worth to a device: bytes where they are not stored, energy where MACs are gated, cycles where they are skipped.
 
 Three capabilities, each by operand, and each worth nothing to a device without it: a dense array computes on zeros as on anything else.
-Zeros of the two operands are taken to fall independently, and skipping to keep all PEs equally busy, which real chips only approach.
+Zeros of the two operands are taken to fall independently; how far uneven work leaves PEs idle is the profile's ``skip_efficiency``.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from hwsim.device import Device
 from hwsim.device.records import Operand
+from hwsim.estimation.encodings import stored_bits
 from hwsim.graph import Tensor
 from hwsim.workload import LoopNest
 
@@ -22,18 +23,44 @@ def mac_share(nest: LoopNest, device: Device) -> float:
 
 def cycle_share(nest: LoopNest, device: Device) -> float:
     """Share of the MACs of a nest that take time [1]: those with a zero in a skipped operand do not."""
-    return _nonzero(nest, device.sparsity.skipped)
+    share = _nonzero(nest, device.sparsity.skipped)
+    return share if share == 1 else min(1.0, share / device.sparsity.skip_efficiency)
 
 
 def stored_share(tensor: Tensor, operand: Operand, device: Device) -> float:
     """Size of a tensor off the chip over its dense size [1], at most 1.
 
-    Compressed operands are stored as one bit an element that tells zeros from others, and the others (sizes of run-length and other codes
-    lie within some per cent of that). They are expanded on the way in: nothing changes inside of the chip.
+    Compressed operands are stored in the profile's ``encoding``, or as they are where that is smaller, and expanded on the way in: nothing
+    changes inside of the chip. Only weights are pruned to a pattern.
     """
     if operand not in device.sparsity.compressed or not tensor.bits:
         return 1.0
-    return min(1.0, tensor.density + 1 / tensor.bits)
+    sparsity = device.sparsity
+    if sparsity.encoding == "bitmask":
+        return min(1.0, tensor.density + 1 / tensor.bits)
+    pattern = sparsity.structured or (2, 4)
+    if sparsity.encoding == "n_m" and (operand != "weight" or tensor.density > pattern[0] / pattern[1]):
+        return 1.0
+    columns = tensor.shape[-1] if tensor.shape else 1
+    stored = stored_bits(
+        sparsity.encoding, tensor.elements, tensor.bits, tensor.density, columns=columns, pattern=pattern
+    )
+    return min(1.0, stored / (tensor.elements * tensor.bits)) if tensor.elements else 1.0
+
+
+def unused(nests: Iterable[LoopNest], device: Device) -> str | None:
+    """What to say where a network has zeros that the device computes on all the same; None where there is nothing to say."""
+    found = {
+        operand
+        for nest in nests
+        for operand, density in (("input", nest.input.density), ("weight", nest.weight.density))
+        if density < 1
+    }
+    lost = sorted(found - device.sparsity.skipped - device.sparsity.gated)
+    if not lost:
+        return None
+    traffic = "fewer bytes off the chip" if set(lost) <= device.sparsity.compressed else "nothing"
+    return f"{device.name} computes on zeros of {' and '.join(lost)} as on anything else: they gain {traffic}"
 
 
 def _nonzero(nest: LoopNest, operands: Iterable[Operand]) -> float:
