@@ -66,7 +66,7 @@ def _system(verb: Verbs[argparse.ArgumentParser]) -> None:
         "--system", metavar="NAME", required=True, help="shipped system or YAML file ('hwsim systems' lists them)"
     )
     parser.add_argument(
-        "--way", metavar="WAY", default="pipeline", help="pipeline, channels, rows or data (default pipeline)"
+        "--way", metavar="WAY", default="pipeline", help="pipeline, channels, rows, data or experts (default pipeline)"
     )
     parser.add_argument(
         "--on",
@@ -78,6 +78,8 @@ def _system(verb: Verbs[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--cut", metavar="LAYER", action="append", default=[], help="first layer of a further stage (default: balanced)"
     )
+    parser.add_argument("--dispatch", choices=("gather", "one-hot"), default="gather", help="how tokens reach experts")
+    parser.add_argument("--capacity-factor", metavar="F", type=float, help="room of an expert over its fair share")
     parser.add_argument(
         "--microbatches", metavar="N", type=int, default=8, help="batches that follow each other (default 8)"
     )
@@ -198,6 +200,8 @@ def system(arguments: argparse.Namespace) -> int:
         cuts=arguments.cut,
         microbatches=arguments.microbatches,
         rung=arguments.model,
+        dispatch=arguments.dispatch,
+        capacity_factor=arguments.capacity_factor,
     )
     if isinstance(found, Infeasible):
         return _refused(found)

@@ -14,14 +14,15 @@ from hwsim.device import Device
 from hwsim.errors import Infeasible, UsageError, nearest
 from hwsim.estimation import Estimate, Prepared, estimate
 from hwsim.estimation.conversion import converted
-from hwsim.system.links import all_gather_s
+from hwsim.system.experts import Dispatch, spread_experts
+from hwsim.system.links import all_gather_s, all_to_all_s
 from hwsim.system.pipeline import Stage, balance, cut_bytes, weight_bytes
 from hwsim.system.profile import System
 from hwsim.system.record import Share, SystemEstimate
 from hwsim.system.shard import Cut, shard
 from hwsim.workload.liveness import activation_bytes
 
-WAYS = ("pipeline", "channels", "rows", "data")
+WAYS = ("pipeline", "channels", "rows", "data", "experts")
 
 
 def run(
@@ -33,13 +34,16 @@ def run(
     cuts: Sequence[str] = (),
     microbatches: int = 8,
     rung: str | None = None,
+    dispatch: Dispatch = "gather",
+    capacity_factor: float | None = None,
 ) -> SystemEstimate | Infeasible:
     """Price a network on the devices of a system.
 
     way : ``pipeline`` deals out layers, ``channels`` and ``rows`` divide each layer, ``data`` gives every device a copy and a batch of
-    its own. workers : instances to use (default: all but the host). cuts : names of the layers that start the second, third, ... stage
-    of a pipeline made by hand; without them it is balanced under the devices' memories. microbatches : batches that follow each other,
-    for the bubble. Infeasible where the weights do not fit. Raises UsageError for unknown names, or a network that devices cannot run.
+    its own, ``experts`` the same but for experts, which are spread (dispatch, capacity_factor : see ``spread_experts``). workers :
+    instances to use (default: all but the host). cuts : names of the layers that start the second, third, ... stage of a pipeline made
+    by hand; without them it is balanced under the devices' memories. microbatches : batches that follow each other, for the bubble.
+    Infeasible where the weights do not fit. Raises UsageError for unknown names, or a network that devices cannot run.
     """
     if way not in WAYS:
         raise UsageError(
@@ -57,6 +61,8 @@ def run(
         return _pipeline(prepared, system, chosen, cuts, microbatches, rung)
     if way == "data":
         return _copies(prepared, system, chosen, rung)
+    if way == "experts":
+        return _experts(prepared, system, chosen, rung, dispatch, capacity_factor)
     return _divided(prepared, system, chosen, "channels" if way == "channels" else "rows", rung)
 
 
@@ -178,12 +184,7 @@ def _copies(
 def _divided(
     prepared: Prepared, system: System, workers: Sequence[str], by: Cut, rung: str | None
 ) -> SystemEstimate | Infeasible:
-    kinds = {system.devices[name].name for name in workers}
-    if len(kinds) > 1:
-        raise UsageError(
-            f"equal parts need equal devices, and these are {', '.join(sorted(kinds))}: name some with the workers"
-        )
-    device = system.devices[workers[0]]
+    device = _alike(system, workers)
     part = shard(converted(prepared, device)[0], len(workers), by)
     made = estimate(part.prepared, device, rung=rung)
     ring = [(one, other) for one, other in zip(workers, (*workers[1:], workers[0]), strict=True) if one != other]
@@ -210,6 +211,51 @@ def _divided(
     latency = made.totals.latency_s + exchange + host
     alone = made if len(workers) == 1 else None
     return _record(prepared, system, made, {"way": by}, latency, shares, traffic, 1, alone)
+
+
+def _experts(
+    prepared: Prepared,
+    system: System,
+    workers: Sequence[str],
+    rung: str | None,
+    dispatch: Dispatch,
+    capacity_factor: float | None,
+) -> SystemEstimate | Infeasible:
+    device = _alike(system, workers)
+    part = spread_experts(converted(prepared, device)[0], len(workers), dispatch, capacity_factor)
+    made = estimate(part.prepared, device, rung=rung)
+    traffic: Counter[tuple[str, str]] = Counter()
+    exchange = 0.0
+    pairs = [(one, other) for one in workers for other in workers if one != other]
+    links = [link for one, other in pairs if (link := system.between(one, other))]
+    if links:
+        slowest = min(links, key=lambda link: link.bandwidth)
+        exchange = math.fsum(2 * all_to_all_s(size / 2, len(workers), slowest) for size in part.sent.values())
+        for one, other in pairs:
+            for hop in system.path(one, other):
+                traffic[hop] += sum(part.sent.values()) // len(workers)
+    hosts = [_host(prepared, system, name, name, traffic) for name in workers]
+    memory = made.totals.weight_bytes + made.totals.peak_activation_bytes
+    room = capacity(device)
+    if room is not None and memory > room:
+        return Infeasible(workers[0], memory, room, "B of weights and activations", ("more devices", "narrower types"))
+    names = tuple(layer.name for layer in made.layers)
+    spent = made.totals.energy_j
+    shares = [Share(name, device.name, names, made.totals.latency_s, exchange, memory, room, spent) for name in workers]
+    settings = {"way": "experts", "dispatch": dispatch, "capacity_factor": capacity_factor}
+    latency = made.totals.latency_s + exchange + max(hosts)
+    alone = made if len(workers) == 1 and dispatch == "gather" and capacity_factor is None else None
+    return _record(prepared, system, made, settings, latency, shares, traffic, len(workers), alone)
+
+
+def _alike(system: System, workers: Sequence[str]) -> Device:
+    """The device that all workers are; raises UsageError where they differ."""
+    kinds = {system.devices[name].name for name in workers}
+    if len(kinds) > 1:
+        raise UsageError(
+            f"equal parts need equal devices, and these are {', '.join(sorted(kinds))}: name some with the workers"
+        )
+    return system.devices[workers[0]]
 
 
 def _host(prepared: Prepared, system: System, first: str, last: str, traffic: Counter[tuple[str, str]]) -> float:
