@@ -153,6 +153,7 @@ def memory(given: schema.Memory, context: Context) -> Memory:
         overlapped=given.overlapped,
         retains=frozenset(given.retains),
         efficiency=given.efficiency.value if given.efficiency else 1.0,
+        setup_cycles=si(given, "setup_cycles") or 0.0,
         leakage_w=si(given, "leakage_mw"),
         type=given.type or "",
         read_ports=whole(ports.read, 0),

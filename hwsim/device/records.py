@@ -73,7 +73,8 @@ class Memory:
     read_j, write_j : energy of one byte, per operand [J/B], None where the profile gives none. block : bytes of one access [B], 0 for any.
     overlapped : False where its traffic adds to compute time instead of hiding behind it. retains : operands that stay
     from one inference to the next (``weight`` on an Edge TPU).
-    efficiency : share of its bandwidth that long transfers attain [1]. leakage_w : [W] of all instances.
+    efficiency : share of its bandwidth that long transfers attain [1]. setup_cycles : before each transfer of a tile, in the simulator
+    [cycle]. leakage_w : [W] of all instances.
     type : what it is made of (``sram``, ``lpddr4``, ...), for technology tables. read_ports, write_ports, shared_ports, width_bits,
     banks : how it is built, 0 where the profile does not say [1].
     """
@@ -94,6 +95,7 @@ class Memory:
     overlapped: bool = True
     retains: frozenset[Operand] = frozenset()
     efficiency: float = 1.0
+    setup_cycles: float = 0.0
     leakage_w: float | None = None
     type: str = ""
     read_ports: int = 0

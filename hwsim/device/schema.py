@@ -179,6 +179,7 @@ class Memory(Section):
     bandwidth_gbit_per_s: Positive | None = None
     read_gb_per_s: Positive | None = None
     write_gb_per_s: Positive | None = None
+    setup_cycles: NonNegative | None = None
     efficiency: Share | None = None
     overlapped: bool = True
     pj_per_byte: ByOperand | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hwsim.device import Device, Memory
 from hwsim.device.records import Operand
@@ -52,7 +52,7 @@ class Chip:
 
     vector_lane : its number, -1 where vector work stands in the cores' queues. one_unit : vector operations run on the MAC array.
     buffers : tiles of inputs, weights and outputs that the outermost buffers hold [1]. serial : off-chip transfers do not hide.
-    barrier : a layer begins when the one before it on its lane is finished.
+    barrier : a layer begins when the one before it on its lane is finished. setup : of each transfer of a tile over the edge [cycle].
     """
 
     stages: tuple[str, ...]
@@ -63,6 +63,7 @@ class Chip:
     buffers: tuple[int, int, int]
     serial: bool
     barrier: bool
+    setup: float = 0.0
 
     def program(self, demands: Sequence[Demand]) -> Program:
         """The streams of some demands, which stand in a topological order."""
@@ -74,11 +75,11 @@ class Chip:
         if self.one_unit:
             compute, vector = Share(compute.cycles + vector.cycles), NOTHING
         shares = {
-            "weights": demand.weights,
-            "inputs": demand.inputs,
+            "weights": replace(demand.weights, setup=self.setup),
+            "inputs": replace(demand.inputs, setup=self.setup),
             "compute": compute,
             "vector": vector,
-            "store": demand.store,
+            "store": replace(demand.store, setup=self.setup),
         } | {f"feed {name}": Share(cycles) for name, cycles in demand.feeds.items()}
         numbered = {
             self.stages.index(name): share for name, share in shares.items() if name in self.stages and share.cycles
@@ -157,6 +158,7 @@ def chip(device: Device, cores: int = 1) -> Chip:
         (_depth(device, "input"), _depth(device, "weight"), _depth(device, "output")),
         serial=off_chip is not None and not off_chip.overlapped,
         barrier=device.overheads.kernel_s > 0,
+        setup=off_chip.setup_cycles if off_chip is not None else 0.0,
     )
 
 

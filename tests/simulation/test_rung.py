@@ -119,3 +119,14 @@ def test_fusion_saves_traffic_where_the_profile_allows_it() -> None:
     assert group.group.weight_bytes >= weights - 2 * (32 + 8)
     assert [layer.extra["start_s"] for layer in fused.layers] == [0.0, 0.0]
     assert fused.totals.macs == plain.totals.macs
+
+
+def test_setup_comes_before_each_transfer_of_a_tile() -> None:
+    """Without overlap every load and store of every tile takes its set-up longer: three transfers here, of one tile."""
+    network = Network.builder("tiny").input("x", (1, 8, 8, 8)).conv(8).build()
+    switches = ["memory.dram.overlapped=false"]
+    plain = hwsim.estimate(network, load("tpu_v1", switches), rung="simulate").totals.cycles
+    with_setup = hwsim.estimate(network, load("tpu_v1", [*switches, "memory.dram.setup_cycles=100"]), rung="simulate")
+    assert with_setup.simulation is not None
+    assert sum(stream.tiles for stream in with_setup.simulation.timeline.program.streams) == 1
+    assert with_setup.totals.cycles == plain + 300
