@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from hwsim.cost.record import Cost, Energy, LevelEnergy, Transfer
+from hwsim.cost.record import Cost, Energy, LevelEnergy, Transfer, added
 from hwsim.counts import Accesses, Counts, LevelCounts, OperandCounts
+from hwsim.kernels.pricing import whole_cycles
 from hwsim.mapping import Hierarchy, Level
 from hwsim.workload import OPERANDS, LoopNest
 
@@ -25,13 +26,13 @@ def price(counts: Counts, hierarchy: Hierarchy, nest: LoopNest) -> Cost:
         for transfer in _transfers(level, at_level, nest, counts, compute)
     ]
     hidden = {level.name for level in hierarchy.levels if level.overlapped}
-    exposed = sum(
+    exposed = added(
         max((transfer.cycles for transfer in transfers if transfer.level == level.name), default=0.0)
         for level in hierarchy.levels
         if not level.overlapped
     )
     overlapped = max((transfer.cycles for transfer in transfers if transfer.level in hidden), default=0.0)
-    cycles = math.ceil(round(max(compute, overlapped) + exposed, 6)) * nest.repeat
+    cycles = int(whole_cycles(max(compute, overlapped) + exposed)) * nest.repeat
     seconds = cycles / hierarchy.clock_hz
     energy, missing = _energy(counts, hierarchy, nest, seconds)
     first, second, slack = _bounds(compute, transfers)

@@ -21,12 +21,19 @@ def covered(mapping: Mapping) -> dict[str, int]:
 
 
 def check_bounds(nest: LoopNest, mapping: Mapping) -> None:
-    """Raise MappingError where a count could leave 64 bits; everything that a kernel adds or multiplies stays below this bound.
+    """Raise MappingError where a count could leave 64 bits; everything that a kernel adds or multiplies stays below this bound."""
+    _check(nest, math.prod(covered(mapping).values()))
 
-    A tile's box has at most (stride + dilation) addresses per axis for each of its points, so no count exceeds the iterations of the
+
+def check_nest(nest: LoopNest) -> None:
+    """Raise MappingError where a count could leave 64 bits whatever the mapping."""
+    _check(nest, nest.macs // nest.repeat)
+
+
+def _check(nest: LoopNest, iterations: int) -> None:
+    """A tile's box has at most (stride + dilation) addresses per axis for each of its points, so no count exceeds the iterations of the
     padded nest times that for both axes; the share of a level in a tensor is multiplied by a tile's rows and columns.
     """
-    iterations = math.prod(covered(mapping).values())
     spread = (nest.stride_h + nest.dilation_h) * (nest.stride_w + nest.dilation_w)
     reach = max(abs(nest.pad_top), abs(nest.pad_left), nest.input_height, nest.input_width)
     if iterations * spread >= UNLIMITED or max(nest.elements) * spread * reach * reach >= UNLIMITED or reach >= 1 << 31:

@@ -4,15 +4,18 @@ Every loop of bound n is sampled at its indices 0 and 1, the latter with weight 
 With d_b the translation of the box by one step of loop b, advancing loop a translates it by t_a = d_a - sum of d_b over the loops b inside
 of a. Let z be the innermost loop that moves the box. Steps of z always follow a refetch or another step of z, so they keep the overlap;
 a step of an outer loop follows a step of z, so it keeps the overlap only where t_a = d_z, costs nothing where t_a = 0, and otherwise
-fetches the whole box. That makes the sum over samples a product over loops.
+fetches the whole box. That makes the sum over samples a product over loops: the box times the trips of z and of all loops outside of it,
+less what z keeps, and less what those few loops outside keep that move the box along the same axis before any loop moves it elsewhere.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from hwsim.kernels.counting_hops import gcd, sums
-from hwsim.kernels.jit import kernel, nested_kernel
+from hwsim.kernels.counting_hops import sums
+from hwsim.kernels.jit import kernel, merged_kernel, nested_kernel
 from hwsim.kernels.packed import (
     FILL,
     INPUT,
@@ -20,6 +23,7 @@ from hwsim.kernels.packed import (
     READ,
     UPDATE,
     WEIGHT,
+    Bool,
     C,
     CountArrays,
     G,
@@ -35,8 +39,40 @@ from hwsim.kernels.packed import (
     S,
 )
 
+#: Columns of a table of loops.
+_DIM, _FACTOR, _STEP = range(3)
+
+
+class Work(NamedTuple):
+    """Room to count in.
+
+    tile [L + 1, 8] : extents inside of each level. fan [L, 8] : children of one instance by dim. loops [8 L, 3] : dim, factor and step of
+    the temporal loops of a factor above 1, from the inside. first [L + 1] : the first of them at each level or outside of it. outer
+    [8 L + 1] : product of the factors of a loop and of all outside of it. moved [L] : words that a child of each level takes in.
+    """
+
+    tile: Int
+    fan: Int
+    loops: Int
+    first: Int
+    outer: Int
+    moved: Int
+
 
 @nested_kernel
+def work_for(levels: int) -> Work:
+    """Room for a hierarchy of so many levels."""
+    return Work(
+        np.ones((levels + 1, 8), np.int64),
+        np.ones((levels, 8), np.int64),
+        np.zeros((8 * levels, 3), np.int64),
+        np.zeros(levels + 1, np.int64),
+        np.ones(8 * levels + 1, np.int64),
+        np.zeros(levels, np.int64),
+    )
+
+
+@merged_kernel
 def box(level: int, extents: Int, operand: int, axes: Int) -> int:
     """Words in the bounding box of one operand for the extents [., 8] of ``level``.
 
@@ -50,13 +86,13 @@ def box(level: int, extents: Int, operand: int, axes: Int) -> int:
     return images * extents[level, C] * _reach(level, extents, 0, axes) * _reach(level, extents, 1, axes)
 
 
-@nested_kernel
+@merged_kernel
 def _reach(level: int, extents: Int, axis: int, axes: Int) -> int:
     """Rows (axis 0) or columns (axis 1) of the input's box."""
     return (extents[level, Q + axis] - 1) * axes[axis, 0] + (extents[level, S + axis] - 1) * axes[axis, 1] + 1
 
 
-@nested_kernel
+@merged_kernel
 def _relevant(dim: int, operand: int) -> bool:
     if operand == INPUT:
         return dim != K
@@ -65,103 +101,165 @@ def _relevant(dim: int, operand: int) -> bool:
     return dim not in (C, S, R)
 
 
-@nested_kernel
-def _moved(level: int, operand: int, tile: Int, spread: Int, temporal: Int, order: Int, axes: Int) -> int:
-    """Words that one child of ``level`` takes in over the run, for the sampled loops of ``level`` and above.
-
-    tile [L + 1, 8] : extents inside of each level; spread [L, 8] : steps of its temporal loops.
-    """
-    levels = temporal.shape[0]
-    volume = box(level, tile, operand, axes)
-    trips = 1
-    for outer in range(level, levels):
+@merged_kernel
+def _lay_out(row: int, mappings: MappingArrays, work: Work) -> int:
+    """Extents and loops of mapping ``row`` into ``work``; returns how many temporal loops there are."""
+    tile, fan, loops, first, outer = work.tile, work.fan, work.loops, work.first, work.outer
+    temporal, spatial_x, spatial_y, order = mappings.temporal, mappings.spatial_x, mappings.spatial_y, mappings.order
+    levels, number = fan.shape[0], 0
+    for level in range(levels):
+        first[level] = number
         for dim in range(8):
-            trips *= temporal[outer, dim]
-    moved, passed = volume, 1
-    slides = -1  # axis of the image that the innermost relevant loop moves along; 2 where it moves along none
-    kept = stride = rows = columns = 0
-    other = False
-    for outer in range(level, levels):
+            fan[level, dim] = spatial_x[row, level, dim] * spatial_y[row, level, dim]
+            tile[level + 1, dim] = tile[level, dim] * fan[level, dim] * temporal[row, level, dim]
         for place in range(8):
-            dim = order[outer, place]
-            bound = temporal[outer, dim]
-            if bound == 1:
-                continue
-            passed *= bound
-            weight = (bound - 1) * (trips // passed)
-            relevant = _relevant(dim, operand)
-            if slides < 0 and not relevant:
-                continue
-            axis, step = 2, 0
-            if relevant and operand == INPUT and dim >= Q:
-                axis = (dim - Q) & 1
-                step = spread[outer, dim] * axes[axis, (dim - Q) >> 1]
-            own = relevant and axis == 2
-            ahead_rows, ahead_columns = (step if axis == 0 else 0) - rows, (step if axis == 1 else 0) - columns
-            if slides < 0:
-                slides, stride = axis, step
-                if axis < 2:
-                    reach = _reach(level, tile, axis, axes)
-                    kept = volume // reach * max(0, reach - step)
-                moved += weight * (volume - kept)
-            elif slides == 2 or own or other:
-                moved += weight * volume
-            elif ahead_rows == (stride if slides == 0 else 0) and ahead_columns == (stride if slides == 1 else 0):
-                moved += weight * (volume - kept)
-            elif ahead_rows != 0 or ahead_columns != 0:
-                moved += weight * volume
-            other = other or own
-            rows += step if axis == 0 else 0
-            columns += step if axis == 1 else 0
-    return moved
+            dim = order[row, level, place]
+            factor = temporal[row, level, dim]
+            if factor > 1:
+                loops[number, _DIM], loops[number, _FACTOR] = dim, factor
+                loops[number, _STEP] = tile[level, dim] * fan[level, dim]
+                number += 1
+    first[levels] = number
+    outer[number] = 1
+    for place in range(number - 1, -1, -1):
+        outer[place] = outer[place + 1] * loops[place, _FACTOR]
+    return number
 
 
-@nested_kernel
+@merged_kernel
+def _moved(operand: int, number: int, work: Work, axes: Int) -> None:
+    """Words that one child of each level takes in over the run, ``work.moved``, for the sampled loops of the level and above."""
+    tile, loops, first, outer, moved = work.tile, work.loops, work.first, work.outer, work.moved
+    for level in range(1, moved.shape[0]):
+        volume = box(level, tile, operand, axes)
+        place = first[level]
+        while place < number and not _relevant(loops[place, _DIM], operand):
+            place += 1
+        moved[level] = volume * outer[place]
+        if operand != INPUT or place == number or loops[place, _DIM] < Q:
+            continue
+        axis = (loops[place, _DIM] - Q) & 1
+        step = loops[place, _STEP] * axes[axis, (loops[place, _DIM] - Q) >> 1]
+        reach, passed = _reach(level, tile, axis, axes), step
+        kept = volume // reach * max(0, reach - step)
+        moved[level] -= kept * (outer[place] - outer[place + 1])
+        for beyond in range(place + 1, number):
+            dim = loops[beyond, _DIM]
+            if dim == K:
+                continue
+            if dim < Q or (dim - Q) & 1 != axis:
+                break
+            ahead = loops[beyond, _STEP] * axes[axis, (dim - Q) >> 1]
+            if ahead - passed == step:
+                moved[level] -= kept * (outer[beyond] - outer[beyond + 1])
+            elif ahead == passed:
+                moved[level] -= volume * (outer[beyond] - outer[beyond + 1])
+            passed += ahead
+
+
+@merged_kernel
 def _groups(level: int, operand: int, fan: Int, tile: Int, axes: Int) -> int:
     """Children of one instance of ``level`` with different boxes. fan [L, 8] : children by dim; tile [L + 1, 8] : extents of one."""
     if operand == WEIGHT:
         return fan[level, G] * fan[level, K] * fan[level, C] * fan[level, S] * fan[level, R]
     if operand == OUTPUT:
         return fan[level, N] * fan[level, G] * fan[level, K] * fan[level, Q] * fan[level, P]
-    rows = sums(fan[level, Q], tile[level, Q] * axes[0, 0], fan[level, S], tile[level, S] * axes[0, 1])
-    columns = sums(fan[level, P], tile[level, P] * axes[1, 0], fan[level, R], tile[level, R] * axes[1, 1])
-    return fan[level, N] * fan[level, G] * fan[level, C] * rows * columns
+    groups = fan[level, N] * fan[level, G] * fan[level, C]
+    for axis in range(2):
+        positions, taps = fan[level, Q + axis], fan[level, S + axis]
+        if positions == 1 or taps == 1:
+            groups *= positions * taps
+        else:
+            step, tap_step = tile[level, Q + axis] * axes[axis, 0], tile[level, S + axis] * axes[axis, 1]
+            groups *= sums(positions, step, taps, tap_step)
+    return groups
 
 
-@nested_kernel
-def _extents(temporal: Int, spatial_x: Int, spatial_y: Int, tile: Int, spread: Int, fan: Int) -> None:
-    """Extents of what lies inside of each level (``tile`` [L + 1, 8]) and of all its children together (``spread`` [L, 8])."""
-    for dim in range(8):
-        tile[0, dim] = 1
-    for level in range(temporal.shape[0]):
+@merged_kernel
+def count_row(row: int, pass_level: int, axes: Int, mappings: MappingArrays, work: Work, out: CountArrays) -> None:
+    """Count mapping ``row`` of many, valid and with perfect factors, into ``out``, all of it written but what is 0 in these rules."""
+    fan, tile, moved, keep = work.fan, work.tile, work.moved, mappings.keep
+    spatial_x, spatial_y = mappings.spatial_x, mappings.spatial_y
+    busiest, used, network_busiest, hops = out.busiest, out.used, out.network_busiest, out.hops
+    levels = fan.shape[0]
+    number = _lay_out(row, mappings, work)
+    across = down = 1
+    for level in range(levels - 1, -1, -1):
+        used[level, 0], used[level, 1] = across, down
         for dim in range(8):
-            fan[level, dim] = spatial_x[level, dim] * spatial_y[level, dim]
-            spread[level, dim] = tile[level, dim] * fan[level, dim]
-            tile[level + 1, dim] = spread[level, dim] * temporal[level, dim]
+            across *= spatial_x[row, level, dim]
+            down *= spatial_y[row, level, dim]
+    steps, pes = work.outer[0], across * down
+    out.scalars[0], out.scalars[2], out.scalars[3] = steps, steps * pes, pes
+    out.scalars[1] = work.outer[work.first[pass_level]] if pass_level >= 0 else 1
+    for operand in range(3):
+        _moved(operand, number, work, axes)
+        moved[0] = content = steps
+        for level in range(levels):
+            if level > 0:
+                kept = keep[row, level - 1, operand]
+                busiest[level - 1, operand, FILL] = moved[level] if kept else 0
+                if kept:
+                    content = moved[level]
+            groups = _groups(level, operand, fan, tile, axes)
+            content *= groups
+            network_busiest[level, operand, 1 if operand == OUTPUT else 0] = content
+            hops[level, operand] = groups * moved[level] * used[level, 0] * used[level, 1]
+            kept = keep[row, level, operand]
+            out.tile[level, operand] = box(level + 1, tile, operand, axes) if kept else 0
+            busiest[level, operand, READ] = content if kept else 0
+            busiest[level, operand, UPDATE] = 0
+        busiest[levels - 1, operand, FILL] = 0
+    _elide(row, keep, work, axes, out)
+    _total(out)
+
+
+@merged_kernel
+def _elide(row: int, keep: Bool, work: Work, axes: Int, out: CountArrays) -> None:
+    """Outputs: what a level reads are updates, and the first of each sum finds nothing to read; nor does the first fill.
+
+    An instance's share of the tensor is that of the level outside of it by the children with outputs of their own.
+    """
+    fan, tile, busiest, network_busiest = work.fan, work.tile, out.busiest, out.network_busiest
+    levels = fan.shape[0]
+    part = box(levels, tile, OUTPUT, axes)
+    # the reference counts sums that come back at the outermost wires only
+    network_busiest[levels - 1, OUTPUT, 0] = network_busiest[levels - 1, OUTPUT, 1] - part
+    for level in range(levels - 1, -1, -1):
+        if level < levels - 1:
+            part //= _groups(level + 1, OUTPUT, fan, tile, axes)
+        if keep[row, level, OUTPUT]:
+            busiest[level, OUTPUT, UPDATE] = busiest[level, OUTPUT, READ]
+            busiest[level, OUTPUT, READ] -= part
+            if level < levels - 1:
+                busiest[level, OUTPUT, FILL] -= part
+
+
+@merged_kernel
+def _total(out: CountArrays) -> None:
+    """All instances are alike, and all outputs final."""
+    busiest, used, network_busiest = out.busiest, out.used, out.network_busiest
+    for level in range(used.shape[0]):
+        instances = used[level, 0] * used[level, 1]
+        for operand in range(3):
+            for direction in range(3):
+                out.accesses[level, operand, direction] = busiest[level, operand, direction] * instances
+            for direction in range(2):
+                out.network[level, operand, direction] = network_busiest[level, operand, direction] * instances
+        for direction in range(3):
+            out.busiest_final[level, direction] = busiest[level, OUTPUT, direction]
+            out.final[level, direction] = out.accesses[level, OUTPUT, direction]
+        out.network_final[level, 0] = out.network[level, OUTPUT, 1]
+        out.network_final[level, 1] = network_busiest[level, OUTPUT, 1]
 
 
 @nested_kernel
-def _shares(operand: int, tile: Int, spread: Int, axes: Int, part: Int) -> None:
-    """Share of one instance of each level in the tensor, ``part`` [L]."""
-    levels = part.shape[0]
-    part[levels - 1] = box(levels, tile, operand, axes)
-    for level in range(levels - 2, -1, -1):
-        part[level] = part[level + 1]
-        held, covered = box(level + 1, tile, operand, axes), box(level + 1, spread, operand, axes)
-        if held != covered:
-            divisor = gcd(held, covered)  # keeps the product within 64 bits
-            part[level] = part[level] * (held // divisor) // (covered // divisor)
-
-
-@nested_kernel
-def _used(axis: int, spatial: Int, used: Int) -> int:
-    """Instances at work along one axis of the mesh, ``used`` [L, 2]; returns the PEs."""
-    running = 1
-    for level in range(spatial.shape[0] - 1, -1, -1):
-        used[level, axis] = running
-        for dim in range(8):
-            running *= spatial[level, dim]
-    return running
+def axes_of(nest: NestArrays) -> Int:
+    """Stride and dilation [2, 2] of height and width."""
+    axes = np.empty((2, 2), np.int64)
+    for axis in range(2):
+        axes[axis, 0], axes[axis, 1] = nest.stride[axis], nest.dilation[axis]
+    return axes
 
 
 @kernel
@@ -170,62 +268,14 @@ def count_timeloop(nest: NestArrays, hierarchy: HierarchyArrays, mapping: Mappin
 
     Source: the semantics of the reference program, measured on it.
     """
-    temporal, order, keep = mapping.temporal, mapping.order, mapping.keep
-    spatial_x, spatial_y = mapping.spatial_x, mapping.spatial_y
-    busiest, used = out.busiest, out.used
-    network, network_busiest = out.network, out.network_busiest
-    levels = temporal.shape[0]
-    tile = np.empty((levels + 1, 8), np.int64)
-    spread, fan = np.empty((levels, 8), np.int64), np.empty((levels, 8), np.int64)
-    axes = np.empty((2, 2), np.int64)
-    for axis in range(2):
-        axes[axis, 0], axes[axis, 1] = nest.stride[axis], nest.dilation[axis]
-    part = np.empty(levels, np.int64)
-    _extents(temporal, spatial_x, spatial_y, tile, spread, fan)
-    pes = _used(0, spatial_x, used) * _used(1, spatial_y, used)
-    steps = passes = 1
-    for level in range(levels):
-        for dim in range(8):
-            steps *= temporal[level, dim]
-            if 0 <= hierarchy.pass_level <= level:
-                passes *= temporal[level, dim]
-    out.scalars[0], out.scalars[1], out.scalars[2], out.scalars[3] = steps, passes, steps * pes, pes
-    for operand in range(3):
-        _shares(operand, tile, spread, axes, part)
-        content = 0
-        for level in range(levels):
-            moved = steps
-            if level > 0:
-                moved = _moved(level, operand, tile, spread, temporal, order, axes)
-                if keep[level - 1, operand]:
-                    busiest[level - 1, operand, FILL] = moved - (part[level - 1] if operand == OUTPUT else 0)
-                    content = moved
-            else:
-                content = moved
-            groups = _groups(level, operand, fan, tile, axes)
-            content *= groups
-            network_busiest[level, operand, 1 if operand == OUTPUT else 0] = content
-            if (
-                operand == OUTPUT and level == levels - 1
-            ):  # the reference counts sums that come back at the outermost wires only
-                network_busiest[level, operand, 0] = content - part[level]
-            out.hops[level, operand] = groups * moved * used[level, 0] * used[level, 1]
-            if keep[level, operand]:
-                out.tile[level, operand] = box(level + 1, tile, operand, axes)
-                busiest[level, operand, UPDATE if operand == OUTPUT else READ] = content
-                if operand == OUTPUT:
-                    busiest[level, operand, READ] = content - part[level]
-    for level in range(levels):
-        instances = used[level, 0] * used[level, 1]
-        for operand in range(3):
-            for direction in range(3):
-                out.accesses[level, operand, direction] = busiest[level, operand, direction] * instances
-            for direction in range(2):
-                network[level, operand, direction] = network_busiest[level, operand, direction] * instances
-        for direction in range(3):
-            out.busiest_final[level, direction] = busiest[level, OUTPUT, direction]
-            out.final[level, direction] = busiest[level, OUTPUT, direction] * instances
-        out.network_final[level, 0], out.network_final[level, 1] = (
-            network[level, OUTPUT, 1],
-            network_busiest[level, OUTPUT, 1],
-        )
+    levels = mapping.temporal.shape[0]
+    one = MappingArrays(
+        mapping.temporal.reshape((1, levels, 8)),
+        mapping.spatial_x.reshape((1, levels, 8)),
+        mapping.spatial_y.reshape((1, levels, 8)),
+        mapping.order.reshape((1, levels, 8)),
+        mapping.order_x.reshape((1, levels, 8)),
+        mapping.order_y.reshape((1, levels, 8)),
+        mapping.keep.reshape((1, levels, 3)),
+    )
+    count_row(0, hierarchy.pass_level, axes_of(nest), one, work_for(levels), out)

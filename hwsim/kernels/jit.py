@@ -67,3 +67,10 @@ def nested_kernel(function: Function) -> Function:
     """The same for what only kernels call: without the wrappers for calls from Python, which take longer to compile than the rest."""
     flags: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
     return cast(Function, numba.njit(nogil=True, error_model="numpy", **flags)(function))
+
+
+def merged_kernel(function: Function) -> Function:
+    """The same for the innermost ones, compiled into their caller and without counting references to arrays: counting took five times
+    as long as the work of a mapping. Such a function cannot make arrays, nor return any."""
+    flags: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": True, "_nrt": False}
+    return cast(Function, numba.njit(nogil=True, error_model="numpy", **flags)(function))

@@ -78,7 +78,7 @@ class MappingArrays(NamedTuple):
 
     temporal, spatial_x, spatial_y [L, 8] : factors, 1 where there is no loop. order [L, 8] : temporal dims, inner to outer, a permutation
     of all eight. order_x, order_y [L, 8] : the same for the spatial loops of one axis (neighbours differ in the first one).
-    keep [L, 3].
+    keep [L, 3]. Arrays of many mappings have one more axis in front.
     """
 
     temporal: Int

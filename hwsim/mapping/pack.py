@@ -89,6 +89,15 @@ def pack_mapping(mapping: Mapping, levels: int) -> MappingArrays:
     )
 
 
+def pack_mappings(mappings: Sequence[Mapping], levels: int) -> MappingArrays:
+    """Many mappings as arrays [M, L, .]; raises as ``pack_mapping``."""
+    packed = [pack_mapping(mapping, levels) for mapping in mappings]
+    if not packed:
+        empty = np.ones((0, levels, 8), np.int64)
+        return MappingArrays(empty, empty, empty, empty, empty, empty, np.ones((0, levels, 3), np.bool_))
+    return MappingArrays(*(np.stack(arrays) for arrays in zip(*packed, strict=True)))
+
+
 def unpack_mapping(arrays: MappingArrays) -> Mapping:
     """The record of packed loops, without loops of factor 1."""
     return Mapping(
