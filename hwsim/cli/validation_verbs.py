@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hwsim.cli.arguments import (
@@ -62,6 +63,7 @@ def add_validate(verb: Verbs) -> None:
     group.add_argument(
         "--clock-mhz", metavar="MHZ", type=float, help="clock of a file that gives cycles (default: the device's)"
     )
+    group.add_argument("--fastest", action="store_true", help="compare with the fastest run of each row, where known")
     for name, (_, _, text, unit) in _BARS.items():
         bound = "at most" if name.startswith("max") else "at least"
         told = f"a bar: {text} {bound} X {unit}".rstrip().replace("%", "%%")
@@ -84,6 +86,7 @@ def validate(arguments: argparse.Namespace) -> int:
     from hwsim.report import files, validation_tables
     from hwsim.validation.cases import cases
     from hwsim.validation.comparison import compare
+    from hwsim.validation.measured import fastest
     from hwsim.validation.readers import read
 
     if arguments.plot:
@@ -93,6 +96,8 @@ def validate(arguments: argparse.Namespace) -> int:
     chosen = device(arguments.device, arguments)
     clock = chosen.clock_hz if arguments.clock_mhz is None else arguments.clock_mhz * 1e6
     data = read(arguments.measured, clock_hz=clock)
+    if arguments.fastest:
+        data = fastest(data)
     found = cases(_names(arguments), [data], _Reader(arguments))
     comparison = compare(
         found,
@@ -147,6 +152,7 @@ def add_calibrate(verb: Verbs) -> None:
         action="store_true",
         help="measure this CPU by micro-benchmarks (needs onnxruntime) and fit to them too",
     )
+    group.add_argument("--fastest", action="store_true", help="fit to the fastest run of each row, where known")
     group.add_argument("--threads", metavar="N", type=int, default=1, help="cores to measure with (default 1)")
     group = parser.add_argument_group("the device")
     group.add_argument("--device", metavar="NAME", required=True, help="shipped profile or YAML file to start from")
@@ -178,6 +184,7 @@ def calibrate(arguments: argparse.Namespace) -> int:
     from hwsim.report import files, validation_tables
     from hwsim.validation.calibration import calibrate as fit
     from hwsim.validation.cases import Cases, cases
+    from hwsim.validation.measured import fastest
     from hwsim.validation.profile import profile_text, verdict
     from hwsim.validation.readers import read
 
@@ -190,9 +197,13 @@ def calibrate(arguments: argparse.Namespace) -> int:
     chosen = device(arguments.device, arguments)
     clock = chosen.clock_hz if arguments.clock_mhz is None else arguments.clock_mhz * 1e6
     data = [read(path, clock_hz=clock) for path in arguments.measured]
+    if arguments.fastest:
+        data = [fastest(item) for item in data]
     found = cases(_names(arguments), data, _Reader(arguments)) if data else Cases(())
     if arguments.from_measure:
         own = _own_benchmarks(arguments.threads)
+        if arguments.fastest:
+            own = [(replace(case, rows=fastest(measured).rows), measured) for case, measured in own]
         found = Cases((*found.cases, *(case for case, _ in own)), found.strays)
         data += [measured for _, measured in own]
     calibration = fit(

@@ -51,11 +51,14 @@ def efficiency_of(nest: LoopNest, precision: Precision) -> float:
 def filled_up(nest: LoopNest, precision: Precision) -> float:
     """MACs done over MACs asked for where the device's code fills up dims to multiples [1].
 
-    Depthwise work has its channels in G: what fills up K or C of other nests leaves it alone.
+    Depthwise work has its channels in G: what fills up K or C of other nests leaves it alone, and what fills up G all but it. Work on
+    one row (a matrix and a vector) has code of its own, which fills up no rows.
     """
+    depthwise = nest.g > 1 and nest.c == 1
+    one_row = nest.n * nest.q * nest.p == 1
     factor = 1.0
     for dim, multiple in precision.padded:
-        if nest.g > 1 and nest.c == 1 and dim in ("K", "C"):
+        if dim in (("K", "C") if depthwise else ("G",)) or (one_row and dim in ("N", "Q", "P")):
             continue
         extent = nest.extents[_PLACE[dim]]
         factor *= -(-extent // multiple) * multiple / extent

@@ -241,6 +241,11 @@ class Builder:
         known = [self._store(f"{name}.{part}", (x.shape[1],), "float32", "constant") for part in ("mean", "variance")]
         return self._append(name, "BatchNormalization", [x.name, *parts, *known], x.shape)
 
+    def local_response(self, size: int = 5, *, name: str = "") -> Builder:
+        """Local response normalization over ``size`` neighbouring channels (ONNX LRN)."""
+        x = self._operand("local_response", 3)
+        return self._append(self._called(name, "lrn"), "LRN", [x.name], x.shape, {"size": size})
+
     def layer_norm(self, *, name: str = "") -> Builder:
         """Normalization over the last axis."""
         x = self._operand("layer_norm", 1)

@@ -140,8 +140,21 @@ def calibrate(
         models_held_out=against(held_out, wholes) if wholes.any() else None,
         models_uncalibrated=against(before, wholes) if wholes.any() else None,
         data=tuple(data),
-        notes=() if folds > 1 else (f"nothing could be held out by {hold_out}: there is only one",),
+        notes=(*_bound_notes(problem, x), *_fold_notes(folds, hold_out)),
     )
+
+
+def _fold_notes(folds: int, hold_out: HoldOut) -> tuple[str, ...]:
+    return () if folds > 1 else (f"nothing could be held out by {hold_out}: there is only one",)
+
+
+def _bound_notes(problem: Problem, x: Array) -> tuple[str, ...]:
+    """Constants that the rows would have beyond what is physical: a peak, a clock or a bandwidth of the profile is too low."""
+    at = [c.path for c, value, most in zip(problem.constants, x, problem.most, strict=True) if value >= most - 1e-9]
+    fast = [path for path in at if path.endswith("efficiency") or is_special(path)]
+    if not fast:
+        return ()
+    return (f"at the most there can be: {', '.join(fast)}: is the profile's peak, clock or bandwidth too low?",)
 
 
 def _fitted(problem: Problem, x: Array, spans: Sequence[tuple[float, float]]) -> tuple[Fitted, ...]:

@@ -27,6 +27,8 @@ from hwsim.validation.traces import summary
 
 #: Slow-down of a fixed loop, or of the second half of the runs, beyond which it is said [1].
 DRIFT = 0.05
+#: Runs without the profiler, then as many with it [1].
+_TURN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ def measure(
     """Run a file and report a row a node, one of the whole model and those of what belongs to no layer.
 
     prepared : the same file as hwsim reads it, for the shapes of its inputs and the names of its layers. model : its name in the rows.
-    Latencies are 10th percentiles over the runs; ``minimum_s`` is the fastest. Whole-model times come from runs without the profiler.
+    Latencies are 10th percentiles over the runs; ``minimum_s`` is the fastest. Whole-model times come from runs without the profiler, a
+    few at a time between a few with it, so that both see the same machine.
     Raises UsageError where onnxruntime is missing or refuses the file.
     """
     effort = effort or Effort()
@@ -54,10 +57,9 @@ def measure(
     model = model or Path(path).stem
     with _pinned(effort.threads) as pinned:
         reference = _reference_loop()
-        plain_runs, feeds = _timed(runtime, path, prepared, effort)
-        reference_after = _reference_loop()
         with tempfile.TemporaryDirectory() as folder:
-            profile = _profiled(runtime, path, feeds, effort, folder)
+            plain_runs, profile = _timed(runtime, path, prepared, effort, folder)
+        reference_after = _reference_loop()
     low, least, spread = summary([seconds * 1e6 for seconds in plain_runs])
     whole = Measurement(
         model, scope="model", latency_s=low * 1e-6, minimum_s=least * 1e-6, repeats=len(plain_runs), spread=spread
@@ -158,21 +160,28 @@ def _random(kind: str, shape: tuple[int, ...], generator: np.random.Generator) -
 
 
 def _timed(
-    runtime: Any, path: str | os.PathLike[str], prepared: Prepared, effort: Effort
-) -> tuple[list[float], dict[str, Any]]:
-    """Durations of whole runs [s], and the inputs that were fed."""
-    session = _session(runtime, path, effort)
-    feeds = _feeds(session, prepared, path)
-    _repeat(session, feeds, effort.warm_up, effort.seconds / 4, path)
-    return _repeat(session, feeds, effort.runs, effort.seconds, path, effort.fewest), feeds
+    runtime: Any, path: str | os.PathLike[str], prepared: Prepared, effort: Effort, folder: str
+) -> tuple[list[float], Measured]:
+    """Durations of whole runs [s], and the profile of as many others."""
+    plain_session = _session(runtime, path, effort)
+    profiled = _session(runtime, path, effort, profile=str(Path(folder) / "profile"))
+    feeds = _feeds(plain_session, prepared, path)
+    _repeat(plain_session, feeds, effort.warm_up, effort.seconds / 4, path)
+    times: list[float] = []
+    begun = time.perf_counter()
+    while len(times) < effort.runs and (len(times) < effort.fewest or time.perf_counter() - begun < 2 * effort.seconds):
+        count = min(_TURN, effort.runs - len(times))
+        times += _repeat(plain_session, feeds, count, effort.seconds, path)
+        _repeat(profiled, feeds, count, effort.seconds, path)
+    return times, readers.read(profiled.end_profiling())
 
 
 def _repeat(
-    session: Any, feeds: Mapping[str, Any], runs: int, seconds: float, path: str | os.PathLike[str], fewest: int = 1
+    session: Any, feeds: Mapping[str, Any], runs: int, seconds: float, path: str | os.PathLike[str]
 ) -> list[float]:
     times: list[float] = []
     begun = time.perf_counter()
-    while len(times) < runs and (len(times) < fewest or time.perf_counter() - begun < seconds):
+    while len(times) < runs and (not times or time.perf_counter() - begun < seconds):
         start = time.perf_counter()
         try:
             session.run(None, feeds)
@@ -180,14 +189,6 @@ def _repeat(
             raise UsageError(f"{os.fspath(path)}: onnxruntime cannot run it: {_first_line(error)}") from None
         times.append(time.perf_counter() - start)
     return times
-
-
-def _profiled(
-    runtime: Any, path: str | os.PathLike[str], feeds: Mapping[str, Any], effort: Effort, folder: str
-) -> Measured:
-    session = _session(runtime, path, effort, profile=str(Path(folder) / "profile"))
-    _repeat(session, feeds, effort.runs, effort.seconds, path, effort.fewest)
-    return readers.read(session.end_profiling())
 
 
 def _with_layers(rows: list[Measurement], prepared: Prepared) -> list[Measurement]:

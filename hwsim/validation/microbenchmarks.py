@@ -67,6 +67,7 @@ def _functions() -> Network:
     for side in (32, 128, 512):
         builder = builder.input(f"softmax{side}_x", (side, side)).softmax()
         builder = builder.input(f"norm{side}_x", (side, side)).layer_norm()
+        builder = builder.input(f"lrn{side}_x", (1, 16, side // 4, side // 4)).local_response()
         builder = builder.input(f"pool{side}_x", (1, 16, side // 2, side // 2)).pool(3, stride=2, padding=1)
         builder = builder.input(f"sum{side}_x", (side, side)).input(f"sum{side}_y", (side, side)).add(f"sum{side}_x")
     return builder.build()

@@ -29,6 +29,7 @@ FUNCTIONS: dict[str, str] = {
     "erf": "error functions, the exact gelu",
     "softmax": "maximum, subtraction, exponential, sum, division along an axis",
     "norm": "mean, variance and scaling along some axes",
+    "local_response": "squares over neighbouring channels, a power, a product",
     "pool": "windows summed or compared",
     "reduce": "an axis summed, compared or multiplied away",
     "scan": "running sums and products",

@@ -109,7 +109,7 @@ def local_response(call: Call) -> Demand:
     operations = (
         max(1, call.integer("size", 5)) + 4
     )  # squares summed over the window; *alpha/size, +bias, power, division
-    return Demand(vectors=vector("norm", operations * out.elements, out.elements))
+    return Demand(vectors=vector("local_response", operations * out.elements, out.elements))
 
 
 def running(call: Call) -> Demand:

@@ -62,6 +62,9 @@ def test_filled_up_channels_cost_their_share() -> None:
     depthwise = _conv(16, 16, groups=16)
     assert _compute(depthwise, f"{HEAD}.padded.K=16", f"{HEAD}.padded.C=16") == pytest.approx(_compute(depthwise))
     assert _compute(depthwise, f"{HEAD}.padded.G=32") == pytest.approx(2 * _compute(depthwise))
+    assert _compute(_conv(), f"{HEAD}.padded.G=32", f"{HEAD}.padded.P=6") == pytest.approx(18 / 16 * _compute(_conv()))
+    row = hwsim.Network.builder("row").input("x", (1, 512)).dense(512, bias=False).build()
+    assert _compute(row, f"{HEAD}.padded.P=6") == pytest.approx(_compute(row))
 
 
 def test_an_unknown_class_suggests_the_nearest() -> None:

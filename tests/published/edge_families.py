@@ -195,7 +195,7 @@ _RANGE = {"8": 2.847, "10": 3.078}
 
 def ncnn() -> Iterator[tuple[Device, list[Row]]]:
     """ncnn's benchmark, floating-point networks on CPUs: a Raspberry Pi 4, and both kinds of cores of an RK3588."""
-    software = ["compute.algorithms=[winograd_f4]", "compute.vector.by_function.norm=0.2"]
+    software = ["compute.algorithms=[winograd_f4]", "compute.vector.by_function.local_response=0.2"]
     for (board, threads, cores), (name, overrides, bits) in _NCNN_DEVICES.items():
         device = hwsim.load_device(name, [*overrides, *software])
         rows = []

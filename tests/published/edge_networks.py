@@ -273,9 +273,9 @@ def inception_v1(size: int = 224, kernel: int = 5, normalized: bool = False, bat
     """Szegedy et al., arXiv:1409.4842, Table 1. kernel : of the 5x5 branch, which later code makes 3; normalized : the paper's local
     response normalization, which code with batch norms leaves out."""
     net = _conv(_start("inception_v1", 3, size, batch=batch), 64, 7, 2).pool(3, stride=2, padding=1)
-    net = net.activation("LRN") if normalized else net
+    net = net.local_response() if normalized else net
     net = _conv(_conv(net, 64, 1), 192, 3)
-    net = (net.activation("LRN") if normalized else net).pool(3, stride=2, padding=1)
+    net = (net.local_response() if normalized else net).pool(3, stride=2, padding=1)
     rows: tuple[tuple[int, tuple[int, int], tuple[int, int], int] | None, ...] = (
         (64, (96, 128), (16, 32), 32),
         (128, (128, 192), (32, 96), 64),
@@ -312,8 +312,8 @@ def squeezenet(size: int = 224) -> Network:
 
 def alexnet() -> Network:
     """Krizhevsky et al., NIPS 2012, section 3.5: two groups, and local response normalization."""
-    net = _conv(_start("alexnet", 3, 227), 96, 11, 4, "valid").activation("LRN").pool(3, stride=2)
-    net = net.conv(256, kernel=5, groups=2).relu().activation("LRN").pool(3, stride=2)
+    net = _conv(_start("alexnet", 3, 227), 96, 11, 4, "valid").local_response().pool(3, stride=2)
+    net = net.conv(256, kernel=5, groups=2).relu().local_response().pool(3, stride=2)
     net = _conv(net, 384, 3).conv(384, kernel=3, groups=2).relu().conv(256, kernel=3, groups=2).relu().pool(3, stride=2)
     return net.flatten().dense(4096).relu().dense(4096).relu().dense(1000).build()
 

@@ -129,6 +129,7 @@ def test_an_efficiency_is_at_most_one_and_an_overhead_at_least_zero() -> None:
     (case,) = _measured(load_device(BASE), 0.01, 0).cases
     rows = tuple(Measurement(row.name, latency_s=(row.latency_s or 0) / 10) for row in case.rows)
     found = _fit(Cases((Case("spread", SPREAD, rows),)))
+    assert "too low?" in found.notes[0]
     for item in found.constants:
         if item.path.endswith("efficiency"):
             assert 0 < item.low <= item.value <= item.high <= 1

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hwsim.errors import UsageError
 from hwsim.report.files import csv_text
-from hwsim.validation.measured import QUANTITIES, Measured, Measurement
+from hwsim.validation.measured import QUANTITIES, Measured, Measurement, fastest
 from hwsim.validation.readers import read
 from hwsim.validation.tables import from_csv, from_json, to_json, to_rows
 
@@ -137,3 +137,8 @@ def test_what_is_written_is_read_back(given_rows: list[Measurement]) -> None:
             assert after.latency_s == pytest.approx(before.latency_s, rel=1e-5)
             assert after.energy_j == (None if before.energy_j is None else pytest.approx(before.energy_j, rel=1e-5))
             assert after.spread == (None if before.spread is None else pytest.approx(before.spread, rel=1e-5))
+
+
+def test_the_fastest_run_where_it_is_known() -> None:
+    found = fastest(Measured(from_csv("name,latency_us,minimum_us\na,5,4\nb,7,\n", "m")))
+    assert [row.latency_s for row in found.rows] == pytest.approx([4e-6, 7e-6])
