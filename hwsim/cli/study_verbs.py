@@ -31,6 +31,9 @@ def add(verb: Verbs[argparse.ArgumentParser]) -> None:
     run.add_argument(
         "--threads", metavar="N", type=int, default=1, help="mapping searches at the same time (default 1)"
     )
+    run.add_argument(
+        "--scheduler", metavar="ADDRESS", default="", help="evaluate on the workers of a dask.distributed scheduler"
+    )
     run.add_argument("--count", action="store_true", help="say how many designs there are, and stop")
     run.add_argument("--no-cache", action="store_true", help="neither read nor keep mapping searches on disk")
     _shown(run)
@@ -73,7 +76,9 @@ def study_run(arguments: argparse.Namespace) -> int:
     if arguments.count:
         return 0
     try:
-        results = study.run(store, arguments.threads, _progress(), cache=not arguments.no_cache)
+        results = study.run(
+            store, arguments.threads, _progress(), cache=not arguments.no_cache, scheduler=arguments.scheduler
+        )
     except KeyboardInterrupt:
         print(f"\nhwsim: interrupted: {store} keeps what is done; the same command goes on from there", file=sys.stderr)
         return 130

@@ -95,11 +95,17 @@ class Study:
         return hashlib.sha256(json.dumps(self.provenance, sort_keys=True).encode()).hexdigest()
 
     def run(
-        self, store: Path | str = ":memory:", threads: int = 1, progress: Progress | None = None, cache: bool = True
+        self,
+        store: Path | str = ":memory:",
+        threads: int = 1,
+        progress: Progress | None = None,
+        cache: bool = True,
+        scheduler: str = "",
     ) -> Results:
         """Evaluate every point that ``store`` does not hold yet, chunk by chunk; what is there already is kept and not computed again.
 
-        threads : evaluate points that need a mapping search at the same time; the results are the same for any number. Raises UsageError
+        threads : evaluate points that need a mapping search at the same time; the results are the same for any number.
+        scheduler : address of a dask.distributed scheduler whose workers evaluate instead. Raises UsageError
         where the store holds another study's results or cannot be written.
         """
         kept = Store(store, self.signature, self.columns, self.provenance)
@@ -108,6 +114,15 @@ class Study:
         evaluator = Evaluator(dict(self.base), self.limits, cache)
         waiting = ((number, point) for number, point in enumerate(self.space.points()) if number not in done)
         finished, size = len(done), _FIRST
+        if scheduler:
+            from hwsim.study import cluster
+
+            for numbered, made in cluster.evaluated(scheduler, evaluator, waiting):
+                kept.add([(n, self._values(point, row)) for (n, point), row in zip(numbered, made, strict=True)])
+                finished += len(numbered)
+                if progress is not None:
+                    progress(finished, total)
+            return Results(kept, tuple(self.objectives), self.names)
         with ThreadPoolExecutor(threads) as pool:
             each = pool.map if threads > 1 else map
             while chunk := list(islice(waiting, size)):

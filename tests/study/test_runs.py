@@ -176,3 +176,15 @@ def test_mistakes_in_a_study_are_named(tmp_path: Path, old: str, new: str, said:
     with pytest.raises(UsageError) as caught:
         read_study(file)
     assert said in str(caught.value)
+
+
+def test_a_full_disk_leaves_what_is_there(tmp_path: Path) -> None:
+    small().run(tmp_path / "full.sqlite")
+    before = list(opened(tmp_path / "full.sqlite").rows())
+    store = opened(tmp_path / "full.sqlite").store
+    (pages,) = store._database.execute("PRAGMA page_count").fetchone()
+    store._database.execute(f"PRAGMA max_page_count={pages}")
+    row = next(iter(store.rows()))[1]
+    with pytest.raises(UsageError, match="intact: run the study again"):
+        store.add([(number, row) for number in range(100, 2000)])
+    assert list(opened(tmp_path / "full.sqlite").rows()) == before

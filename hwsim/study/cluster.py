@@ -1,0 +1,78 @@
+"""Points evaluated by the workers of a dask.distributed scheduler; what they send back is kept here.
+
+A worker that dies loses nothing: dask gives its chunks to others. Where the scheduler dies, what came back before is kept and the same
+command goes on. Workers read models and profiles by the same names, so they must see the same files.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+from hwsim.errors import UsageError
+from hwsim.study.axes import Point, Value
+from hwsim.study.evaluation import Evaluator, Limit, Row
+from hwsim.study.fast import rows
+
+Numbered = Sequence[tuple[int, Point]]
+#: Points of a chunk [1]: rooflines by the hundred take some tenths of a second, which a scheduler hardly feels.
+CHUNK = 200
+#: Chunks that wait at each thread of the workers, so that none is idle [1].
+_AHEAD = 2
+
+
+def evaluated(
+    address: str, evaluator: Evaluator, waiting: Iterator[tuple[int, Point]], size: int = CHUNK
+) -> Iterator[tuple[Numbered, list[Row]]]:
+    """Chunks of points with their rows, as they come back from the workers of the scheduler at ``address``.
+
+    Raises UsageError where there is no scheduler, or it is lost.
+    """
+    try:
+        dask: Any = importlib.import_module("distributed")
+    except ImportError:
+        raise UsageError("--scheduler needs dask.distributed: pip install 'hwsim[cluster]'") from None
+    try:
+        client = dask.Client(address, timeout="10s")
+    except (OSError, ValueError, TimeoutError) as error:
+        raise UsageError(f"--scheduler {address}: cannot be reached: {error}") from None
+    shared = (tuple(evaluator.base.items()), evaluator.limits, evaluator.cache)
+    try:
+        threads = max(1, sum(client.nthreads().values()))
+        sent: dict[Any, Numbered] = {}
+
+        def send() -> list[Any]:
+            chunk = list(islice(waiting, size))
+            if not chunk:
+                return []
+            future = client.submit(_rows, *shared, [point for _, point in chunk], pure=False)
+            sent[future] = chunk
+            return [future]
+
+        stream = dask.as_completed([future for _ in range(_AHEAD * threads) for future in send()], loop=client.loop)
+        for future in stream:
+            # a lost scheduler gives cancelled futures as if they were done
+            if future.status != "finished":
+                raise UsageError(
+                    f"--scheduler {address}: lost ({future.status}); what came back is kept: run the study again to go on"
+                )
+            yield sent.pop(future), future.result()
+            for more in send():
+                stream.add(more)
+    finally:
+        client.close(timeout=2)
+
+
+def _rows(
+    base: tuple[tuple[str, Value], ...], limits: tuple[Limit, ...], cache: bool, points: Sequence[Mapping[str, Value]]
+) -> list[Row]:
+    """What a worker does; networks and profiles stay in its memory between chunks."""
+    return rows(_evaluator(base, limits, cache), points)
+
+
+@lru_cache(maxsize=4)
+def _evaluator(base: tuple[tuple[str, Value], ...], limits: tuple[Limit, ...], cache: bool) -> Evaluator:
+    return Evaluator(dict(base), limits, cache)
