@@ -108,8 +108,8 @@ def _side(axis: int, rows: int, taps: int, view: int, nest: Int) -> int:
 
 @inline_kernel
 def tile_bits(operand: int, tile: Int, view: int, partial: bool, nest: Int) -> int:
-    """Bits of the tile of one operand; tile [8]. Outputs are as wide as complete ones, unless they are ``partial`` or the tile leaves some
-    of C, S, R out.
+    """Bits of the tile of one operand; tile [8]. Outputs are as wide as complete ones, unless a strict view knows them ``partial``: sums
+    that were completed further inside arrive once, however little of C, S and R the tile covers.
     """
     words = min(tile[G], nest[G])
     if operand == WEIGHT:
@@ -118,8 +118,7 @@ def tile_bits(operand: int, tile: Int, view: int, partial: bool, nest: Int) -> i
     words *= min(tile[N], nest[N])
     columns, rows = min(tile[P], nest[P]), min(tile[Q], nest[Q])
     if operand == OUTPUT:
-        whole = tile[C] >= nest[C] and tile[S] >= nest[S] and tile[R] >= nest[R] and not partial
-        bits = nest[FINAL_BITS] if whole or view == _OPEN else max(nest[FINAL_BITS], nest[BITS + operand])
+        bits = nest[BITS + operand] if partial and view == _STRICT else min(nest[FINAL_BITS], nest[BITS + operand])
         return words * min(tile[K], nest[K]) * rows * columns * bits
     rows = _side(0, rows, min(tile[S], nest[S]), view, nest)
     columns = _side(1, columns, min(tile[R], nest[R]), view, nest)

@@ -190,8 +190,11 @@ def _solve(
         if value >= min(limit, progress.value):
             return value, left
         mapping = mapping_of(temporal, order, *along, keep)
-        if trust and isinstance(count(space.nest, space.hierarchy, mapping, space.rules), Infeasible):
-            return put_together(keys, found, limit, budget, each, False)
+        if isinstance(count(space.nest, space.hierarchy, mapping, space.rules), Infeasible):
+            if trust:
+                return put_together(keys, found, limit, budget, each, False)
+            progress.given_up = min(progress.given_up, value)
+            return value, left
         progress.value, progress.mapping = value, mapping
         return value, left
 

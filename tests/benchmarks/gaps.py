@@ -47,7 +47,9 @@ def main(chosen: list[str]) -> None:
     each = "--nests" in chosen
     models = [model for model in MODELS if model in chosen] or list(MODELS)
     devices = [device for device in DEVICES if device in chosen] or list(DEVICES)
-    print("| network | hierarchy | distinct nests | gap 0 | gap at most 5 % | largest gap | CPU, mean | CPU, most | spaces |")
+    print(
+        "| network | hierarchy | distinct nests | gap 0 | gap at most 5 % | largest gap | CPU, mean | CPU, most | spaces |"
+    )
     print("|---|---|---|---|---|---|---|---|---|")
     for device in devices:
         best(LoopNest(k=2, c=2), from_device(load(device), LoopNest()), cache=False)
