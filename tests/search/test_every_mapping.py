@@ -16,7 +16,7 @@ from hwsim.search import Found, best
 from tests.oracles.brute_mapper import brute, every_mapping, values
 from tests.search.cases import random_problem
 
-CASES = int(os.environ.get("HWSIM_SEARCH_CASES", "48"))
+CASES = int(os.environ.get("HWSIM_SEARCH_CASES", "30"))
 #: Mappings that brute force prices of one problem at most.
 MOST = int(os.environ.get("HWSIM_SEARCH_MAPPINGS", "3000"))
 
