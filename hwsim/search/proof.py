@@ -17,11 +17,11 @@ from hwsim.kernels.search import axes, join, tiles
 from hwsim.kernels.search_terms import CHOICE, COMPUTE, ENERGY, LATENCY, LEAKAGE_J, OBJECTIVE, Problem
 from hwsim.mapping import Mapping
 from hwsim.mapping.pack import unpack_mapping
-from hwsim.search.bounds import floors, values
+from hwsim.search.bounds import compulsory, floors, values
 from hwsim.search.patterns import at_work, patterns
 from hwsim.search.problem import build, staying
 from hwsim.search.space import Keep, Space
-from hwsim.search.terms import terms_of
+from hwsim.search.terms import Terms, terms_of
 
 #: Tiles listed per level at most.
 _LISTED = 1 << 20
@@ -33,8 +33,11 @@ _ALL = 1 << 62
 #: Patterns that are searched deeply, tiles looked at in each; patterns begun before any is searched to its end; tiles looked at in
 #: those that are only tasted, and of them for one tile of the outermost level.
 _DEEPLY, _DEEP, _TASTED, _TASTE, _EACH = 1, 300_000, 40, 10_000, 100
-#: What is known of a pattern that waits: its floor; the bound of its tiles; that, and a part of it was searched.
-_FLOOR, _BOUNDED, _BEGUN = range(3)
+#: What is known of a pattern that waits: only that others have fewer steps, and whether it is listed at all; its floor; the bound of its
+#: tiles; that, and a part of it was searched.
+_UNLISTED, _UNSEEN, _FLOOR, _BOUNDED, _BEGUN = range(5)
+#: Patterns whose floors are found at a time, those with the fewest steps first.
+_AT_A_TIME = 4096
 #: What finding the bound of a pattern's tiles counts for, in tiles looked at.
 _SETUP_WORK = 2_000
 
@@ -71,9 +74,17 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
     if not len(listed.steps):
         return
     stays = staying(space)
-    known = [terms_of(space, keep, listed.factors) for keep in space.keeps]
-    bounds = np.stack([values(space, *floors(space, terms, listed.steps), objective) for terms in known])
-    waiting = [(float(bound), place, _FLOOR) for place, bound in enumerate(bounds.ravel())]
+    least = compulsory(space)
+    known: dict[int, list[Terms]] = {}
+    waiting: list[tuple[float, int, int]] = []
+
+    def beyond(steps: float) -> float:
+        """What no pattern with so many steps can beat."""
+        return float(values(space, np.array([least]), np.array([steps / space.packed.macs_per_pe]), objective)[0])
+
+    waiting.append((beyond(float(listed.steps[0])), 0, _UNSEEN))
+    if math.isfinite(listed.dropped):
+        waiting.append((beyond(listed.dropped), 0, _UNLISTED))
     heapq.heapify(waiting)
     tasted: list[tuple[float, int, int]] = []
     begun = 0
@@ -88,9 +99,27 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
         if progress.exhausted:
             progress.given_up = min(progress.given_up, bound, *(other for other, _, _ in tasted))
             break
-        number, index = divmod(place, bounds.shape[1])
+        if stage == _UNLISTED:
+            progress.given_up = min(progress.given_up, bound)
+            continue
+        if stage == _UNSEEN:
+            part = slice(place, place + _AT_A_TIME)
+            factors, steps = listed.along_x[part] * listed.along_y[part], listed.steps[part]
+            known[place] = [terms_of(space, keep, factors) for keep in space.keeps]
+            for number, terms in enumerate(known[place]):
+                floor = values(space, *floors(space, terms, steps), objective)
+                for index in np.flatnonzero(floor < progress.value):
+                    job = number * len(listed.steps) + place + int(index)
+                    heapq.heappush(waiting, (max(bound, float(floor[index])), job, _FLOOR))
+            if place + _AT_A_TIME < len(listed.steps):
+                further = beyond(float(listed.steps[place + _AT_A_TIME]))
+                heapq.heappush(waiting, (further, place + _AT_A_TIME, _UNSEEN))
+            continue
+        number, index = divmod(place, len(listed.steps))
         keep = space.keeps[number]
-        problem = build(space, keep, listed.factors[index], objective, known[number], index)
+        group, within = divmod(index, _AT_A_TIME)
+        factors = listed.along_x[index] * listed.along_y[index]
+        problem = build(space, keep, factors, objective, known[group * _AT_A_TIME][number], within)
         setup = None if problem is None else _setup(problem, stays)
         if problem is None or setup is None:
             continue
