@@ -18,7 +18,7 @@ from hwsim.kernels.search_terms import CHOICE, COMPUTE, ENERGY, LATENCY, LEAKAGE
 from hwsim.mapping import Mapping
 from hwsim.mapping.pack import unpack_mapping
 from hwsim.search.bounds import compulsory, floors, values
-from hwsim.search.patterns import at_work, patterns
+from hwsim.search.patterns import Patterns, at_work, patterns
 from hwsim.search.problem import build, staying
 from hwsim.search.space import Keep, Space
 from hwsim.search.terms import Terms, terms_of
@@ -63,7 +63,7 @@ class Progress:
         return self.limited or self.priced >= self.budget
 
 
-def prove(space: Space, objective: str, progress: Progress) -> None:
+def prove(space: Space, objective: str, progress: Progress) -> None:  # noqa: PLR0912, PLR0915
     """Search all patterns and kept operands, most promising first; what is cut is bounded by ``progress.value`` or ``given_up``.
 
     A pattern waits under the best bound that is known of it: first its floor, then that of its tiles, then that of what was left of it when
@@ -103,14 +103,10 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
             progress.given_up = min(progress.given_up, bound)
             continue
         if stage == _UNSEEN:
-            part = slice(place, place + _AT_A_TIME)
-            factors, steps = listed.along_x[part] * listed.along_y[part], listed.steps[part]
-            known[place] = [terms_of(space, keep, factors) for keep in space.keeps]
-            for number, terms in enumerate(known[place]):
-                floor = values(space, *floors(space, terms, steps), objective)
-                for index in np.flatnonzero(floor < progress.value):
-                    job = number * len(listed.steps) + place + int(index)
-                    heapq.heappush(waiting, (max(bound, float(floor[index])), job, _FLOOR))
+            known[place], fresh = _floors_of(space, objective, listed, place)
+            for other, job in fresh:
+                if other < progress.value:
+                    heapq.heappush(waiting, (max(bound, other), job, _FLOOR))
             if place + _AT_A_TIME < len(listed.steps):
                 further = beyond(float(listed.steps[place + _AT_A_TIME]))
                 heapq.heappush(waiting, (further, place + _AT_A_TIME, _UNSEEN))
@@ -118,8 +114,8 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
         number, index = divmod(place, len(listed.steps))
         keep = space.keeps[number]
         group, within = divmod(index, _AT_A_TIME)
-        factors = listed.along_x[index] * listed.along_y[index]
-        problem = build(space, keep, factors, objective, known[group * _AT_A_TIME][number], within)
+        terms = known[group * _AT_A_TIME][number]
+        problem = build(space, keep, listed.along_x[index] * listed.along_y[index], objective, terms, within)
         setup = None if problem is None else _setup(problem, stays)
         if problem is None or setup is None:
             continue
@@ -134,6 +130,21 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
         left = _solve(space, problem, setup, keep, along, progress, budget, each)
         if left < progress.value:
             tasted.append((max(bound, left), place, _BEGUN))
+
+
+def _floors_of(
+    space: Space, objective: str, listed: Patterns, start: int
+) -> tuple[list[Terms], list[tuple[float, int]]]:
+    """Terms of the patterns from ``start`` on for each choice of kept operands; the floor and the place of each of them."""
+    part = slice(start, start + _AT_A_TIME)
+    factors, steps = listed.along_x[part] * listed.along_y[part], listed.steps[part]
+    known = [terms_of(space, keep, factors) for keep in space.keeps]
+    fresh = []
+    for number, terms in enumerate(known):
+        floor = values(space, *floors(space, terms, steps), objective)
+        first = number * len(listed.steps) + start
+        fresh += [(float(bound), first + place) for place, bound in enumerate(floor)]
+    return known, fresh
 
 
 def _share(begun: int) -> tuple[int, int]:
