@@ -23,6 +23,8 @@ from hwsim.search.problem import build, staying
 from hwsim.search.space import Keep, Space
 from hwsim.search.terms import Terms, terms_of
 
+#: How many times the budget a search may spend that has found nothing.
+_UNTIL_FOUND = 8
 #: Tiles listed per level at most.
 _LISTED = 1 << 20
 #: How far above its bound a pattern is searched first, then next, while no mapping is known.
@@ -60,7 +62,12 @@ class Progress:
         """Whether the budget of work or time is spent."""
         if time.perf_counter() > self.deadline:
             self.limited = True
-        return self.limited or self.priced >= self.budget
+        return self.limited or self.left <= 0
+
+    @property
+    def left(self) -> int:
+        """Tiles that may still be looked at; more of them while there is no mapping at all."""
+        return self.budget * (1 if self.mapping else _UNTIL_FOUND) - self.priced
 
 
 def prove(space: Space, objective: str, progress: Progress) -> None:  # noqa: PLR0912, PLR0915
@@ -125,7 +132,7 @@ def prove(space: Space, objective: str, progress: Progress) -> None:  # noqa: PL
             continue
         budget, each = _share(begun) if stage == _BOUNDED else (_ALL, _ALL)
         begun += stage == _BOUNDED
-        budget = min(budget, max(0, progress.budget - progress.priced))
+        budget = min(budget, max(0, progress.left))
         along = listed.along_x[index], listed.along_y[index]
         left = _solve(space, problem, setup, keep, along, progress, budget, each)
         if left < progress.value:
