@@ -108,9 +108,7 @@ def _side(axis: int, rows: int, taps: int, view: int, nest: Int) -> int:
 
 @inline_kernel
 def tile_bits(operand: int, tile: Int, view: int, partial: bool, nest: Int) -> int:
-    """Bits of the tile of one operand; tile [8]. Outputs are as wide as complete ones, unless they are ``partial`` or the tile leaves some
-    of C, S, R out.
-    """
+    """Bits of the tile of one operand; tile [8]. Outputs are as wide as complete ones, unless they are ``partial``."""
     words = min(tile[G], nest[G])
     if operand == WEIGHT:
         words *= min(tile[K], nest[K]) * min(tile[C], nest[C]) * min(tile[S], nest[S]) * min(tile[R], nest[R])
@@ -118,8 +116,7 @@ def tile_bits(operand: int, tile: Int, view: int, partial: bool, nest: Int) -> i
     words *= min(tile[N], nest[N])
     columns, rows = min(tile[P], nest[P]), min(tile[Q], nest[Q])
     if operand == OUTPUT:
-        whole = tile[C] >= nest[C] and tile[S] >= nest[S] and tile[R] >= nest[R] and not partial
-        bits = nest[FINAL_BITS] if whole or view == _OPEN else max(nest[FINAL_BITS], nest[BITS + operand])
+        bits = nest[BITS + operand] if partial else min(nest[FINAL_BITS], nest[BITS + operand])
         return words * min(tile[K], nest[K]) * rows * columns * bits
     rows = _side(0, rows, min(tile[S], nest[S]), view, nest)
     columns = _side(1, columns, min(tile[R], nest[R]), view, nest)
@@ -128,8 +125,16 @@ def tile_bits(operand: int, tile: Int, view: int, partial: bool, nest: Int) -> i
 
 @inline_kernel
 def fits(level: int, tile: Int, view: int, partial: bool, nest: Int, levels: Int) -> bool:
-    """Whether the tiles kept at ``level`` fit its pools; tile [8]. partial : outputs are incomplete whatever the tile."""
+    """Whether the tiles kept at ``level`` fit its pools; tile [8]. partial : outputs are incomplete, where the view is strict.
+
+    Else they are known to be only where no level inside keeps outputs and the tile leaves some of C, S, R out: sums that were completed
+    further inside arrive once, however little of those the tile covers.
+    """
     first = second = third = 0
+    if view != _STRICT:
+        partial = view == _KNOWN and not (tile[C] >= nest[C] and tile[S] >= nest[S] and tile[R] >= nest[R])
+        for inner in range(level):
+            partial = partial and not levels[KEEP, inner, OUTPUT]
     for operand in range(3):
         if levels[KEEP, level, operand]:
             bits = tile_bits(operand, tile, view, partial, nest)

@@ -253,6 +253,7 @@ def moved_inputs(
                 credited = True
                 if not addresses and started:
                     credited = high - behind_high == first_high and wide - behind_wide == first_wide
+                    credited = credited or (move_high == 0 and move_wide == 0)
                 if credited:
                     common = overlap(rows, taps_high, nest[WINDOW + 0], nest[WINDOW + 1], move_high, addresses)
                     common *= overlap(columns, taps_wide, nest[WINDOW + 2], nest[WINDOW + 3], move_wide, addresses)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.kernels.packed import INPUT, P, Q, R, S
+from hwsim.kernels.packed import INPUT, OUTPUT, READ, UPDATE, WEIGHT, P, Q, R, S
 from hwsim.kernels.search_terms import FREE_OF
 from hwsim.search.space import Space
 from hwsim.search.terms import Terms
@@ -31,6 +31,18 @@ def touched(space: Space) -> int:
             found = found[(found >= 0) & (found < int(nest.size[axis]))]
         words *= len(found)
     return words * math.prod(space.extents[dim] for dim in (0, 1, 3))
+
+
+def compulsory(space: Space) -> float:
+    """Energy that no mapping goes below [J], leakage left out: MACs, and every word of the three tensors once at the outermost level."""
+    packed, bits = space.packed, space.packed_nest.bits
+    energy = np.where(np.isnan(packed.energy[-1]), 0.0, packed.energy[-1]) / (int(packed.block[-1]) or 1)
+    words = [math.prod(space.extents[dim] for dim in range(8) if FREE_OF[dim] != operand) for operand in range(3)]
+    words[INPUT] = touched(space)
+    moved = sum(words[operand] * int(bits[operand]) * float(energy[READ, operand]) for operand in (INPUT, WEIGHT))
+    moved += words[OUTPUT] * min(int(bits[2]), int(bits[3])) * float(energy[UPDATE, OUTPUT])
+    mac_j = 0.0 if math.isnan(packed.mac_j) else packed.mac_j
+    return mac_j * math.prod(space.extents) + moved
 
 
 def floors(space: Space, terms: Terms, steps: Reals) -> tuple[Reals, Reals]:

@@ -12,17 +12,20 @@ from hwsim.search.space import ANY, Space, factors_of
 
 #: Patterns kept at a time.
 MOST = 200_000
+#: Ways to fill both axes of a level that are looked at, and shares of an axis that are asked for where there are more.
+_PAIRS, _SHARES = 1_000_000, (0.25, 0.5, 0.75, 0.9)
 
 
 @dataclass(frozen=True, slots=True)
 class Patterns:
     """Spatial factors of every pattern: along_x, along_y [P, L, 8]; steps [P] : least compute
-    steps, the product of ceil(extent / children).
+    steps, the product of ceil(extent / children), ascending. dropped : no pattern that is not listed has fewer steps.
     """
 
     along_x: Int
     along_y: Int
     steps: NDArray[np.float64]
+    dropped: float = np.inf
 
     @property
     def factors(self) -> Int:
@@ -40,7 +43,10 @@ def patterns(space: Space, share: float) -> Patterns:
     extents = np.array(space.extents, np.int64)
     along_x = np.ones((1, levels, 8), np.int64)
     along_y = np.ones((1, levels, 8), np.int64)
+    fans = space.packed.fanout.astype(np.float64).prod(axis=1)
+    dropped = np.inf
     for level in range(levels):
+        further = float(fans[level + 1 :].prod())
         fan_x, fan_y = (int(fan) for fan in space.packed.fanout[level])
         needed = space.spatial_fixed[level] > 1
         if fan_x * fan_y == 1 and not needed.any():
@@ -49,7 +55,8 @@ def patterns(space: Space, share: float) -> Patterns:
         parts_x, parts_y = [], []
         for number, rest in enumerate(left):
             here = np.flatnonzero(group.reshape(-1) == number)
-            own_x, own_y = _level_patterns(space, level, rest, fan_x, fan_y, share)
+            own_x, own_y, unlisted = _level_patterns(space, level, rest, fan_x, fan_y, share)
+            dropped = min(dropped, unlisted / further)
             grown_x = np.repeat(along_x[here], len(own_x), axis=0)
             grown_y = np.repeat(along_y[here], len(own_y), axis=0)
             grown_x[:, level] = np.tile(own_x, (len(here), 1))
@@ -59,16 +66,20 @@ def patterns(space: Space, share: float) -> Patterns:
         along_x, along_y = np.concatenate(parts_x), np.concatenate(parts_y)
         if len(along_x) > MOST:
             steps = _steps(extents, along_x * along_y)
-            chosen = np.sort(np.argsort(steps, kind="stable")[:MOST])
+            ranked = np.argsort(steps, kind="stable")
+            dropped = min(dropped, float(steps[ranked[MOST]]) / further)
+            chosen = np.sort(ranked[:MOST])
             along_x, along_y = along_x[chosen], along_y[chosen]
-    return Patterns(along_x, along_y, _steps(extents, along_x * along_y))
+    steps = _steps(extents, along_x * along_y)
+    ranked = np.argsort(steps, kind="stable")
+    return Patterns(along_x[ranked], along_y[ranked], steps[ranked], float(dropped))
 
 
 def at_work(space: Space, listed: Patterns) -> Patterns:
     """The patterns that put the hierarchy's least share of its PEs to work."""
     need = space.packed.min_utilization * space.hierarchy.pes_x * space.hierarchy.pes_y
     busy = listed.factors.reshape(len(listed.steps), -1).astype(np.float64).prod(axis=1) >= need * (1 - 1e-12)
-    return Patterns(listed.along_x[busy], listed.along_y[busy], listed.steps[busy])
+    return Patterns(listed.along_x[busy], listed.along_y[busy], listed.steps[busy], listed.dropped)
 
 
 def _left(extents: Int, factors: Int, perfect: bool) -> Int:
@@ -83,11 +94,23 @@ def _steps(extents: Int, factors: Int) -> NDArray[np.float64]:
     return np.asarray(_left(extents, factors, False).astype(np.float64).prod(axis=1))
 
 
-def _level_patterns(space: Space, level: int, left: Int, fan_x: int, fan_y: int, share: float) -> tuple[Int, Int]:
-    """Patterns of one level for the trips ``left`` [8] : along x and along y [P, 8]."""
+def _level_patterns(
+    space: Space, level: int, left: Int, fan_x: int, fan_y: int, share: float
+) -> tuple[Int, Int, float]:
+    """Patterns of one level for the trips ``left`` [8] : along x and along y [P, 8]; least steps of those that fill an axis too little.
+
+    Where axes can be filled in too many ways only those that fill a larger share are listed.
+    """
     fixed, at_most = space.spatial_fixed[level], space.spatial_at_most[level]
-    across = _axis(left, fan_x, space.along[level, 0], fixed, at_most, space.perfect, share)
-    along = _axis(left, fan_y, space.along[level, 1], fixed, at_most, space.perfect, share)
+    unlisted = np.inf
+    for least in (share, *(larger for larger in _SHARES if larger > share)):
+        across = _axis(left, fan_x, space.along[level, 0], fixed, at_most, space.perfect, least)
+        along = _axis(left, fan_y, space.along[level, 1], fixed, at_most, space.perfect, least)
+        if least > share:
+            most = float(across.prod(axis=1).max()) * float(along.prod(axis=1).max())
+            unlisted = float(left.astype(np.float64).prod()) / (least * most)
+        if len(across) * len(along) <= _PAIRS:
+            break
     both = (across[:, None, :] * along[None, :, :]).reshape(-1, 8)
     legal = (both <= np.minimum(at_most, np.where(left > 1, ANY, 1))).all(axis=1)
     legal &= ((fixed == 0) | (both == fixed)).all(axis=1)
@@ -95,7 +118,7 @@ def _level_patterns(space: Space, level: int, left: Int, fan_x: int, fan_y: int,
     where = np.flatnonzero(legal)
     _, first = np.unique(both[where], axis=0, return_index=True)
     where = where[np.sort(first)]
-    return across[where // len(along)], along[where % len(along)]
+    return across[where // len(along)], along[where % len(along)], unlisted
 
 
 def _axis(left: Int, fan: int, allowed: Int, fixed: Int, at_most: Int, perfect: bool, share: float) -> Int:

@@ -17,12 +17,14 @@ from hwsim.kernels.search import axes, join, tiles
 from hwsim.kernels.search_terms import CHOICE, COMPUTE, ENERGY, LATENCY, LEAKAGE_J, OBJECTIVE, Problem
 from hwsim.mapping import Mapping
 from hwsim.mapping.pack import unpack_mapping
-from hwsim.search.bounds import floors, values
-from hwsim.search.patterns import at_work, patterns
+from hwsim.search.bounds import compulsory, floors, values
+from hwsim.search.patterns import Patterns, at_work, patterns
 from hwsim.search.problem import build, staying
 from hwsim.search.space import Keep, Space
-from hwsim.search.terms import terms_of
+from hwsim.search.terms import Terms, terms_of
 
+#: How many times the budget a search may spend that has found nothing.
+_UNTIL_FOUND = 8
 #: Tiles listed per level at most.
 _LISTED = 1 << 20
 #: How far above its bound a pattern is searched first, then next, while no mapping is known.
@@ -33,8 +35,11 @@ _ALL = 1 << 62
 #: Patterns that are searched deeply, tiles looked at in each; patterns begun before any is searched to its end; tiles looked at in
 #: those that are only tasted, and of them for one tile of the outermost level.
 _DEEPLY, _DEEP, _TASTED, _TASTE, _EACH = 1, 300_000, 40, 10_000, 100
-#: What is known of a pattern that waits: its floor; the bound of its tiles; that, and a part of it was searched.
-_FLOOR, _BOUNDED, _BEGUN = range(3)
+#: What is known of a pattern that waits: only that others have fewer steps, and whether it is listed at all; its floor; the bound of its
+#: tiles; that, and a part of it was searched.
+_UNLISTED, _UNSEEN, _FLOOR, _BOUNDED, _BEGUN = range(5)
+#: Patterns whose floors are found at a time, those with the fewest steps first.
+_AT_A_TIME = 4096
 #: What finding the bound of a pattern's tiles counts for, in tiles looked at.
 _SETUP_WORK = 2_000
 
@@ -57,10 +62,15 @@ class Progress:
         """Whether the budget of work or time is spent."""
         if time.perf_counter() > self.deadline:
             self.limited = True
-        return self.limited or self.priced >= self.budget
+        return self.limited or self.left <= 0
+
+    @property
+    def left(self) -> int:
+        """Tiles that may still be looked at; more of them while there is no mapping at all."""
+        return self.budget * (1 if self.mapping else _UNTIL_FOUND) - self.priced
 
 
-def prove(space: Space, objective: str, progress: Progress) -> None:
+def prove(space: Space, objective: str, progress: Progress) -> None:  # noqa: PLR0912, PLR0915
     """Search all patterns and kept operands, most promising first; what is cut is bounded by ``progress.value`` or ``given_up``.
 
     A pattern waits under the best bound that is known of it: first its floor, then that of its tiles, then that of what was left of it when
@@ -71,9 +81,17 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
     if not len(listed.steps):
         return
     stays = staying(space)
-    known = [terms_of(space, keep, listed.factors) for keep in space.keeps]
-    bounds = np.stack([values(space, *floors(space, terms, listed.steps), objective) for terms in known])
-    waiting = [(float(bound), place, _FLOOR) for place, bound in enumerate(bounds.ravel())]
+    least = compulsory(space)
+    known: dict[int, list[Terms]] = {}
+    waiting: list[tuple[float, int, int]] = []
+
+    def beyond(steps: float) -> float:
+        """What no pattern with so many steps can beat."""
+        return float(values(space, np.array([least]), np.array([steps / space.packed.macs_per_pe]), objective)[0])
+
+    waiting.append((beyond(float(listed.steps[0])), 0, _UNSEEN))
+    if math.isfinite(listed.dropped):
+        waiting.append((beyond(listed.dropped), 0, _UNLISTED))
     heapq.heapify(waiting)
     tasted: list[tuple[float, int, int]] = []
     begun = 0
@@ -88,9 +106,23 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
         if progress.exhausted:
             progress.given_up = min(progress.given_up, bound, *(other for other, _, _ in tasted))
             break
-        number, index = divmod(place, bounds.shape[1])
+        if stage == _UNLISTED:
+            progress.given_up = min(progress.given_up, bound)
+            continue
+        if stage == _UNSEEN:
+            known[place], fresh = _floors_of(space, objective, listed, place)
+            for other, job in fresh:
+                if other < progress.value:
+                    heapq.heappush(waiting, (max(bound, other), job, _FLOOR))
+            if place + _AT_A_TIME < len(listed.steps):
+                further = beyond(float(listed.steps[place + _AT_A_TIME]))
+                heapq.heappush(waiting, (further, place + _AT_A_TIME, _UNSEEN))
+            continue
+        number, index = divmod(place, len(listed.steps))
         keep = space.keeps[number]
-        problem = build(space, keep, listed.factors[index], objective, known[number], index)
+        group, within = divmod(index, _AT_A_TIME)
+        terms = known[group * _AT_A_TIME][number]
+        problem = build(space, keep, listed.along_x[index] * listed.along_y[index], objective, terms, within)
         setup = None if problem is None else _setup(problem, stays)
         if problem is None or setup is None:
             continue
@@ -100,11 +132,26 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
             continue
         budget, each = _share(begun) if stage == _BOUNDED else (_ALL, _ALL)
         begun += stage == _BOUNDED
-        budget = min(budget, max(0, progress.budget - progress.priced))
+        budget = min(budget, max(0, progress.left))
         along = listed.along_x[index], listed.along_y[index]
         left = _solve(space, problem, setup, keep, along, progress, budget, each)
         if left < progress.value:
             tasted.append((max(bound, left), place, _BEGUN))
+
+
+def _floors_of(
+    space: Space, objective: str, listed: Patterns, start: int
+) -> tuple[list[Terms], list[tuple[float, int]]]:
+    """Terms of the patterns from ``start`` on for each choice of kept operands; the floor and the place of each of them."""
+    part = slice(start, start + _AT_A_TIME)
+    factors, steps = listed.along_x[part] * listed.along_y[part], listed.steps[part]
+    known = [terms_of(space, keep, factors) for keep in space.keeps]
+    fresh = []
+    for number, terms in enumerate(known):
+        floor = values(space, *floors(space, terms, steps), objective)
+        first = number * len(listed.steps) + start
+        fresh += [(float(bound), first + place) for place, bound in enumerate(floor)]
+    return known, fresh
 
 
 def _share(begun: int) -> tuple[int, int]:
@@ -190,8 +237,11 @@ def _solve(
         if value >= min(limit, progress.value):
             return value, left
         mapping = mapping_of(temporal, order, *along, keep)
-        if trust and isinstance(count(space.nest, space.hierarchy, mapping, space.rules), Infeasible):
-            return put_together(keys, found, limit, budget, each, False)
+        if isinstance(count(space.nest, space.hierarchy, mapping, space.rules), Infeasible):
+            if trust:
+                return put_together(keys, found, limit, budget, each, False)
+            progress.given_up = min(progress.given_up, value)
+            return value, left
         progress.value, progress.mapping = value, mapping
         return value, left
 

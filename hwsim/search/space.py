@@ -104,15 +104,20 @@ def space_of(nest: LoopNest, hierarchy: Hierarchy, exact: bool, perfect: bool) -
         for axis, allowed in enumerate((rule.spatial_x, rule.spatial_y)):
             if allowed is not None:
                 along[index, axis] = [int(dim in allowed) for dim in DIMS]
-    packed = pack_hierarchy(hierarchy)
+    packed, packed_nest = pack_hierarchy(hierarchy), pack_nest(nest)
+    if not exact:  # the reference knows one width of outputs, and networks that always share
+        everywhere = np.ones(len(levels), np.bool_)
+        packed = packed._replace(multicast=everywhere, reduce=everywhere)
+        packed_nest = packed_nest._replace(bits=packed_nest.bits[[0, 1, 2, 2]])
     top = len(levels) - 1
     for dim, extent in enumerate(nest.extents):
-        if DIMS[dim] == "G" and extent > 1 and not fixed[:, dim].any():
+        free = not fixed[:, dim].any() and (at_most[:, dim] == ANY).all() and not any(rule.order for rule in rules)
+        if DIMS[dim] == "G" and extent > 1 and free and not packed.pass_cycles:
             at_most[:top, dim] = 1
     return Space(
         nest,
         hierarchy,
-        pack_nest(nest),
+        packed_nest,
         packed,
         exact,
         perfect,

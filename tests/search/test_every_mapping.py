@@ -1,0 +1,59 @@
+"""On small problems all mappings are priced: the search's bound is never above the least, and where it says proven, it is the least.
+
+``HWSIM_SEARCH_CASES`` asks for more problems than the default run takes.
+"""
+
+from __future__ import annotations
+
+import os
+from itertools import islice
+
+import pytest
+
+from hwsim.cost import price
+from hwsim.counts import Counts, count
+from hwsim.search import Found, best
+from tests.oracles.brute_mapper import brute, every_mapping, values
+from tests.search.cases import random_problem
+
+CASES = int(os.environ.get("HWSIM_SEARCH_CASES", "30"))
+#: Mappings that brute force prices of one problem at most.
+MOST = int(os.environ.get("HWSIM_SEARCH_MAPPINGS", "3000"))
+
+
+def troubles(seed: int, most: int = MOST) -> list[str] | None:
+    """What is wrong with the search of one random problem; None where it has too many mappings to price."""
+    nest, hierarchy, exact, perfect = random_problem(seed)
+    rules = "exact" if exact else "timeloop"
+    if sum(1 for _ in islice(every_mapping(nest, hierarchy, perfect), most + 1)) > most:
+        return None
+    least = brute(nest, hierarchy, rules, perfect)  # type: ignore[arg-type]
+    found_wrong = []
+    for objective in ("edp", "energy", "latency"):
+        found = best(nest, hierarchy, objective, rules, perfect=perfect, cache=False)  # type: ignore[arg-type]
+        if not isinstance(found, Found):
+            if least:
+                found_wrong.append(f"{objective}: found nothing ({found}), there is {least[objective][0]}")
+            continue
+        if not least:
+            found_wrong.append(f"{objective}: found a mapping where none is legal")
+            continue
+        reached, optimum = values(found.cost)[objective], least[objective][0]
+        if found.lower_bound > optimum * (1 + 1e-9):
+            found_wrong.append(
+                f"{objective}: bound {found.lower_bound} above the least {optimum}, gap {found.bound_gap}"
+            )
+        counts = count(nest, hierarchy, found.mapping, rules)  # type: ignore[arg-type]
+        if not isinstance(counts, Counts) or values(price(counts, hierarchy, nest))[objective] != reached:
+            found_wrong.append(f"{objective}: the mapping counts to another price")
+    return found_wrong
+
+
+@pytest.mark.parametrize("batch", range(6))
+def test_bound_never_exceeds_the_best_of_all_mappings(batch: int) -> None:
+    priced, seed = 0, batch * 1_000_000
+    while priced < CASES // 6:
+        wrong = troubles(seed)
+        assert not wrong, (seed, wrong)
+        priced += wrong is not None
+        seed += 1
