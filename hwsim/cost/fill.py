@@ -80,7 +80,7 @@ def with_technology(device: Device, node_nm: float | None = None, family: str = 
         assert operation is not None
         joules = filled.add("compute.vector.op_pj", operation, 1e12, "pJ")
         result = replace(result, vector=replace(device.vector, op_j=joules))
-    if device.static_w is None:
+    if device.static_w is None and "idle" not in device.power_w:
         leakage = _leakage(device, technology)
         result = replace(result, static_w=filled.add("power.static_mw", leakage, 1e3, "mW"))
     if not {"core", "chip", "die"} & set(device.area_mm2):
@@ -191,13 +191,13 @@ def _networks(device: Device, technology: Technology, filled: _Filled) -> tuple[
 
 
 def _leakage(device: Device, technology: Technology) -> Estimated:
-    """Leakage of everything on the chip [W]; of memories what the profile says of them."""
-    known = {level.name: level.leakage_w for level in device.memories if level.leakage_w is not None}
+    """Leakage of everything on the chip [W] but of the memories that the profile gives it for."""
+    known = {level.name for level in device.memories if level.leakage_w is not None}
     parts = [part.leakage for part in area(device, technology).parts if part.level not in known]
     total = parts[0]
     for part in parts[1:]:
         total = total + part
-    return replace(total, value=total.value + sum(known.values()))
+    return total
 
 
 def _area(device: Device, technology: Technology) -> Estimated:

@@ -16,7 +16,7 @@ from hwsim.device import schema
 from hwsim.device.findings import findings, keys_at
 from hwsim.device.keys import unit
 from hwsim.device.library import find
-from hwsim.device.operating import at_operating_point, energy_scale
+from hwsim.device.operating import at_operating_point, clock_scale, energy_scale
 from hwsim.device.precision import label
 from hwsim.device.records import Device
 from hwsim.device.resolve import resolve
@@ -42,7 +42,7 @@ def load(name_or_path: str | os.PathLike[str], overrides: Sequence[str] = ()) ->
     if tree is not changed:
         tree = _overridden(tree, overrides)
     profile = _validated(tree)
-    device, found = resolve(profile, energy_scale(base, tree))
+    device, found = resolve(profile, energy_scale(base, tree), clock_scale(base, tree))
     if found:
         raise ProfileError(*(tree.finding(steps, message) for steps, message in found))
     return _with_record(device, profile, tree, path)

@@ -51,6 +51,12 @@ def energy_scale(base: Tree, tree: Tree) -> float:
     return (actual / nominal) ** 2 if nominal and actual else 1.0
 
 
+def clock_scale(base: Tree, tree: Tree) -> float:
+    """Clock of ``tree`` over the profile's own [1]; 1 where either is unknown."""
+    nominal, actual = plain(base.value.get("clock_mhz")), plain(tree.value.get("clock_mhz"))
+    return actual / nominal if is_number(nominal) and is_number(actual) and nominal else 1.0
+
+
 def _technology(tree: Tree, key: str) -> float | None:
     technology = tree.value.get("technology")
     value = plain(technology.get(key)) if isinstance(technology, dict) else None

@@ -242,6 +242,16 @@ class Device:
     notes: tuple[str, ...] = ()
 
     @property
+    def standing_w(self) -> float | None:
+        """Power that flows whenever the device is on [W], None where the profile does not say: leakage, or all of what idles if that is more."""
+        leaks = [self.static_w, *(memory.leakage_w for memory in self.memories)]
+        known = [leak for leak in leaks if leak is not None]
+        idle = self.power_w.get("idle")
+        if idle is None:
+            return sum(known) if known else None
+        return max(idle, sum(known))
+
+    @property
     def off_chip(self) -> Memory | None:
         """The outermost level if it is off chip."""
         return self.memories[-1] if self.memories and self.memories[-1].off_chip else None

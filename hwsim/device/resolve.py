@@ -27,10 +27,11 @@ from hwsim.device.yaml_reader import Steps
 from hwsim.errors import nearest
 
 
-def resolve(profile: schema.Profile, energy_scale: float = 1.0) -> tuple[Device, Findings]:
+def resolve(profile: schema.Profile, energy_scale: float = 1.0, clock_scale: float = 1.0) -> tuple[Device, Findings]:
     """The Device of a profile, and what is inconsistent in it (then the Device is not to be used).
 
-    energy_scale : on the energies of the chip, not of off-chip memory and host [1].
+    energy_scale : on the energies of the chip, not of off-chip memory and host [1]. clock_scale : clock over the profile's own [1]; idling
+    is mostly the clock tree and goes with both.
     """
     found: Findings = []
     notes = list(profile.notes)
@@ -44,6 +45,8 @@ def resolve(profile: schema.Profile, energy_scale: float = 1.0) -> tuple[Device,
     _check_memories(memories, context)
     precisions = _precisions(profile, context)
     power = _power(profile.power, found)
+    if "idle" in power:
+        power["idle"] *= energy_scale * clock_scale
     technology = profile.technology or schema.Technology()
     device = Device(
         name=profile.name,

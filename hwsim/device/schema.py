@@ -302,7 +302,7 @@ class Thermal(Section):
 
 
 class Power(Section):
-    """Published power; static : burnt whenever the chip is on. cap, thermal : limits to keep below."""
+    """Published power; static : leakage; idle : all that flows whenever the chip is on, clock tree included. cap, thermal : limits."""
 
     static_mw: NonNegative | None = None
     static_w: NonNegative | None = None

@@ -136,7 +136,11 @@ def _energy_keys(device: Device, component: str, precisions: Sequence[Precision]
         own = _given(device, "compute.vector.op_pj")
         return own or [key for key in device.quantities if key.endswith(".mac_pj")][:1]
     if component == "leakage":
-        return [key for key in device.quantities if key.startswith("power.static_")]
+        idle = [key for key in device.quantities if key.startswith("power.idle_")]
+        leaks = ("power.static_", "memory.")
+        return idle or [
+            key for key in device.quantities if key.startswith(leaks) and ("static_" in key or "leakage_" in key)
+        ]
     head = f"{component}." if component in {"network", "host"} else f"memory.{component}."
     return [key for key in device.quantities if key.startswith(head) and "pj_per_" in key]
 

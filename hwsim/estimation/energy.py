@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from hwsim.device import Device, Memory, precision_for
 from hwsim.device.records import Operand
 from hwsim.estimation import zeros
 from hwsim.estimation.assembly import Assumptions
+from hwsim.estimation.prepare import Prepared
 from hwsim.estimation.records import LayerEstimate, Traffic
 from hwsim.workload import Work
 
@@ -49,12 +50,40 @@ def of_vector(work: Work, device: Device, said: Assumptions) -> float | None:
     return operations * mac
 
 
+def with_host(layers: Sequence[LayerEstimate], prepared: Prepared, device: Device) -> list[LayerEstimate]:
+    """The layers with the energy of the host's link: inputs of the network in, where they are first read, its results out.
+
+    Unchanged where the profile gives no energy of the link.
+    """
+    per_byte = device.host.j_per_byte if device.host else None
+    if not per_byte:
+        return list(layers)
+    network, aliases = prepared.network, prepared.aliases
+    waiting = {aliases.get(name, name) for name in network.inputs}
+    results = {aliases.get(name, name) for name in network.outputs}
+    found = []
+    for record, (_, work) in zip(layers, prepared.priced, strict=True):
+        size = sum(size for name, size in work.reads if name in waiting)
+        size += sum(size for name, size in work.writes if name in results)
+        waiting -= {name for name, _ in work.reads}
+        if record.energy_by_j is None or not size:
+            found.append(record)
+            continue
+        spent = {**record.energy_by_j, "host": size * per_byte}
+        found.append(replace(record, energy_by_j=spent, energy_j=sum(spent.values())))
+    return found
+
+
 def attach(record: LayerEstimate, device: Device, parts: Mapping[str, float | None]) -> LayerEstimate:
-    """The record with its energy by cause, leakage over its latency included; unchanged where a part is unknown."""
+    """The record with its energy by cause, that of leakage and idling over its latency included; unchanged where a part is unknown."""
     known = {"mac": 0.0, "vector": 0.0}
     for name, value in parts.items():
         if value is None:
             return record
         known[name] = value
-    known |= {"network": known.get("network", 0.0), "leakage": (device.static_w or 0.0) * record.latency_s, "host": 0.0}
+    known |= {
+        "network": known.get("network", 0.0),
+        "leakage": (device.standing_w or 0.0) * record.latency_s,
+        "host": 0.0,
+    }
     return replace(record, energy_j=sum(known.values()), energy_by_j=known)

@@ -213,8 +213,20 @@ def _energies(
         if spending is None:
             return {"mac": None}
         spent = {name: level.storage for name, level in spending.levels.items()}
+        spent |= _beside_macs(nest, found, device)
         spent |= {"mac": spending.mac * zeros.mac_share(nest, device), "network": spending.network}
         for name, joules in spent.items():
             before = parts.get(name, 0.0)
             parts[name] = None if before is None else before + joules * nest.repeat
     return parts
+
+
+def _beside_macs(nest: LoopNest, found: Found, device: Device) -> dict[str, float]:
+    """Energy of the innermost level where it lies inside the PEs [J]: less what MACs on zeros do not read and write."""
+    inner = device.memories[0]
+    if inner.instances < device.array.pes or found.cost.energy is None:
+        return {}
+    level, shares = found.cost.energy.levels[inner.name], zeros.access_shares(nest, device)
+    happen = [shares[operand] for operand in OPERANDS]
+    moving = zip(happen, level.reads, level.updates, strict=True)
+    return {inner.name: sum(level.fills) + sum(share * (read + update) for share, read, update in moving)}

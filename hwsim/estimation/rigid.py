@@ -12,7 +12,7 @@ from hwsim.counts.systolic import SystolicCounts, systolic
 from hwsim.device import Device, Memory, precision_for
 from hwsim.device.records import Operand
 from hwsim.errors import ProfileError
-from hwsim.estimation import beside, energy, roofline
+from hwsim.estimation import beside, energy, roofline, zeros
 from hwsim.estimation.assembly import Assumptions, Compute, assemble
 from hwsim.estimation.records import LayerEstimate, Traffic
 from hwsim.estimation.residency import Residency
@@ -41,7 +41,8 @@ def price(
     flows = flows_of(work, counted, network, device, residency)
     moved = {memory.name: roofline.total(flows[memory.name].values()) for memory in device.memories}
     record = assemble(layer, work, network, device, done, moved)
-    parts = {memory.name: energy.of_flows(memory, flows[memory.name]) for memory in device.memories}
+    spent = flows | _happening(work, flows, device)
+    parts = {memory.name: energy.of_flows(memory, spent[memory.name]) for memory in device.memories}
     parts |= {"mac": energy.of_macs(work, device), "vector": energy.of_vector(work, device, said)}
     return energy.attach(record, device, parts)
 
@@ -154,4 +155,24 @@ def _off_chip(once: dict[Operand, Traffic], fetches: _Fetches) -> dict[Operand, 
         "input": Traffic(once["input"].read * fetches.input),
         "weight": Traffic(once["weight"].read * fetches.weight),
         "output": Traffic(fetches.spilled_read, once["output"].write + fetches.spilled_write),
+    }
+
+
+def _happening(
+    work: Work, flows: dict[str, dict[Operand, Traffic]], device: Device
+) -> dict[str, dict[Operand, Traffic]]:
+    """The flows of the registers inside the PEs less what MACs on zeros do not read and write; ports are as busy as ever."""
+    total = sum(nest.macs for nest in work.nests) or 1
+    shares = [(zeros.access_shares(nest, device), nest.macs / total) for nest in work.nests]
+    happen = {operand: sum(share[operand] * part for share, part in shares) for operand in OPERANDS}
+    inner = {level.name for operand in OPERANDS for level in _registers(device, operand)[:1]}
+    return {
+        name: {
+            operand: Traffic(
+                flow.read * happen[operand], flow.write * (happen[operand] if operand == "output" else 1.0)
+            )
+            for operand, flow in by_operand.items()
+        }
+        for name, by_operand in flows.items()
+        if name in inner
     }

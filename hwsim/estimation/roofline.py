@@ -156,9 +156,10 @@ def _operands(work: Work, device: Device, memory: Memory) -> dict[Operand, Traff
     for nest in work.nests:
         precision, _ = precision_for(device, nest.input.dtype, nest.weight.dtype)
         rows, columns, deep = precision.tile or (1, 1, 1)
-        read["input"] += nest.macs * nest.input.bits / (8 * columns)
-        read["weight"] += nest.macs * nest.weight.bits / (8 * rows)
-        read["output"] += nest.macs * nest.accumulator.bits / (8 * deep)
+        happen = zeros.access_shares(nest, device)
+        read["input"] += happen["input"] * nest.macs * nest.input.bits / (8 * columns)
+        read["weight"] += happen["weight"] * nest.macs * nest.weight.bits / (8 * rows)
+        read["output"] += happen["output"] * nest.macs * nest.accumulator.bits / (8 * deep)
     return {
         operand: Traffic(size, size if operand == "output" else 0.0)
         for operand, size in read.items()

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from hwsim.counts import Rules
 from hwsim.device import Device, precision_for
 from hwsim.errors import UsageError, nearest
-from hwsim.estimation import bands, rigid, roofline, zeros
+from hwsim.estimation import bands, energy, rigid, roofline, zeros
 from hwsim.estimation.assembly import Assumptions
 from hwsim.estimation.conversion import converted
 from hwsim.estimation.hcm import bit_view
@@ -85,6 +85,7 @@ def estimate(
         layers = list(simulation.layers)
     else:
         layers = _with_inference_overhead(layers, device.overheads.inference_s)
+    layers = energy.with_host(layers, prepared, device)
     if units == "bit":
         layers = [bit_view(layer, work, device) for layer, (_, work) in zip(layers, prepared.priced, strict=True)]
     settings = {

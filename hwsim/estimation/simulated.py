@@ -98,7 +98,7 @@ def _timed(priced: Sequence[Priced], timeline: Timeline, device: Device, second:
         ideal = record.utilization * record.latency_s
         energy = record.energy_by_j
         if energy is not None:
-            energy = {**energy, "leakage": (device.static_w or 0.0) * added}
+            energy = {**energy, "leakage": (device.standing_w or 0.0) * added}
         layers.append(
             replace(
                 record,

@@ -21,6 +21,21 @@ def mac_share(nest: LoopNest, device: Device) -> float:
     return _nonzero(nest, device.sparsity.gated | device.sparsity.skipped)
 
 
+def access_shares(nest: LoopNest, device: Device) -> dict[Operand, float]:
+    """Share of the accesses beside the MACs that happen, by operand [1]: a MAC that does not happen takes no operands.
+
+    A skipped MAC reads nothing. A gated one is known by the zero it has read: it does not read the other operand, and its sum, which
+    it would not change, is neither read nor written.
+    """
+    skipped, gated = device.sparsity.skipped, device.sparsity.gated
+    of: dict[Operand, frozenset[Operand]] = {
+        "input": skipped | (gated - {"input"}),
+        "weight": skipped | (gated - {"weight"}),
+        "output": skipped | gated,
+    }
+    return {operand: _nonzero(nest, zeros) for operand, zeros in of.items()}
+
+
 def cycle_share(nest: LoopNest, device: Device) -> float:
     """Share of the MACs of a nest that take time [1]: those with a zero in a skipped operand do not."""
     share = _nonzero(nest, device.sparsity.skipped)

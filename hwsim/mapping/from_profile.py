@@ -30,7 +30,6 @@ def from_device(device: Device, nest: LoopNest) -> Hierarchy:
         )
         for index, memory in enumerate(device.memories)
     )
-    leaks = [leak for leak in (device.static_w, *(memory.leakage_w for memory in device.memories)) if leak is not None]
     across, down = device.array.x * device.array.cores, device.array.y
     inner = [(across, down), *((level.mesh_x, level.mesh_y) for level in levels)]
     for level, (wide, high) in zip(levels, inner, strict=False):
@@ -47,7 +46,7 @@ def from_device(device: Device, nest: LoopNest) -> Hierarchy:
         macs_per_pe=precision.macs_per_pe_per_cycle * precision.efficiency,
         mac_j=precision.mac_j,
         clock_hz=device.clock_hz,
-        leakage_w=sum(leaks) if leaks else None,
+        leakage_w=device.standing_w,
         pass_cycles=device.overheads.pass_cycles,
         pass_level=names.index(device.overheads.pass_level) if device.overheads.pass_level in names else -1,
         min_utilization=device.dataflow.min_utilization,

@@ -85,11 +85,11 @@ def test_every_energy_says_where_it_is_from(network: Network) -> None:
     own = json.loads(json.dumps(hwsim.estimate(network, "eyeriss_v1", rung="roofline").to_dict()))
     assert own["from"] == {
         "mac": "profile", "vector": "profile", "spad": "profile", "gbuf": "profile", "dram": "profile",
-        "network": "profile", "area_mm2": "profile",
+        "network": "profile", "leakage": "profile", "area_mm2": "profile",
     }  # fmt: skip
     assert own["settings"]["technology"] == []
     filled = hwsim.estimate(network, with_technology(hwsim.load_device("eyeriss_v1")), rung="roofline")
-    assert filled.origins == {**own["from"], "leakage": "technology", "vector": "technology"}
+    assert filled.origins == {**own["from"], "vector": "technology"}
     assert filled.settings["technology"] == ["horowitz@65nm"]
 
 

@@ -69,9 +69,12 @@ def test_what_is_not_known_keeps_no_limit(network: Network) -> None:
 def test_caps_of_the_profile_hold_unasked(name: str, words: str, network: Network, device: Device) -> None:
     power = hwsim.estimate(network, device, rung="roofline").totals.average_power_w
     assert power is not None
-    capped = hwsim.estimate(network, replace(device, power_w={name: 0.9 * power}), rung="roofline")
+    capped = hwsim.estimate(network, replace(device, power_w={**device.power_w, name: 0.9 * power}), rung="roofline")
     assert [words in sentence for sentence in capped.missed] == [True]
-    assert hwsim.estimate(network, replace(device, power_w={name: 1.1 * power}), rung="roofline").missed == ()
+    assert (
+        hwsim.estimate(network, replace(device, power_w={**device.power_w, name: 1.1 * power}), rung="roofline").missed
+        == ()
+    )
 
 
 def test_a_cap_in_the_file_ends_in_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:

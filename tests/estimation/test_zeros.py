@@ -50,13 +50,14 @@ def test_density_one_changes_nothing_for_any_device(network: Network, rung: str)
 
 @pytest.mark.parametrize("rung", ["roofline", "systolic"])
 @pytest.mark.parametrize(("operands", "share"), [({"input"}, 0.4), ({"weight"}, 0.25), (BOTH, 0.1)])
-def test_gating_lowers_the_energy_of_macs_and_nothing_else(
+def test_gating_lowers_the_energy_of_macs_and_of_the_registers_beside_them(
     network: Network, rung: str, operands: set[str], share: float
 ) -> None:
     plain, gated = _layer(network, DENSITY, rung), _layer(network, DENSITY, rung, gated=frozenset(operands))
     assert plain.energy_by_j is not None and gated.energy_by_j is not None
     assert gated.energy_by_j["mac"] == pytest.approx(share * plain.energy_by_j["mac"])
-    assert {**gated.energy_by_j, "mac": 0} == {**plain.energy_by_j, "mac": 0}
+    assert gated.energy_by_j["spad"] < plain.energy_by_j["spad"]
+    assert {**gated.energy_by_j, "mac": 0, "spad": 0} == {**plain.energy_by_j, "mac": 0, "spad": 0}
     assert (gated.latency_s, gated.compute_s, gated.traffic_bytes) == (
         plain.latency_s,
         plain.compute_s,
@@ -72,6 +73,26 @@ def test_skipping_lowers_cycles_and_energy_of_macs_but_no_traffic(network: Netwo
     assert skipped.traffic_bytes == plain.traffic_bytes
     assert skipped.macs == plain.macs
     assert 0 < skipped.utilization <= 1
+
+
+@pytest.mark.parametrize(
+    ("sparsity", "reads"),
+    [
+        ({"gated": frozenset({"input"})}, 1 + 0.4 + 2 * 0.4),
+        ({"gated": frozenset({"weight"})}, 0.25 + 1 + 2 * 0.25),
+        ({"gated": BOTH}, 0.25 + 0.4 + 2 * 0.1),
+        ({"skipped": BOTH}, 4 * 0.1),
+        ({"skipped": frozenset({"input"}), "gated": frozenset({"weight"})}, 0.1 + 0.4 + 2 * 0.1),
+    ],
+)
+def test_what_a_mac_that_does_not_happen_leaves_in_its_registers(
+    network: Network, sparsity: dict[str, frozenset[str]], reads: float
+) -> None:
+    """Worked by hand: a dense MAC reads input and weight, reads and writes its sum; all 16 bits, all one price."""
+    layer = _layer(network, DENSITY, **sparsity)
+    per_byte = hwsim.load_device("eyeriss_v1").memories[0].read_j
+    assert layer.energy_by_j is not None and per_byte is not None
+    assert layer.energy_by_j["spad"] == pytest.approx(layer.macs * 2 * per_byte["input"] * reads)
 
 
 def test_a_rigid_array_cannot_skip(network: Network) -> None:

@@ -1,6 +1,6 @@
 """Estimated beside published area: the cores that the overhead fraction rests on, and Eyeriss, on which it is tested.
 
-The README of the technology tables shows every ratio, misses included; these tests compute it anew.
+The README shows every ratio, misses included: ``tests.published.beside``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pytest
 from hwsim.cost.area import AreaBreakdown, area
 from hwsim.device import Device, load
 from hwsim.device.technology import FAMILIES, Technology, overhead_fraction
-from hwsim.device.technology.tables import FOLDER, table
+from hwsim.device.technology.tables import table
 from tests.published.silicon import CORES
 
 ESTIMATES = ("horowitz", "aladdin")
@@ -65,21 +65,3 @@ def test_eyeriss_parts_stand_to_each_other_as_published() -> None:
     assert shares["register_files"] / shares["buffers"] == pytest.approx(2.5, rel=0.2)
     assert shares["register_files"] == pytest.approx(0.5, rel=0.25)
     assert shares["register_files"] + shares["buffers"] == pytest.approx(2 / 3, rel=0.25)
-
-
-def _row(name: str, node: float, published: float, found: list[float]) -> str:
-    figures = " | ".join(f"{1e6 * total:.3g} | {total / published:.2f}" for total in found)
-    return f"| {name} | {node:g} | {1e6 * published:.4g} | {figures} |"
-
-
-def test_the_readme_shows_every_ratio() -> None:
-    readme = (FOLDER.parent / "README.md").read_text()
-    cases = [(core.device, core.area) for core in CORES] + [(load("eyeriss_v1"), 12.25e-6)]
-    for device, published in cases:
-        node = device.node_nm or 0
-        totals = [area(device, Technology(node, family)).total for family in ESTIMATES]
-        row = _row(device.name, node, published, totals)
-        assert row in readme, row
-    for family in ESTIMATES:
-        errors = [abs(area(d, Technology(d.node_nm or 0, family)).total / published - 1) for d, published in cases[:-1]]
-        assert f"{family} {100 * statistics.median(errors):.0f} %" in readme

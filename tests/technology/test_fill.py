@@ -60,6 +60,10 @@ def test_the_range_of_a_mac_is_that_of_the_families() -> None:
     assert device.precisions[0].mac_j == pytest.approx(low * 1e-12)
 
 
+def _leakage_without_spad(device: Device) -> float:
+    return sum(part.leakage.value for part in area(device).parts if part.level != "spad")
+
+
 def test_a_number_of_the_profile_always_wins() -> None:
     base = small()
     spad = replace(base.memories[0], read_j={"input": 1e-15}, leakage_w=5.0)
@@ -81,7 +85,8 @@ def test_a_number_of_the_profile_always_wins() -> None:
     assert device.quantities["compute.precisions.int8.mac_pj"][2] == "jssc17"
     assert device.quantities["memory.spad.read_pj_per_byte.weight+output"][2] == LABEL
     assert "memory.spad.read_pj_per_byte.input" not in device.quantities
-    assert device.static_w is not None and device.static_w > 5.0
+    assert device.static_w is not None and device.static_w == pytest.approx(_leakage_without_spad(given))
+    assert device.standing_w == pytest.approx(device.static_w + 5.0)
     assert with_technology(replace(given, static_w=7.0)).static_w == 7.0
     again = with_technology(device)
     assert (

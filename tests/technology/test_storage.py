@@ -180,3 +180,17 @@ def test_the_readme_sets_sram_beside_figures_that_did_not_enter() -> None:
     assert f"| {files.read.value / unit.value:.1f} and {files.write.value / unit.value:.1f} | 1 |" in readme
     whole, banked = (sram(Technology(65), 108 * 1024, 64, banks=banks).read.value / 4 / unit.value for banks in (1, 27))
     assert f"| {whole:.1f} ({banked:.1f}) | 6 |" in readme
+
+
+def test_a_wide_word_lies_across_macros_side_by_side() -> None:
+    """DianNao's weights: 4096 bits a cycle from 32 KiB are 64 reads of 64 bits from 512 B, and half of the edge of wire."""
+    technology = Technology(65)
+    wide, narrow, part = sram(technology, 32768, 4096), sram(technology, 32768, 64), sram(technology, 512, 64)
+    wire = wire_energy(technology, math.sqrt(wide.area.value) / 2).value * 4096
+    assert wide.read.value == pytest.approx(64 * part.read.value + wire)
+    assert wide.area.value == narrow.area.value and wide.leakage.value == narrow.leakage.value
+    least = sram(technology, 256, 64)
+    assert sram(technology, 1024, 4096).write.value > 64 * least.write.value
+    assert sram(technology, 1024, 4096).write.value == pytest.approx(
+        64 * least.write.value + wire_energy(technology, math.sqrt(sram(technology, 1024).area.value) / 2).value * 4096
+    )

@@ -1,7 +1,7 @@
 """Storage on chip: flip-flop register files and SRAM macros by capacity, word, ports and banks.
 
 SRAM is interpolated between the points of CACTI 7 [1]_, in log space over capacity and node. Energy grows with a small power of the
-word's width up to 64 bits, and in proportion beyond; area and leakage do not depend on it. Below half of the smallest tabulated macro a
+word's width up to 64 bits; a wider word lies across macros of 64 bits side by side. Area and leakage do not depend on it. Below half of the smallest tabulated macro a
 memory is made of flip-flops, which are an order of magnitude larger: nothing supports an SRAM that small. Above the largest macro
 it is made of banks of that size, joined by wires.
 
@@ -27,6 +27,7 @@ from hwsim.errors import UsageError
 
 Column = Literal["read", "write", "area", "leakage", "latency"]
 _COLUMN: dict[Column, int] = {"read": 2, "write": 3, "area": 4, "leakage": 5, "latency": 6}
+_ENERGIES: tuple[Column, ...] = ("read", "write")
 _UNIT: dict[Column, tuple[float, str]] = {
     "read": (1e-12, "J"), "write": (1e-12, "J"), "area": (1e-12, "m2"), "leakage": (1e-3, "W"), "latency": (1e-9, "s"),
 }  # fmt: skip
@@ -92,7 +93,8 @@ def sram(technology: Technology, capacity: float, width_bits: int = 64, ports: i
     """An SRAM, whatever its size; ``storage`` says when there is none that small.
 
     Every port after the first widens the array by the ratio of dual- to single-port macros, and its lines by the square root of that.
-    An access uses one bank and the wire to it, half the edge of the whole. Raises UsageError as ``storage`` does.
+    An access uses one bank, in it as many macros side by side as the word has 64 bits (of no less than half of the smallest tabulated
+    one), and the wire to them, half the edge of the whole. Raises UsageError as ``storage`` does.
     """
     _check(capacity, width_bits, ports, banks)
     sheet = table("sram")
@@ -100,6 +102,11 @@ def sram(technology: Technology, capacity: float, width_bits: int = 64, ports: i
     in_bank = capacity / banks
     macros = banks * max(1.0, in_bank / largest)
     figures = {column: _macro(technology, column, min(in_bank, largest), width_bits) for column in _COLUMN}
+    beside = max(1.0, width_bits / 64)
+    if beside > 1:
+        smallest = min(row[0] for row in sheet["nodes"]["65"]) * 1024.0 / 2
+        share = max(in_bank / beside, min(in_bank, smallest))
+        figures |= {name: _macro(technology, name, min(share, largest), width_bits) for name in _ENERGIES}
     if ports > 1:
         wider = Estimated(
             1 + sheet["extra_port_area"] * (ports - 1), "1", sheet["extra_port_source"], "estimated", f"{ports} ports"
@@ -110,9 +117,9 @@ def sram(technology: Technology, capacity: float, width_bits: int = 64, ports: i
         }
     area = figures["area"].times(macros)
     read, write = figures["read"], figures["write"]
-    if macros > 1:
+    if macros > 1 or beside > 1:
         wire = wire_energy(technology, math.sqrt(area.value) / 2).times(width_bits)
-        note = f"{math.ceil(macros)} macros of at most {largest / 1024:g} KiB"
+        note = f"{math.ceil(macros * beside)} macros of at most {largest / 1024:g} KiB"
         read, write = (read + wire).noted(note), (write + wire).noted(note)
     return Storage("sram", width_bits, read, write, area, figures["leakage"].times(macros), figures["latency"])
 
@@ -156,7 +163,7 @@ def _over_capacity(node: int, column: Column, without: float = 0.0) -> Curve:
 
 
 def _width_scale(column: Column, width_bits: int) -> float:
-    """How a figure goes with the width of the word, 1 at 64 bits [1]."""
+    """How a figure of given macros goes with the width of the word, 1 at 64 bits [1]."""
     if column not in {"read", "write"}:
         return 1.0
     share = width_bits / 64

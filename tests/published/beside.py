@@ -1,0 +1,155 @@
+"""The README's table of areas and powers beside published ones: every figure computed anew, every miss included.
+
+``python -m tests.published.beside`` prints it, ``--write`` puts it into README.md between its marks; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from hwsim.cost.area import area
+from hwsim.device import Device, available, load
+from hwsim.device.technology import Technology, leave_one_out
+from tests.published.eyeriss import fitted_scale, power_ratios, runs, shares
+from tests.published.power import FAMILIES, POWERS, estimated
+from tests.published.silicon import CORES
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+FIRST, LAST = "<!-- python -m tests.published.beside --write -->", "<!-- end -->"
+#: Dies that carry more than the profile describes: their ratio says what share of them it is.
+_MORE = {"gpu", "cpu", "mcu"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One comparison. published, found : in ``unit``, found by family."""
+
+    name: str
+    node_nm: float
+    unit: str
+    published: float
+    found: tuple[float, ...]
+
+    @property
+    def ratios(self) -> tuple[float, ...]:
+        """Estimated over published, by family [1]."""
+        return tuple(value / self.published for value in self.found)
+
+
+@lru_cache(maxsize=1)
+def cores() -> tuple[Row, ...]:
+    """Areas of cores: those of the overhead fraction, then Eyeriss."""
+    cases = [(core.device, 1e6 * core.area) for core in CORES] + [(load("eyeriss_v1"), 12.25)]
+    return tuple(Row(f"{item.name}, core", item.node_nm or 0, "mm²", size, _areas(item)) for item, size in cases)
+
+
+@lru_cache(maxsize=1)
+def dies() -> tuple[Row, ...]:
+    """Every other profile of a real accelerator with a known die and node: pads, memory controllers and links are not modelled."""
+    devices = [load(name) for name in available()]
+    chips = [
+        item for item in devices
+        if "die" in item.area_mm2 and "core" not in item.area_mm2 and item.node_nm and item.kind not in _MORE
+        and item.qualities.get("area.die_mm2") != "estimated" and not item.name.endswith("_like")
+    ]  # fmt: skip
+    return tuple(
+        Row(f"{item.name}, die", item.node_nm or 0, "mm²", item.area_mm2["die"], _areas(item)) for item in chips
+    )
+
+
+@lru_cache(maxsize=1)
+def powers() -> tuple[Row, ...]:
+    """Powers without off-chip memory."""
+    return tuple(
+        Row(f"{power.name}", power.node_nm, "mW", power.published_mw, tuple(estimated(power))) for power in POWERS
+    )
+
+
+def _areas(device: Device) -> tuple[float, ...]:
+    found = (area(device, Technology(device.node_nm or 0, family, device.voltage_v)) for family in FAMILIES)
+    return tuple(1e6 * breakdown.total for breakdown in found)
+
+
+def error(ratios: Iterable[float]) -> float:
+    """Median of estimated over published, less one, without sign [1]."""
+    return statistics.median(abs(ratio - 1) for ratio in ratios)
+
+
+def errors(rows: Sequence[Row]) -> tuple[float, ...]:
+    """Median error of rows by family [1]."""
+    return tuple(error(row.ratios[place] for row in rows) for place in range(len(FAMILIES)))
+
+
+def section() -> str:
+    """What stands between the marks."""
+    names = [
+        "core, die or work",
+        "nm",
+        "published",
+        *(text for family in FAMILIES for text in (family, "ratio")),
+    ]
+    lines = [f"| {' | '.join(names)} |", "|" + "---|" * len(names), *map(_line, (*cores(), *dies(), *powers()))]
+    fitted = cores()[:-1]
+    return "\n\n".join(
+        [
+            "\n".join(lines),
+            f"Median error: {_medians(fitted)} of the {len(fitted)} cores that the overhead fraction is the median of (all but Eyeriss); "
+            f"{_medians(dies())} of dies; {_medians(powers())} of powers; "
+            f"{_medians((*cores(), *powers()))} of cores and powers together.",
+            _eyeriss(),
+            _sram(),
+        ]
+    )
+
+
+def _line(row: Row) -> str:
+    figures = " | ".join(f"{value:.3g} | {ratio:.2f}" for value, ratio in zip(row.found, row.ratios, strict=True))
+    return f"| {row.name} | {row.node_nm:g} | {row.published:.4g} {row.unit} | {figures} |"
+
+
+def _medians(rows: Sequence[Row]) -> str:
+    return ", ".join(f"{family} {100 * middle:.0f} %" for family, middle in zip(FAMILIES, errors(rows), strict=True))
+
+
+def _eyeriss() -> str:
+    found = runs()
+    layers = ", ".join(f"{name} {ratio:.2f}" for name, ratio in power_ratios(found).items())
+    parts, published = shares(found), {"PE array": 77.8, "network": 15.6, "buffer": 2.7}
+    split = ", ".join(f"{name} {100 * share:.1f} % ({published[name]})" for name, share in parts.items())
+    return (
+        "Eyeriss with the profile's own energies (ISCA 2016: DRAM 200, buffer 6, wires 2, register file 1, MAC 1) and the published mappings "
+        "of AlexNet, batch 4: predicted over measured power by layer, after one factor of "
+        f"{fitted_scale(found):.3f} fitted on the total: {layers}. Split of the chip's energy (published): {split}; the wires are a miss."
+    )
+
+
+def _sram() -> str:
+    found: dict[str, list[float]] = {}
+    for point in leave_one_out():
+        found.setdefault(point.column, []).append(abs(point.error))
+    parts = [
+        f"{name} {100 * statistics.median(off):.1f} % (at most {100 * max(off):.0f} %)" for name, off in found.items()
+    ]
+    return (
+        "SRAM between tabulated capacities, each inner point of the table foretold from the others of its node, median error: "
+        f"{', '.join(parts)}."
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the section, or write it into the README."""
+    if list(arguments) == ["--write"]:
+        before, rest = README.read_text(encoding="utf-8").split(FIRST)
+        README.write_text(f"{before}{FIRST}\n\n{section()}\n\n{LAST}{rest.split(LAST, 1)[1]}", encoding="utf-8")
+    else:
+        print(section())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
