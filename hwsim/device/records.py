@@ -243,7 +243,9 @@ class Device:
 
     @property
     def standing_w(self) -> float | None:
-        """Power that flows whenever the device is on [W], None where the profile does not say: leakage, or all of what idles if that is more."""
+        """Power that flows whenever the device is on [W], None where the profile does not say: leakage, or all of what idles if that is
+        more.
+        """
         leaks = [self.static_w, *(memory.leakage_w for memory in self.memories)]
         known = [leak for leak in leaks if leak is not None]
         idle = self.power_w.get("idle")

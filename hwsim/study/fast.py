@@ -88,14 +88,15 @@ class _Part:
     """One layer on the device of a group, as far as it does not depend on clock and bandwidths.
 
     macs : (MACs that take time, MACs of a PE in a cycle, MACs filled up, share of the array x efficiency) of each nest. vector :
-    operations and rate a cycle, None where the array does them. moved : bytes read and written by level. energy : without leakage [J],
-    None unknown. kernel : fixed time [s].
+    operations and rate a cycle, None where the array does them. moved : bytes read and written by level. energy : without leakage and
+    host [J], None unknown. kernel : fixed time [s].
     """
 
     nests: tuple[tuple[float, float, float, float], ...]
     vector: tuple[tuple[int, float | None], ...]
     moved: tuple[tuple[float, float], ...]
     energy: float | None
+    host: float
     kernel: float
 
 
@@ -110,6 +111,8 @@ def _group(evaluator: Evaluator, points: Sequence[Mapping[str, Value]]) -> list[
     rung = whole.get("rung") or default_rung(device)
     if rung != "roofline" or whole.get("units") == "bit" or whole.get("technology") is not None or device.kind == "gpu":
         return None
+    if "idle" in device.power_w and "clock_mhz" in points[0]:
+        return None  # what idles goes with the clock
     parts = _parts(evaluator, whole, device, first)
     rates, pes = _rates(device, points), _pes(device, points)
     if parts is None or rates is None or pes is None:
@@ -143,10 +146,11 @@ def _parts(evaluator: Evaluator, whole: Mapping[str, Value], device: Device, mad
             (record.traffic_bytes[memory.name].read, record.traffic_bytes[memory.name].write)
             for memory in device.memories
         )
-        energy = None
+        energy, host = None, 0.0
         if record.energy_by_j is not None:
             energy = sum(value for name, value in record.energy_by_j.items() if name not in ("leakage", "host"))
-        found.append(_Part(tuple(nests), tuple(vector), moved, energy, device.overheads.kernel_s * layer.repeat))
+            host = record.energy_by_j["host"]
+        found.append(_Part(tuple(nests), tuple(vector), moved, energy, host, device.overheads.kernel_s * layer.repeat))
     return found
 
 
@@ -274,7 +278,7 @@ def _priced(
         latencies[:, column] = latency
         weighted[:, column] = used * latency
         energies[:, column] = (
-            np.nan if part.energy is None else (part.energy + (device.static_w or 0.0) * latency) + 0.0
+            np.nan if part.energy is None else (part.energy + (device.standing_w or 0.0) * latency) + part.host
         )
     constant = first.totals.to_dict()
     batch = int(str(first.settings["batch"]))

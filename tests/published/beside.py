@@ -122,8 +122,8 @@ def _eyeriss() -> str:
     parts, published = shares(found), {"PE array": 77.8, "network": 15.6, "buffer": 2.7}
     split = ", ".join(f"{name} {100 * share:.1f} % ({published[name]})" for name, share in parts.items())
     return (
-        "Eyeriss with the profile's own energies (ISCA 2016: DRAM 200, buffer 6, wires 2, register file 1, MAC 1) and the published mappings "
-        "of AlexNet, batch 4: predicted over measured power by layer, after one factor of "
+        "Eyeriss with the profile's own energies (ISCA 2016: DRAM 200, buffer 6, wires 2, register file 1, MAC 1) and the published "
+        "mappings of AlexNet, batch 4: predicted over measured power by layer, after one factor of "
         f"{fitted_scale(found):.3f} fitted on the total: {layers}. Split of the chip's energy (published): {split}; the wires are a miss."
     )
 

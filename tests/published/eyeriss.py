@@ -24,7 +24,9 @@ BATCH = 4
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One convolution as run. rows : m, n, e, p, q, r, t of JSSC's Table III; zeros : of its input [1]; measured: [s], [W]; buffer_mb : [MB]."""
+    """One convolution as run. rows : m, n, e, p, q, r, t of JSSC's Table III; zeros : of its input [1]; measured: [s], [W]; buffer_mb :
+    [MB].
+    """
 
     name: str
     channels: int

@@ -43,7 +43,7 @@ def test_each_row_is_the_estimate() -> None:
 
 
 @pytest.mark.parametrize(
-    "device", ["eyeriss_v1", "cortex_m7", "generic_x86_server_core", "edge_tpu", "nnp_i_1100", "simba"]
+    "device", ["ws_16x16", "cortex_m7", "generic_x86_server_core", "edge_tpu", "nnp_i_1100", "simba"]
 )
 def test_many_at_once_are_the_same_bits(device: str) -> None:
     outer = hwsim.load_device(device).memories[-1].name

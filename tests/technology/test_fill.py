@@ -8,7 +8,7 @@ import pytest
 
 from hwsim.cost.area import area, pe_pitch
 from hwsim.cost.fill import with_technology
-from hwsim.device import Host, Network
+from hwsim.device import Device, Host, Network
 from hwsim.device.technology import Technology, adder, mac, off_chip_energy, register_file, sram, wire_energy
 from hwsim.errors import UsageError
 from tests.technology.devices import memory, small

@@ -1,9 +1,9 @@
 """Storage on chip: flip-flop register files and SRAM macros by capacity, word, ports and banks.
 
 SRAM is interpolated between the points of CACTI 7 [1]_, in log space over capacity and node. Energy grows with a small power of the
-word's width up to 64 bits; a wider word lies across macros of 64 bits side by side. Area and leakage do not depend on it. Below half of the smallest tabulated macro a
-memory is made of flip-flops, which are an order of magnitude larger: nothing supports an SRAM that small. Above the largest macro
-it is made of banks of that size, joined by wires.
+word's width up to 64 bits; a wider word lies across macros of 64 bits side by side. Area and leakage do not depend on it. Below half of
+the smallest tabulated macro a memory is made of flip-flops, which are an order of magnitude larger: nothing supports an SRAM that small.
+Above the largest macro it is made of banks of that size, joined by wires.
 
 .. [1] R. Balasubramonian et al., "CACTI 7: New Tools for Interconnect Exploration in Innovative Off-Chip Memories," ACM TACO 14(2), 2017,
    doi:10.1145/3085572.
