@@ -246,7 +246,7 @@ def override(tree: Tree, assignment: str) -> Tree:
     if not equals or not path:
         raise ProfileError(f"--set {assignment}: must read dotted.path=value")
     steps: Steps = tuple(step for step in path.split("."))
-    if steps[-1] == "value":
+    if steps[-1] == "value" and len(steps) > 1:
         steps = steps[:-1]
     text = text.strip()
     try:

@@ -21,6 +21,10 @@ class Residency:
     weights: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
 
+    def stays(self, name: str) -> bool:
+        """Whether a tensor that is read does not cross the chip's edge."""
+        return name in self.activations or name in self.weights
+
 
 def residency(
     prepared: Prepared, works: Sequence[Work], device: Device, keep_activations: bool, keep_weights: bool = True

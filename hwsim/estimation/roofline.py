@@ -106,12 +106,11 @@ def flows_of(work: Work, device: Device, network: Network, residency: Residency)
 def _flows(
     memory: Memory, work: Work, device: Device, network: Network, residency: Residency
 ) -> dict[Operand, Traffic]:
-    stays = residency.activations | residency.weights if memory.off_chip else frozenset[str]()
     read: dict[Operand, float] = {"input": 0, "weight": 0}
     written: float = 0
     for name, size in work.reads:
         operand: Operand = "input" if network.tensors[name].role == "activation" else "weight"
-        if name not in stays and memory.keeps[operand] != "never":
+        if not (memory.off_chip and residency.stays(name)) and memory.keeps[operand] != "never":
             read[operand] += crossing(memory, network, device, name, operand, size)
     if memory.keeps["output"] != "never":
         written = sum(

@@ -149,17 +149,22 @@ def _with_inference_overhead(layers: list[LayerEstimate], overhead: float) -> li
     return [replace(first, latency_s=latency, bound_by=bound_by, utilization=scaled), *layers[1:]]
 
 
+#: PEs of an array whose mappings are searched without being asked for: ways to spread a nest grow with the array.
+_SEARCHABLE = 1 << 16
+
+
 def default_rung(device: Device) -> str:
     """The most detailed rung that a profile supports.
 
     ``systolic`` where it declares the dataflow of a rigid array; ``mapping`` for an accelerator whose hierarchy reaches from the edge of
-    the chip through a buffer into the PEs; else ``roofline``.
+    the chip through a buffer into no more PEs than a search takes in seconds; else ``roofline``.
     """
     if device.dataflow.stationary:
         return "systolic"
     inside = [memory for memory in device.memories if not memory.off_chip and memory.instances >= device.array.pes]
     buffers = [memory for memory in device.memories if not memory.off_chip and memory.instances < device.array.pes]
-    return "mapping" if device.kind == "accelerator" and inside and buffers and device.off_chip else "roofline"
+    searchable = device.kind == "accelerator" and device.array.pes <= _SEARCHABLE
+    return "mapping" if searchable and inside and buffers and device.off_chip else "roofline"
 
 
 def _rungs(device: Device, rung: str | None, tiles: str | None, units: str) -> tuple[str, str]:

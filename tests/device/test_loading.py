@@ -509,3 +509,8 @@ def test_any_override_is_taken_or_refused(assignment: str) -> None:
             load("hcm_28nm", [text])
         except ProfileError as error:
             assert error.findings
+
+
+def test_a_path_of_the_word_value_alone_is_an_unknown_key() -> None:
+    with pytest.raises(ProfileError, match="value: unknown key"):
+        load("eyeriss_v1", ["value=3"])

@@ -118,3 +118,9 @@ def test_batch_scales_macs_linearly(batch: int) -> None:
     one, many = (hwsim.estimate(single(batch=count), "tpu_v1", rung="roofline").totals for count in (1, batch))
     assert many.macs == batch * one.macs
     assert many.throughput_per_s >= one.throughput_per_s * (1 - 1e-12)
+
+
+def test_an_array_too_large_to_search_unasked_answers_by_the_roofline() -> None:
+    estimate = hwsim.estimate("light_squeezenet", "groq_tsp")
+    assert estimate.settings["model"] == "roofline"
+    assert estimate.totals.latency_s > 0
