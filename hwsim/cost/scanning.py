@@ -64,7 +64,8 @@ class Scan:
     @property
     def edp(self) -> Float:
         """Energy times latency [M] [J s], inf where a mapping does not fit, nan where an energy is not known."""
-        return np.where(self.valid, self.arrays.joules * self.arrays.cycles / self.clock_hz, np.inf)
+        joules = np.where(self.valid, self.arrays.joules, 0.0)  # what does not fit was never priced
+        return np.where(self.valid, joules * self.arrays.cycles / self.clock_hz, np.inf)
 
     def reason(self, row: int) -> str:
         """Why one mapping does not fit, in words; ``count`` tells the level and the numbers."""

@@ -54,17 +54,17 @@ class ScanArrays(NamedTuple):
 def empty_scan(mappings: int, levels: int) -> ScanArrays:
     """Room for the results of so many mappings."""
     return ScanArrays(
-        status=np.empty(mappings, np.int64),
-        cycles=np.empty(mappings, np.float64),
-        joules=np.empty(mappings, np.float64),
-        accesses=np.empty((mappings, levels, 3, 3), np.int64),
-        busiest=np.empty((mappings, levels, 3, 3), np.int64),
-        final=np.empty((mappings, levels, 3), np.int64),
-        tile=np.empty((mappings, levels, 3), np.int64),
-        used=np.empty((mappings, levels, 2), np.int64),
-        network=np.empty((mappings, levels, 3, 2), np.int64),
-        hops=np.empty((mappings, levels, 3), np.float64),
-        scalars=np.empty((mappings, 4), np.int64),
+        status=np.zeros(mappings, np.int64),
+        cycles=np.zeros(mappings, np.float64),
+        joules=np.zeros(mappings, np.float64),
+        accesses=np.zeros((mappings, levels, 3, 3), np.int64),
+        busiest=np.zeros((mappings, levels, 3, 3), np.int64),
+        final=np.zeros((mappings, levels, 3), np.int64),
+        tile=np.zeros((mappings, levels, 3), np.int64),
+        used=np.zeros((mappings, levels, 2), np.int64),
+        network=np.zeros((mappings, levels, 3, 2), np.int64),
+        hops=np.zeros((mappings, levels, 3), np.float64),
+        scalars=np.zeros((mappings, 4), np.int64),
     )
 
 
