@@ -52,7 +52,7 @@ def run(
     if out.hops.any():
         axes = np.stack((nest.stride, nest.dilation), axis=1)
         loops = (mapping.temporal, mapping.spatial_x, mapping.spatial_y, mapping.order_x, mapping.order_y)
-        multiply_by_hops(axes, *loops, hierarchy.fanout, rules == "timeloop", out.hops)
+        multiply_by_hops(axes, *loops, hierarchy.fanout, hierarchy.topology, rules == "timeloop", out.hops)
 
 
 def counts_of(hierarchy: Hierarchy, mapping: MappingArrays, found: CountArrays, rules: Rules) -> Counts:

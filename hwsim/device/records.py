@@ -9,6 +9,7 @@ from typing import Literal
 Kind = Literal["accelerator", "gpu", "cpu", "mcu", "system"]
 Operand = Literal["input", "weight", "output"]
 Keep = Literal["always", "never", "free"]
+Topology = Literal["mesh", "bus", "neighbour"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,9 @@ class Network:
 
     bandwidth : [B/s] per operand and instance of the outer level, absent is unlimited. multicast, reduce : one read serves
     several children, partial sums of several children are added on the way. hop_j : energy of one byte over one hop [J/B].
+    topology : how far a word goes, see ``hwsim.kernels.counting_hops``: ``mesh``, the wires on its way to the children that need it;
+    ``bus``, all of a bus along y and of one along x in each row that has such a child, sums going from child to child before;
+    ``neighbour``, one hop to each such child, from the one beside it.
     """
 
     outer: str
@@ -130,6 +134,7 @@ class Network:
     multicast: bool = True
     reduce: bool = True
     hop_j: float = 0.0
+    topology: Topology = "mesh"
 
 
 @dataclass(frozen=True, slots=True)

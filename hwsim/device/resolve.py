@@ -161,7 +161,7 @@ def _network(given: schema.Network, memories: tuple[Memory, ...], context: Conte
         context.found.append(((*steps, "between"), "must name the outer level first"))
     rates = by_operand(given.bytes_per_cycle, context.clock_hz) if given.bytes_per_cycle else {}
     hop = si(given, "hop_pj_per_byte", "hop_pj_per_bit") or 0.0
-    return Network(outer, inner, rates, given.multicast, given.reduce, hop * context.energy_scale)
+    return Network(outer, inner, rates, given.multicast, given.reduce, hop * context.energy_scale, given.topology)
 
 
 def _dataflow(given: schema.Dataflow | None, memories: tuple[Memory, ...], context: Context) -> Dataflow:

@@ -22,7 +22,7 @@ from hwsim.device.quantity import (
     Quality,
     Share,
 )
-from hwsim.device.records import Keep, Kind, Operand
+from hwsim.device.records import Keep, Kind, Operand, Topology
 
 Dim = Literal["N", "G", "K", "C", "Q", "P", "S", "R"]
 #: Those of ``workload.classes``, a room that this one does not import; a test holds them together.
@@ -192,7 +192,7 @@ class Memory(Section):
 
 
 class Network(Section):
-    """Wires between an outer level and the one inside of it."""
+    """Wires between an outer level and the one inside of it. topology : how far a word goes on them."""
 
     name: Name | None = None
     between: Annotated[list[Name], Field(min_length=2, max_length=2)]
@@ -201,6 +201,7 @@ class Network(Section):
     reduce: bool = True
     hop_pj_per_byte: NonNegative | None = None
     hop_pj_per_bit: NonNegative | None = None
+    topology: Topology = "mesh"
 
 
 class Temporal(Section):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hwsim.kernels.jit import kernel, nested_kernel
-from hwsim.kernels.packed import INPUT, Float, Int, Q, S
+from hwsim.kernels.packed import BUS, INPUT, NEIGHBOUR, OUTPUT, Float, Int, Q, S
 
 #: For each operand and dim (N, G, K, C, Q, P, S, R): 0 does not matter, 1 an index of its own, 4 one of two in an axis of the input.
 _PLACES = (1, 1, 0, 1, 4, 4, 4, 4, 0, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1, 0, 1, 1, 0, 0)
@@ -88,18 +88,21 @@ def _grouped(along_x: Int, along_y: Int, group: Int) -> int:
 
 
 @nested_kernel
-def _wires(group: Int, groups: int, row: int, centre: float) -> float:
-    """Wires of all groups' messages. group [children] : the group of each; row : children in a row of the mesh."""
-    children = group.shape[0]
-    start, member = np.empty(groups + 2, np.int64), np.empty(children, np.int64)
+def _members(group: Int, groups: int, start: Int, member: Int) -> None:
+    """Children by group: those of group g are ``member[start[g] : start[g + 1]]``, by rising number. start [groups + 2]."""
     start[:] = 0
-    for child in range(children):
+    for child in range(group.shape[0]):
         start[group[child] + 2] += 1
     for index in range(groups):
         start[index + 2] += start[index + 1]
-    for child in range(children):
+    for child in range(group.shape[0]):
         member[start[group[child] + 1]] = child
         start[group[child] + 1] += 1
+
+
+@nested_kernel
+def _along_a_row(start: Int, member: Int, groups: int, row: int, centre: float) -> float:
+    """Wires of all messages that run along the middle row first. row : children in a row of the mesh."""
     lowest, highest = np.empty(row, np.int64), np.empty(row, np.int64)
     lowest[:] = -1
     hops = 0.0
@@ -119,6 +122,40 @@ def _wires(group: Int, groups: int, row: int, centre: float) -> float:
     return hops
 
 
+@nested_kernel
+def _along_a_column(start: Int, member: Int, groups: int, row: int, centre: float) -> float:
+    """Wires of all messages that run along the first column first, and into each row that has a member."""
+    hops = 0.0
+    for index in range(groups):
+        first, last = member[start[index]] // row, member[start[index + 1] - 1] // row
+        hops += max(0.0, centre - first) + max(0.0, last - centre)
+        for place in range(start[index], start[index + 1]):
+            ends = place + 1 == start[index + 1] or member[place + 1] // row != member[place] // row
+            if ends:
+                hops += member[place] % row
+    return hops
+
+
+@nested_kernel
+def _along_buses(
+    start: Int, member: Int, groups: int, row: int, fan_x: int, fan_y: int, from_child_to_child: bool
+) -> float:
+    """Wires of all messages on buses: the whole of one along y, and of one along x in every row that has a member.
+
+    from_child_to_child : members but one are reached by their neighbours, as sums are that are added up before they leave.
+    """
+    hops = 0.0
+    for index in range(groups):
+        rows = 1
+        for place in range(start[index] + 1, start[index + 1]):
+            rows += member[place] // row != member[place - 1] // row
+        if from_child_to_child:
+            hops += start[index + 1] - start[index] - 1
+            rows = 1
+        hops += (fan_y - 1) + rows * (fan_x - 1)
+    return hops
+
+
 @kernel
 def multiply_by_hops(
     axes: Int,
@@ -128,16 +165,20 @@ def multiply_by_hops(
     order_x: Int,
     order_y: Int,
     fanout: Int,
+    topology: Int,
     packed: bool,
     hops: Float,
 ) -> None:
     """Multiply messages, ``hops`` [L, 3 operands], by the wires that one takes from an instance of its level to the children that need it.
 
-    A message enters at x = 0 and y = (Y - 1) / 2 of the X by Y mesh of children, runs along that row to the farthest column of its group,
-    and in each column that has a member runs to the lowest and to the highest of them; the mean is over the groups of a level.
+    On a mesh a message enters at x = 0 and y = (Y - 1) / 2 of the X by Y children. It runs along that row to the farthest column of its
+    group, and in each column that has a member to the lowest and to the highest of them; or along column 0, and in each row that has a
+    member to the farthest of them: an operand's wires are laid out in whichever of the two ways is shorter. On a bus it drives all of the
+    bus along y and of those along x in rows that have a member, but sums go from child to child until there is one; between neighbours
+    every member takes one hop. The mean is over the groups of a level.
     axes [2, 2] : stride and dilation of height and width. temporal, spatial_x, spatial_y, order_x, order_y [L, 8] : loops. fanout [L, 2].
-    packed : children are numbered along x over those in use and laid out row by row over the mesh, as the reference does it; else a
-    child's place is its own.
+    topology [L] : MESH, BUS or NEIGHBOUR. packed : as the reference does it, rows first on a mesh, and children numbered along x over
+    those in use and laid out row by row over the mesh; else a child's place is its own.
     """
     tile = np.empty((hops.shape[0] + 1, 8), np.int64)
     for dim in range(8):
@@ -150,7 +191,7 @@ def multiply_by_hops(
         for operand in range(3):
             if hops[level, operand] != 0:
                 hops[level, operand] *= _mean_hops(
-                    operand, level, tile, axes, spatial_x, spatial_y, order_x, order_y, fanout, packed
+                    operand, level, tile, axes, spatial_x, spatial_y, order_x, order_y, fanout, topology[level], packed
                 )
 
 
@@ -165,6 +206,7 @@ def _mean_hops(
     order_x: Int,
     order_y: Int,
     fanout: Int,
+    topology: int,
     packed: bool,
 ) -> float:
     wide = high = 1
@@ -180,4 +222,14 @@ def _mean_hops(
         scale[dim] = spatial_x[level, dim]
     _keys(level, spatial_y, order_y, weight, scale, along_y)
     groups = _grouped(along_x, along_y, group)
-    return _wires(group, groups, fanout[level, 0] if packed else wide, (fanout[level, 1] - 1) / 2.0) / groups
+    start, member = np.empty(groups + 2, np.int64), np.empty(wide * high, np.int64)
+    _members(group, groups, start, member)
+    centre = (fanout[level, 1] - 1) / 2.0
+    if packed:
+        return _along_a_row(start, member, groups, fanout[level, 0], centre) / groups
+    if topology == NEIGHBOUR:
+        return wide * high / groups
+    if topology == BUS:
+        return _along_buses(start, member, groups, wide, fanout[level, 0], fanout[level, 1], operand == OUTPUT) / groups
+    along_a_row = _along_a_row(start, member, groups, wide, centre)
+    return min(along_a_row, _along_a_column(start, member, groups, wide, centre)) / groups

@@ -22,6 +22,8 @@ READ, FILL, UPDATE = range(3)
 UNLIMITED = 1 << 62
 #: Values of ``HierarchyArrays.keeps``.
 NEVER, ALWAYS, FREE = range(3)
+#: Values of ``HierarchyArrays.topology``.
+MESH, BUS, NEIGHBOUR = range(3)
 
 
 class NestArrays(NamedTuple):
@@ -47,6 +49,7 @@ class HierarchyArrays(NamedTuple):
     keeps [L, 3] : NEVER, ALWAYS or FREE. bandwidth [L, 3] : read, write, shared [bit/cycle], inf unlimited.
     energy [L, 3 directions, 3 operands] : of one access [J], nan unknown. block [L] : bits of one access, 0 where energy is per bit.
     network [L, 3] : wires to all children, per operand [bit/cycle], inf unlimited. multicast, reduce [L]. hop_j [L] : [J/bit/hop].
+    topology [L] : of those wires, MESH, BUS or NEIGHBOUR.
     overlapped [L]. macs_per_pe [1]; mac_j [J], nan unknown; clock_hz [Hz]; leakage_w [W], nan unknown; pass_cycles [1]; pass_level,
     -1 none; min_utilization [1].
     """
@@ -63,6 +66,7 @@ class HierarchyArrays(NamedTuple):
     multicast: Bool
     reduce: Bool
     hop_j: Float
+    topology: Int
     overlapped: Bool
     macs_per_pe: float
     mac_j: float

@@ -159,7 +159,7 @@ def _silence(hop_j: Float, hops: Float) -> bool:
 
 
 @nested_kernel
-def _hop(row: int, axes: Int, packed: bool, fanout: Int, mappings: MappingArrays, hops: Float) -> None:
+def _hop(row: int, axes: Int, packed: bool, fanout: Int, topology: Int, mappings: MappingArrays, hops: Float) -> None:
     multiply_by_hops(
         axes,
         mappings.temporal[row],
@@ -168,6 +168,7 @@ def _hop(row: int, axes: Int, packed: bool, fanout: Int, mappings: MappingArrays
         mappings.order_x[row],
         mappings.order_y[row],
         fanout,
+        topology,
         packed,
         hops,
     )
@@ -196,7 +197,7 @@ def scan_timeloop(
         if status != FITS:
             continue
         if _silence(hierarchy.hop_j, out.hops):
-            _hop(row, axes, True, hierarchy.fanout, mappings, out.hops)
+            _hop(row, axes, True, hierarchy.fanout, hierarchy.topology, mappings, out.hops)
         results.cycles[row], results.joules[row] = price_counts(nest.bits, repeat, hierarchy, True, out)
         _write(row, out, results)
 
@@ -250,6 +251,6 @@ def scan_exact(
         if status != FITS:
             continue
         if _silence(hierarchy.hop_j, out.hops):
-            _hop(row, axes, False, hierarchy.fanout, mappings, out.hops)
+            _hop(row, axes, False, hierarchy.fanout, hierarchy.topology, mappings, out.hops)
         results.cycles[row], results.joules[row] = price_counts(nest.bits, repeat, hierarchy, False, out)
         _write(row, out, results)

@@ -92,6 +92,7 @@ def _level(
         multicast=wires.multicast,
         reduce=wires.reduce,
         hop_j=wires.hop_j / 8,
+        topology=wires.topology,
         overlapped=memory.overlapped,
         off_chip=memory.off_chip,
         constraint=constraint or LevelConstraint(),

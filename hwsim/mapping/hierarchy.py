@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from hwsim.device import LevelConstraint
+from hwsim.device.records import Topology
 
 Keep = Literal["always", "never", "free"]
+#: In the order of the kernels' numbers.
+TOPOLOGIES: tuple[Topology, ...] = ("mesh", "bus", "neighbour")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Level:
     read_j, fill_j, update_j : energy of one access of ``block_bits`` bits, per operand (input, weight, output) [J]; with block_bits 0 the
     energy is per bit. None: not known.
     network_bits_per_cycle : per operand, of the wires from one instance of this level to all its children, None unlimited.
-    multicast, reduce : see device.Network. hop_j : energy of one bit over one hop towards the children [J].
+    multicast, reduce, topology : see device.Network. hop_j : energy of one bit over one hop towards the children [J].
     overlapped : False where the transfer time of this level adds to the rest.
     """
 
@@ -48,6 +51,7 @@ class Level:
     multicast: bool = True
     reduce: bool = True
     hop_j: float = 0.0
+    topology: Topology = "mesh"
     overlapped: bool = True
     off_chip: bool = False
     constraint: LevelConstraint = field(default_factory=LevelConstraint)

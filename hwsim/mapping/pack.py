@@ -9,7 +9,7 @@ import numpy as np
 
 from hwsim.errors import MappingError
 from hwsim.kernels.packed import ALWAYS, FREE, NEVER, UNLIMITED, HierarchyArrays, Int, MappingArrays, NestArrays
-from hwsim.mapping.hierarchy import Hierarchy, Level
+from hwsim.mapping.hierarchy import TOPOLOGIES, Hierarchy, Level
 from hwsim.mapping.record import LevelLoops, Mapping
 from hwsim.workload import DIMS, OPERANDS, Dim, LoopNest
 
@@ -54,6 +54,7 @@ def pack_hierarchy(hierarchy: Hierarchy) -> HierarchyArrays:
         multicast=np.array([level.multicast for level in levels], np.bool_),
         reduce=np.array([level.reduce for level in levels], np.bool_),
         hop_j=np.array([level.hop_j for level in levels], np.float64),
+        topology=np.array([TOPOLOGIES.index(level.topology) for level in levels], np.int64),
         overlapped=np.array([level.overlapped for level in levels], np.bool_),
         macs_per_pe=float(hierarchy.macs_per_pe),
         mac_j=math.nan if hierarchy.mac_j is None else float(hierarchy.mac_j),

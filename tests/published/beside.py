@@ -50,15 +50,19 @@ def cores() -> tuple[Row, ...]:
 
 @lru_cache(maxsize=1)
 def dies() -> tuple[Row, ...]:
-    """Every other profile of a real accelerator with a known die and node: pads, memory controllers and links are not modelled."""
-    devices = [load(name) for name in available()]
-    chips = [
-        item for item in devices
-        if "die" in item.area_mm2 and "core" not in item.area_mm2 and item.node_nm and item.kind not in _MORE
-        and item.qualities.get("area.die_mm2") != "estimated" and not item.name.endswith("_like")
-    ]  # fmt: skip
+    """Every other accelerator whose die and node a source gives, each published die once: of profiles of one chip the first.
+
+    Pads, memory controllers and links are not modelled.
+    """
+    chips: dict[tuple[float, float], Device] = {}
+    for item in map(load, available()):
+        die = item.area_mm2.get("die")
+        known = item.node_nm and item.qualities.get("area.die_mm2") != "estimated"
+        if die and known and "core" not in item.area_mm2 and item.kind not in _MORE:
+            chips.setdefault((die, item.node_nm or 0), item)
     return tuple(
-        Row(f"{item.name}, die", item.node_nm or 0, "mm²", item.area_mm2["die"], _areas(item)) for item in chips
+        Row(f"{item.name}, die", item.node_nm or 0, "mm²", item.area_mm2["die"], _areas(item))
+        for item in chips.values()
     )
 
 
@@ -100,7 +104,7 @@ def section() -> str:
             "\n".join(lines),
             f"Median error: {_medians(fitted)} of the {len(fitted)} cores that the overhead fraction is the median of (all but Eyeriss); "
             f"{_medians(dies())} of dies; {_medians(powers())} of powers; "
-            f"{_medians((*cores(), *powers()))} of cores and powers together.",
+            f"{_medians((*cores(), *dies(), *powers()))} of everything.",
             _eyeriss(),
             _sram(),
         ]
@@ -118,14 +122,19 @@ def _medians(rows: Sequence[Row]) -> str:
 
 def _eyeriss() -> str:
     found = runs()
-    layers = ", ".join(f"{name} {ratio:.2f}" for name, ratio in power_ratios(found).items())
     parts, published = shares(found), {"PE array": 77.8, "network": 15.6, "buffer": 2.7}
     split = ", ".join(f"{name} {100 * share:.1f} % ({published[name]})" for name, share in parts.items())
     return (
         "Eyeriss with the profile's own energies (ISCA 2016: DRAM 200, buffer 6, wires 2, register file 1, MAC 1) and the published "
-        "mappings of AlexNet, batch 4: predicted over measured power by layer, after one factor of "
-        f"{fitted_scale(found):.3f} fitted on the total: {layers}. Split of the chip's energy (published): {split}; the wires are a miss."
+        "mappings of AlexNet, batch 4: predicted over measured power by layer, after one factor fitted on the total: "
+        f"{_by_layer(power_ratios(found))} (factor {fitted_scale(found):.2f}, which stands for the clock tree and control). With the "
+        f"profile's idle power, taken from the power of the whole chip: {_by_layer(power_ratios(found, standing=True))} "
+        f"(factor {fitted_scale(found, standing=True):.2f}). Split of what switches (published, clock included): {split}."
     )
+
+
+def _by_layer(ratios: dict[str, float]) -> str:
+    return ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
 
 
 def _sram() -> str:

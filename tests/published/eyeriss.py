@@ -5,7 +5,7 @@ Shapes, zeros, times and powers are those of the chip: ISSCC 2016, Fig. 14.5.6, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 import hwsim
@@ -56,12 +56,15 @@ DENSE = {"FC6": (9216, 4096), "FC7": (4096, 4096), "FC8": (4096, 1000)}
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A layer priced. energy : as if nothing were zero [J]; gated : what the chip spends by part, off-chip memory left out [J]."""
+    """A layer priced. energy : as if nothing were zero [J]; gated : what switches on the chip by part, zeros gated [J]; standing : what
+    flows all the time by the profile [J].
+    """
 
     layer: Layer
     counts: Counts
     energy: Energy
     gated: dict[str, float]
+    standing: float
 
     @property
     def buffer_mb(self) -> float:
@@ -87,9 +90,8 @@ def _run(layer: Layer, device: Device) -> Run:
         "spad": sum(inner.fills) + sum(share * (read + update) for share, read, update in accesses),
         "gbuf": energy.levels["gbuf"].storage,
         "network": energy.network,
-        "idle": (device.standing_w or 0.0) * layer.seconds,
     }
-    return Run(layer, counts, energy, gated)
+    return Run(layer, counts, energy, gated, (device.standing_w or 0.0) * layer.seconds)
 
 
 def _nest(layer: Layer, device: Device) -> LoopNest:
@@ -139,20 +141,33 @@ def mapping(nest: LoopNest, layer: Layer, device: Device, filters_through_buffer
     return Mapping((spad, gbuf, dram))
 
 
-def fitted_scale(found: list[Run]) -> float:
-    """The one factor that brings the energy of all layers to the chip's [1]: fitted on the total, to nothing else."""
-    return sum(run.layer.watts * run.layer.seconds for run in found) / sum(sum(run.gated.values()) for run in found)
+def fitted_scale(found: list[Run], standing: bool = False) -> float:
+    """The one factor that brings the energy of all layers to the chip's [1]: fitted on the total, to nothing else.
+
+    standing : with the profile's idle power, whose source is the power of the whole chip: no layer of the table below is in it, their
+    total is.
+    """
+    return sum(run.layer.watts * run.layer.seconds for run in found) / sum(_spent(run, standing) for run in found)
 
 
-def power_ratios(found: list[Run]) -> dict[str, float]:
+def power_ratios(found: list[Run], standing: bool = False) -> dict[str, float]:
     """Predicted over measured power of each layer, after the fitted factor [1]."""
-    scale = fitted_scale(found)
-    return {run.layer.name: scale * sum(run.gated.values()) / run.layer.seconds / run.layer.watts for run in found}
+    scale = fitted_scale(found, standing)
+    return {run.layer.name: scale * _spent(run, standing) / run.layer.seconds / run.layer.watts for run in found}
 
 
 def shares(found: list[Run]) -> dict[str, float]:
-    """Share of the PE array (its clock included), the network and the buffer in the chip's energy [1]."""
+    """Share of the PE array, the network and the buffer in what switches [1]."""
     parts = {name: sum(run.gated[name] for run in found) for name in found[0].gated}
     total = sum(parts.values())
-    array = parts["mac"] + parts["spad"] + parts["idle"]
+    array = parts["mac"] + parts["spad"]
     return {"PE array": array / total, "network": parts["network"] / total, "buffer": parts["gbuf"] / total}
+
+
+def _spent(run: Run, standing: bool) -> float:
+    return sum(run.gated.values()) + (run.standing if standing else 0.0)
+
+
+def buffer_of_row(layer: Layer, rows: tuple[int, int, int, int, int, int, int]) -> float:
+    """Words through the global buffer's ports with another row of Table III [MB]."""
+    return _run(replace(layer, rows=rows), load("eyeriss_v1")).buffer_mb

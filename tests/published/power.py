@@ -14,11 +14,12 @@ from dataclasses import dataclass, replace
 from hwsim.cost import price
 from hwsim.cost.fill import with_technology
 from hwsim.counts import count
-from hwsim.device import Device, load
+from hwsim.device import Device, Memory, load
+from hwsim.device.records import Operand
 from hwsim.errors import Infeasible
 from hwsim.mapping import Mapping, from_device
 from hwsim.mapping.record import LevelLoops
-from hwsim.workload import Dim, LoopNest, OperandType
+from hwsim.workload import OPERANDS, Dim, LoopNest, OperandType
 from tests.published.eyeriss import LAYERS, counted_nest
 
 FAMILIES = ("horowitz", "aladdin")
@@ -61,9 +62,36 @@ def _watts(power: Power, family: str) -> float:
         energy = price(counts, hierarchy, nest).energy
         assert energy is not None, power.name
         off_chip = sum(energy.levels[level.name].storage for level in device.memories if level.off_chip)
-        joules += energy.total - energy.leakage - off_chip
+        there = sum(energy.levels[level.name].fills[OPERANDS.index(name)] for level, name in _retained(device))
+        joules += energy.total - energy.leakage - off_chip - there
         macs += nest.macs
     return joules / macs * power.macs_per_s + (device.standing_w or 0.0)
+
+
+def _retained(device: Device) -> list[tuple[Memory, Operand]]:
+    """What stays in a level from one inference to the next: it is not brought again."""
+    return [(level, name) for level in device.memories for name in level.retains]
+
+
+def off_chip_share(power: Power) -> float:
+    """Time that the off-chip memory needs for what the mappings move, over the time of the work at the rate that is claimed [1].
+
+    Above 1 a chip could not work at that rate: it would wait.
+    """
+    needed = taken = 0.0
+    for nest, mapping in power.work(power.device):
+        hierarchy = from_device(power.device, nest)
+        counts = count(nest, hierarchy, mapping)
+        assert not isinstance(counts, Infeasible)
+        memory = power.device.memories[-1]
+        assert memory.off_chip and memory.shared_bandwidth
+        words = {"input": nest.input.bits, "weight": nest.weight.bits, "output": nest.output.bits}
+        stays = {name for _, name in _retained(power.device)}
+        for name, operand in zip(OPERANDS, counts.levels[-1].operands, strict=True):
+            bits = 0 if name in stays else sum(operand.total.bits(words[name], nest.accumulator.bits))
+            needed += bits / 8 / memory.shared_bandwidth
+        taken += nest.macs / power.macs_per_s
+    return needed / taken
 
 
 def bare(device: Device) -> Device:
@@ -123,9 +151,12 @@ def _eyeriss(device: Device) -> list[tuple[LoopNest, Mapping]]:
 
 
 def _diannao() -> Power:
-    """16 outputs by 16 inputs a cycle from the three buffers, sums back and forth to NBout."""
+    """16 outputs by 16 inputs a cycle from the three buffers, sums back and forth to NBout.
+
+    The weights in SB serve 64 positions: with fewer its memory could not bring them as fast as the array works.
+    """
     work = _one(
-        _types(LoopNest(k=32, c=256, p=4), "int16", "int32"),
+        _types(LoopNest(k=32, c=256, p=64), "int16", "int32"),
         LevelLoops(
             temporal=(("C", 16), ("P", 4), ("K", 2)),
             spatial_x=(("K", 16),),
@@ -134,17 +165,20 @@ def _diannao() -> Power:
         ),
         LevelLoops(keep=(True, False, False)),
         LevelLoops(keep=(False, False, True)),
-        LevelLoops(),
+        LevelLoops(temporal=(("P", 16),)),
     )
     return Power("diannao", load("diannao"), 485, work, 256 * 980e6, "ASPLOS 2014, abstract; at its peak")
 
 
 def _shidiannao() -> Power:
-    """8 by 8 output positions of one map; inputs pass from PE to PE, the weight is broadcast, sums stay."""
+    """8 by 8 output positions of one map; a window of inputs passes from PE to PE, the weight is broadcast, sums stay."""
     work = _one(
         _types(LoopNest(k=4, c=8, q=8, p=8, s=5, r=5), "int16", "int32"),
-        LevelLoops(temporal=(("R", 5),), keep=(True, False, True)),
-        LevelLoops(temporal=(("S", 5), ("C", 8), ("K", 4)), spatial_x=(("P", 8),), spatial_y=(("Q", 8),)),
+        LevelLoops(keep=(False, False, True)),
+        LevelLoops(
+            temporal=(("R", 5), ("S", 5)), spatial_x=(("P", 8),), spatial_y=(("Q", 8),), keep=(True, False, False)
+        ),
+        LevelLoops(temporal=(("C", 8), ("K", 4))),
         LevelLoops(),
     )
     return Power("shidiannao", load("shidiannao"), 320, work, 64 * 1e9, "ISCA 2015, abstract; at its peak")
@@ -161,12 +195,12 @@ def _eie() -> Power:
 
 
 def _envision() -> Power:
-    """16 outputs by 16 positions a cycle."""
+    """16 outputs by 16 positions a cycle, of a layer whose weights stay in the memory."""
     work = _one(
-        _types(LoopNest(k=16, c=16, q=4, p=16, s=3, r=3), "int16", "int48"),
-        LevelLoops(temporal=(("C", 16), ("R", 3), ("S", 3)), keep=(False, False, True)),
-        LevelLoops(temporal=(("Q", 4),), spatial_x=(("K", 16),), spatial_y=(("P", 16),)),
-        LevelLoops(),
+        _types(LoopNest(k=64, c=64, q=32, p=16, s=3, r=3), "int16", "int48"),
+        LevelLoops(temporal=(("C", 64), ("R", 3), ("S", 3)), keep=(False, False, True)),
+        LevelLoops(temporal=(("Q", 8), ("K", 4)), spatial_x=(("K", 16),), spatial_y=(("P", 16),)),
+        LevelLoops(temporal=(("Q", 4),)),
     )
     return Power("envision_like", load("envision_like"), 288, work, 256 * 204e6, "arXiv:1606.05094, abstract; highest")
 

@@ -12,7 +12,17 @@ from functools import lru_cache
 import pytest
 
 import hwsim
-from tests.published.eyeriss import BATCH, DENSE, LAYERS, Run, fitted_scale, power_ratios, runs, shares
+from tests.published.eyeriss import (
+    BATCH,
+    DENSE,
+    LAYERS,
+    Run,
+    buffer_of_row,
+    fitted_scale,
+    power_ratios,
+    runs,
+    shares,
+)
 from tests.shared import SHARED, needs_shared
 
 
@@ -47,28 +57,49 @@ def test_dram_takes_most_of_a_fully_connected_layer(name: str) -> None:
 
 
 def test_power_of_each_layer_is_within_15_percent_after_one_factor_fitted_on_the_total() -> None:
+    """With nothing of the chip's idling: the factor of nearly two stands for the clock tree and control.
+
+    JSSC 2017 leaves them more than 45 % of the power beside ALUs (below 10 %) and storage and network (up to 45 %): 1.94 leaves 48 %.
+    """
     found = list(_runs())
     assert all(0.85 <= ratio <= 1.15 for ratio in power_ratios(found).values())
-    assert 0.8 <= fitted_scale(found) <= 1.25, "the profile's absolute energies are near the chip's as they are"
+    scale = fitted_scale(found)
+    assert scale == pytest.approx(1.94, abs=0.01)
+    macs = sum(run.gated["mac"] for run in found) / sum(sum(run.gated.values()) for run in found)
+    assert macs / scale < 0.10
+    assert (1 - macs) / scale == pytest.approx(0.45, abs=0.02)
 
 
-def test_the_order_of_the_chips_split_and_its_misses() -> None:
-    """PE array first, as measured. Misses: the array 93 % instead of 77.8 %, wires 3 % instead of 15.6 %, buffer 4.2 instead of 2.7 %.
+def test_the_idle_power_of_the_profile_brings_the_total_to_the_chips() -> None:
+    found = list(_runs())
+    assert all(0.85 <= ratio <= 1.15 for ratio in power_ratios(found, standing=True).values())
+    assert fitted_scale(found, standing=True) == pytest.approx(1, abs=0.1)
 
-    Buses of the chip switch over their whole length for every word, wherever it goes, and their controllers are part of them; here a word
-    pays for the wires it takes.
+
+def test_the_chips_split_and_its_misses() -> None:
+    """Published: PE array 77.8 %, network 15.6 %, buffer 2.7 %, each with its share of the clock tree.
+
+    Network: buses drive their whole length for every word; the mesh that was assumed before gave a quarter. The buffer is a miss, 7.5 %:
+    the table's 6 a 16-bit access is of single words, the chip reads 64 bits at a time from one of 27 banks.
     """
     found = shares(list(_runs()))
-    assert found["PE array"] > 0.778
-    assert found["buffer"] == pytest.approx(0.027, abs=0.02)
-    assert found["network"] < 0.156
+    assert found["PE array"] == pytest.approx(0.778, abs=0.05)
+    assert found["network"] == pytest.approx(0.156, abs=0.05)
+    assert found["buffer"] == pytest.approx(0.075, abs=0.01)
 
 
 def test_words_through_the_buffer_are_those_of_the_chip() -> None:
-    """JSSC 2017, Table V, counts them: within 12 %, but CONV3 (74 instead of 50 MB), whose mapping the table's row does not settle."""
+    """JSSC 2017, Table V, counts them: 6 to 9 % more are found, but for CONV3, 74 instead of 50 MB.
+
+    Sums go to the buffer and back once for every q r channels. The chip's counter of CONV3 is that of six of them at a time, as in CONV4
+    and CONV5 (43 trips), not of the four (64 trips) of CONV3's own row of Table III, which the buffer sizes of that table confirm: two
+    tables of the paper do not agree. The row stays as published.
+    """
     ratios = {run.layer.name: run.buffer_mb / run.layer.buffer_mb for run in _runs()}
-    assert all(ratio == pytest.approx(1, abs=0.12) for name, ratio in ratios.items() if name != "CONV3")
+    assert all(1.05 <= ratio <= 1.10 for name, ratio in ratios.items() if name != "CONV3")
     assert ratios["CONV3"] == pytest.approx(1.48, abs=0.02)
+    third, fourth = LAYERS[2], LAYERS[3]
+    assert buffer_of_row(third, fourth.rows) / third.buffer_mb == pytest.approx(ratios["CONV4"], abs=0.01)
 
 
 @needs_shared
