@@ -49,21 +49,24 @@ def cores() -> tuple[Row, ...]:
 
 
 @lru_cache(maxsize=1)
-def dies() -> tuple[Row, ...]:
-    """Every other accelerator whose die and node a source gives, each published die once: of profiles of one chip the first.
+def others() -> tuple[Row, ...]:
+    """Every other accelerator of which a source gives node and core, or else die; each published figure once.
 
-    Pads, memory controllers and links are not modelled.
+    Dies carry pads, memory controllers and links that are not modelled. Of profiles with the same figure the first counts.
     """
-    chips: dict[tuple[float, float], Device] = {}
+    there = {(row.node_nm, round(row.published, 3)) for row in cores()}
+    rows: dict[tuple[float, float, str], Row] = {}
     for item in map(load, available()):
-        die = item.area_mm2.get("die")
-        known = item.node_nm and item.qualities.get("area.die_mm2") != "estimated"
-        if die and known and "core" not in item.area_mm2 and item.kind not in _MORE:
-            chips.setdefault((die, item.node_nm or 0), item)
-    return tuple(
-        Row(f"{item.name}, die", item.node_nm or 0, "mm²", item.area_mm2["die"], _areas(item))
-        for item in chips.values()
-    )
+        node, what = item.node_nm or 0, "core" if "core" in item.area_mm2 else "die"
+        told = what in item.area_mm2 and item.qualities.get(f"area.{what}_mm2") != "estimated"
+        if not (node and told) or item.kind in _MORE:
+            continue
+        if any((node, round(item.area_mm2.get(part, 0), 3)) in there for part in ("core", "pe")):
+            continue
+        size, source = item.area_mm2[what], item.quantities[f"area.{what}_mm2"][2]
+        row = Row(f"{item.name}, {what}", node, "mm²", size, _areas(item))
+        rows.setdefault((node, size, item.sources.get(source, source)), row)
+    return tuple(rows.values())
 
 
 @lru_cache(maxsize=1)
@@ -97,14 +100,14 @@ def section() -> str:
         "published",
         *(text for family in FAMILIES for text in (family, "ratio")),
     ]
-    lines = [f"| {' | '.join(names)} |", "|" + "---|" * len(names), *map(_line, (*cores(), *dies(), *powers()))]
+    lines = [f"| {' | '.join(names)} |", "|" + "---|" * len(names), *map(_line, (*cores(), *others(), *powers()))]
     fitted = cores()[:-1]
     return "\n\n".join(
         [
             "\n".join(lines),
             f"Median error: {_medians(fitted)} of the {len(fitted)} cores that the overhead fraction is the median of (all but Eyeriss); "
-            f"{_medians(dies())} of dies; {_medians(powers())} of powers; "
-            f"{_medians((*cores(), *dies(), *powers()))} of everything.",
+            f"{_medians(others())} of other cores and dies; {_medians(powers())} of powers; "
+            f"{_medians((*cores(), *others(), *powers()))} of everything.",
             _eyeriss(),
             _sram(),
         ]

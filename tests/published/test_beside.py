@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.published.beside import FIRST, LAST, README, cores, dies, errors, powers, section
+from tests.published.beside import FIRST, LAST, README, cores, errors, others, powers, section
 from tests.published.power import POWERS, Power, off_chip_share
 from tests.published.silicon import CORES
 
@@ -15,10 +15,10 @@ def test_the_readme_holds_what_the_command_prints() -> None:
 
 
 def test_half_of_all_ratios_are_within_30_percent() -> None:
-    """Cores, dies and powers together, in the family that is the default. Aladdin's misses it by two points: its MACs are synthesized for
+    """Areas and powers together, in the family that is the default. Aladdin's misses it by two points: its MACs are synthesized for
     1 ns, four times Horowitz's at 16 bits, and DianNao's or NVDLA's powers show that these are nearer.
     """
-    horowitz, aladdin = errors((*cores(), *dies(), *powers()))
+    horowitz, aladdin = errors((*cores(), *others(), *powers()))
     assert horowitz < 0.30
     assert 0.30 < aladdin < 0.35
 
