@@ -21,6 +21,7 @@ from hwsim.device.technology import (
     Storage,
     Technology,
     mac,
+    mac_unit,
     number_format,
     overhead_fraction,
     register,
@@ -173,7 +174,7 @@ def _compute(device: Device, technology: Technology) -> Iterator[Part]:
     logic = replace(technology, family=DEFAULT_FAMILY) if technology.family == "hcm" else technology
     units = [
         (
-            _mac(precision, technology).times(precision.macs_per_pe_per_cycle),
+            _macs(precision, technology),
             _latches(device, precision, logic),
             precision,
         )
@@ -188,10 +189,10 @@ def _compute(device: Device, technology: Technology) -> Iterator[Part]:
         yield _part("vector lanes", "vector", lanes, mac(logic, widest.accumulate))
 
 
-def _mac(precision: Precision, technology: Technology) -> Circuit:
+def _macs(precision: Precision, technology: Technology) -> Circuit:
     floats = "float" in {number_format(name).kind for name in (precision.input, precision.weight)}
-    family = DEFAULT_FAMILY if floats and technology.family == "hcm" else technology.family
-    return mac(replace(technology, family=family), precision.input, precision.weight, precision.accumulate)
+    other = (floats or precision.serial) and technology.family == "hcm"
+    return mac_unit(replace(technology, family=DEFAULT_FAMILY) if other else technology, precision)
 
 
 def _latches(device: Device, precision: Precision, technology: Technology) -> Circuit | None:
@@ -200,6 +201,8 @@ def _latches(device: Device, precision: Precision, technology: Technology) -> Ci
     held: set[str] = set()
     if inner is not None and inner.type == "register" and inner.instances >= device.array.pes:
         held = {str(name) for name, keep in inner.keeps.items() if keep != "never"}
+    if precision.serial:  # its accumulator is part of the unit
+        held.add("output")
     types = {"input": precision.input, "weight": precision.weight, "output": precision.accumulate}
     bits = sum(number_format(dtype).bits for name, dtype in types.items() if name not in held)
     return register(technology, bits) if bits else None

@@ -13,8 +13,8 @@ from hwsim.device.technology import (
     Estimated,
     Technology,
     adder,
-    mac,
     mac_energies,
+    mac_unit,
     off_chip_energy,
     off_chip_types,
     wire_energy,
@@ -109,10 +109,9 @@ def _marked(device: Device, filled: _Filled) -> Device:
 def _precision(precision: Precision, technology: Technology, filled: _Filled) -> Precision:
     if precision.mac_j is not None:
         return precision
-    types = (precision.input, precision.weight, precision.accumulate)
-    energy = mac(technology, *types).energy
+    energy = mac_unit(technology, precision).energy
     assert energy is not None
-    others = [other.value for other in mac_energies(technology, *types).values()]
+    others = [other.value for other in mac_energies(technology, precision).values()]
     name = precision.input if precision.input == precision.weight else f"{precision.input}_{precision.weight}"
     spread = replace(energy, low=min(others), high=max(others))
     return replace(precision, mac_j=filled.add(f"compute.precisions.{name}.mac_pj", spread, 1e12, "pJ"))

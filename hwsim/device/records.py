@@ -33,6 +33,7 @@ class Precision:
     macs_per_pe_per_cycle [1]; mac_j : energy of one MAC [J]; tile : (m, n, k) of a matrix instruction; operands are padded to it.
     efficiency : share of the peak that well-shaped work attains [1]; by_class : the same of single classes of work (pairs of a name of
     ``workload.classes.CLASSES`` and the share). padded : dims that the device's code fills up, each with the multiple [1].
+    serial : the operand that comes a bit a cycle (``input``, ``weight``), "" where none does.
     """
 
     input: str
@@ -45,6 +46,7 @@ class Precision:
     published_ops_per_s: float | None = None
     by_class: tuple[tuple[str, float], ...] = ()
     padded: tuple[tuple[str, int], ...] = ()
+    serial: Literal["input", "weight", ""] = ""
 
 
 @dataclass(frozen=True, slots=True)

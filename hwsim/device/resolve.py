@@ -9,6 +9,7 @@ from typing import Any
 from hwsim.device import schema
 from hwsim.device.hcm import FITTED_BITS, pe_area_um2, pes_in
 from hwsim.device.levels import Context, Findings, by_operand, memory, si, whole
+from hwsim.device.precision import label
 from hwsim.device.quantity import OPERANDS
 from hwsim.device.records import (
     Array,
@@ -113,6 +114,9 @@ def _precisions(profile: schema.Profile, context: Context) -> tuple[Precision, .
 def _precision(given: schema.Precision, context: Context) -> Precision:
     energy = si(given, "mac_pj")
     integers = given.input.startswith(("int", "uint"))
+    if given.serial and not (integers and given.weight.startswith(("int", "uint"))):
+        name = given.name or label(given.input, given.weight).replace("×", "_")
+        context.found.append((("compute", "precisions", name, "serial"), "only integers come a bit a cycle"))
     return Precision(
         input=given.input,
         weight=given.weight,
@@ -124,6 +128,7 @@ def _precision(given: schema.Precision, context: Context) -> Precision:
         published_ops_per_s=si(given, "peak_tops"),
         by_class=tuple((name, share.value) for name, share in given.by_class.items()),
         padded=tuple(given.padded.items()),
+        serial=given.serial or "",
     )
 
 

@@ -95,7 +95,7 @@ class Precision(Section):
     """MACs of one PE in a cycle for one pair of operand types; peak_tops : the published peak of the device, for checking.
 
     by_class : share of the peak that single classes of work attain, others attain ``efficiency``. padded : multiples to which the
-    device's code fills up dims of a nest.
+    device's code fills up dims of a nest. serial : the operand that units take a bit a cycle.
     """
 
     name: Name | None = None
@@ -108,6 +108,7 @@ class Precision(Section):
     efficiency: Share | None = None
     by_class: dict[WorkClass, Share] = Field(default_factory=dict)
     padded: dict[Dim, Factor] = Field(default_factory=dict)
+    serial: Literal["input", "weight"] | None = None
     peak_tops: Positive | None = None
 
 

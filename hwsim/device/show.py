@@ -47,7 +47,7 @@ def _macs_by_family(device: Device) -> list[tuple[str, str, str]]:
 
 def _by_family(technology: Technology, precision: Precision) -> dict[str, Estimated]:
     try:
-        return mac_energies(technology, precision.input, precision.weight, precision.accumulate)
+        return mac_energies(technology, precision)
     except UsageError:  # a type that no table describes has no estimate
         return {}
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from hwsim.cli.main import main
-from hwsim.device import describe, load
+from hwsim.device import Precision, describe, load
 from hwsim.device.technology import Technology, mac_energies
 
 
@@ -19,7 +19,7 @@ def _row(text: str, key: str) -> list[str]:
 @pytest.mark.parametrize(("name", "dtype"), [("ws_16x16", "int8"), ("ws_16x16", "int16"), ("nvdla_full", "int8")])
 def test_both_families_are_printed_for_every_precision(name: str, dtype: str) -> None:
     device = load(name)
-    found = mac_energies(Technology(device.node_nm or 0), dtype, dtype, "int32")
+    found = mac_energies(Technology(device.node_nm or 0), Precision(dtype, dtype, "int32", 1))
     assert set(found) == {"horowitz", "aladdin"}
     for family, energy in found.items():
         _, figure, source = _row(describe(device), f"MAC {dtype} by {family}")

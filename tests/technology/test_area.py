@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 
 from hwsim.cost.area import COMPONENTS, area, own_technology, pe_pitch
 from hwsim.device import Array, Device, Precision
-from hwsim.device.technology import Estimated, Technology, mac, overhead_fraction, pe_area, register_file, spread, sram
+from hwsim.device.technology import (
+    Estimated,
+    Technology,
+    bit_serial_mac,
+    mac,
+    overhead_fraction,
+    pe_area,
+    register_file,
+    spread,
+    sram,
+)
 from hwsim.errors import UsageError
 from tests.technology.devices import memory, small
 
@@ -90,6 +100,16 @@ def test_the_largest_precision_counts() -> None:
     wide = mac(ALADDIN, "int16", "int16", "int32").area.value
     four = 4 * mac(ALADDIN, "int4", "int4", "int32").area.value
     assert area(small(precisions=precisions)).by_component["mac_array"] == pytest.approx(16 * max(wide, four))
+
+
+def test_a_bit_serial_array_is_lanes_with_an_accumulator_for_each_pe() -> None:
+    """One 8-bit MAC a cycle from 8 lanes; the latches are those of the two operands."""
+    serial = Precision("int8", "int8", "int32", 1.0, serial="weight")
+    parts = area(small(precisions=(serial,))).by_component
+    assert parts["mac_array"] == pytest.approx(16 * bit_serial_mac(ALADDIN, 8, 8, 32, 8).area.value)
+    assert parts["latches"] * 1e12 == pytest.approx(16 * 16 * 5.98)
+    hcm = area(small(precisions=(serial,), node_nm=28, technology_family="hcm")).by_component
+    assert hcm["mac_array"] == pytest.approx(16 * bit_serial_mac(Technology(28), 8, 8, 32, 8).area.value)
 
 
 def test_hcm_elements_are_whole() -> None:

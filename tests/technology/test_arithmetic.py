@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hwsim.device import Precision
 from hwsim.device.hcm import pe_bops
 from hwsim.device.technology import (
     Circuit,
@@ -20,6 +21,7 @@ from hwsim.device.technology import (
     local_memory_area,
     mac,
     mac_energies,
+    mac_unit,
     multiplier,
     number_format,
     operation,
@@ -47,7 +49,7 @@ def _pj(technology: Technology, *types: str) -> float:
 def test_families_disagree_on_an_8_bit_mac_and_both_are_given() -> None:
     assert _pj(HOROWITZ, "int8") == pytest.approx(0.25)
     assert _pj(Technology(45, "aladdin"), "int8") == pytest.approx(1.03, abs=0.005)
-    both = mac_energies(HOROWITZ, "int8")
+    both = mac_energies(HOROWITZ, Precision("int8", "int8", "int16", 1))
     assert {family: round(1e12 * energy.value, 2) for family, energy in both.items()} == {
         "horowitz": 0.25,
         "aladdin": 1.03,
@@ -215,6 +217,47 @@ def test_bit_serial_takes_a_bit_a_cycle() -> None:
     assert serial.area.value * 1e12 == pytest.approx(8 / 32 * 50.4 + 12 / 32 * 278 + 12 * 5.98)
     with pytest.raises(UsageError, match="bit-serial"):
         bit_serial_mac(ALADDIN, 0, 4)
+
+
+def test_lanes_of_a_bit_serial_unit_share_its_accumulator() -> None:
+    """Sixteen lanes of 8 bits: their gates, a tree of fifteen 12-bit adders, one 32-bit adder and register; a 4-bit product a quarter of
+    the cycles' sixteen.
+    """
+    unit = bit_serial_mac(ALADDIN, 8, 4, 32, lanes=16)
+    assert unit.energy is not None
+    step = 16 * 8 / 32 * 0.0181 + 15 * 12 / 32 * 0.21 + 0.21 + 32 * 0.009
+    assert unit.energy.value * 1e12 == pytest.approx(step * 4 / 16)
+    area = 16 * 8 / 32 * 50.4 + 15 * 12 / 32 * 278 + 278 + 32 * 5.98
+    assert unit.area.value * 1e12 == pytest.approx(area)
+    of_a_pe = mac_unit(ALADDIN, Precision("int8", "int4", "int32", 4, serial="weight"))
+    assert of_a_pe == unit, "four MACs a cycle take sixteen lanes"
+    assert mac_unit(ALADDIN, Precision("int4", "int8", "int32", 4, serial="input")) == unit
+    parallel = mac_unit(ALADDIN, Precision("int8", "int4", "int32", 4))
+    one = mac(ALADDIN, "int8", "int4", "int32")
+    assert (parallel.energy, parallel.area.value) == (one.energy, 4 * one.area.value)
+
+
+@settings(max_examples=100)
+@given(families, nodes, widths, st.integers(1, 31), st.floats(1, 64))
+def test_more_serial_bits_take_more_energy_and_no_more_area(
+    family: str, node: float, parallel: int, serial: int, lanes: float
+) -> None:
+    short, long = (bit_serial_mac(Technology(node, family), parallel, bits, 64, lanes) for bits in (serial, serial + 1))
+    assert short.energy is not None and long.energy is not None
+    assert long.energy.value == pytest.approx(short.energy.value * (serial + 1) / serial)
+    assert long.area == short.area
+
+
+@pytest.mark.parametrize("bits", range(1, 33))
+def test_integers_of_1_to_32_bits_are_flagged_outside_of_the_fit(bits: int) -> None:
+    """Horowitz's multipliers are tabulated from 8 to 32 bits, Aladdin's at 32, HCM's elements from 2 to 16."""
+    kind = f"int{bits}"
+    for technology, inside in ((HOROWITZ, 8 <= bits <= 32), (ALADDIN, bits == 32)):
+        unit = mac(technology, kind, "", "int32")
+        assert unit.energy is not None
+        assert unit.energy.extrapolated == unit.area.extrapolated == (not inside)
+        assert unit.energy.value > 0 and unit.area.value > 0 and unit.leakage.value > 0
+    assert mac(Technology(28, "hcm"), kind).area.extrapolated == (not 2 <= bits <= 16)
 
 
 def test_widths_outside_of_the_tables_are_said() -> None:

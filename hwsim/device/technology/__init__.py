@@ -1,6 +1,6 @@
 """Silicon before it exists: energy, area, leakage and delay of logic, storage and wires by process, each figure with its source."""
 
-from hwsim.device.technology.arithmetic import adder, bit_serial_mac, mac, mac_energies, multiplier, register
+from hwsim.device.technology.arithmetic import adder, bit_serial_mac, mac, multiplier, register
 from hwsim.device.technology.families import operation, reference_voltage
 from hwsim.device.technology.formats import NumberFormat, number_format
 from hwsim.device.technology.hcm import local_memory_area, pe_area
@@ -9,6 +9,7 @@ from hwsim.device.technology.overhead import overhead_fraction
 from hwsim.device.technology.record import FAMILIES, Circuit, Estimated, Quality, Technology, parse_node
 from hwsim.device.technology.scaling import area_scale, delay_scale, energy_scale, nominal_voltage, power_scale
 from hwsim.device.technology.storage import LeftOut, Storage, leave_one_out, register_file, sram, storage
+from hwsim.device.technology.unit import mac_energies, mac_unit
 from hwsim.device.technology.voltage import AlphaPower, alpha_power, clock_at, dynamic_energy_scale
 from hwsim.device.technology.wires import spread, switch, wire_energy
 
@@ -37,6 +38,7 @@ __all__ = [
     "local_memory_area",
     "mac",
     "mac_energies",
+    "mac_unit",
     "multiplier",
     "nominal_voltage",
     "number_format",

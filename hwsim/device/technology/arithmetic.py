@@ -8,12 +8,11 @@ tabulated from 8 to 32 bits; Aladdin characterizes 32 bits alone and scales mult
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from hwsim.device.technology.families import leakage_of, operation
 from hwsim.device.technology.formats import NumberFormat, number_format
 from hwsim.device.technology.hcm import pe_area
-from hwsim.device.technology.record import FAMILIES, Circuit, Estimated, Technology
+from hwsim.device.technology.record import Circuit, Technology
 from hwsim.device.technology.scaling import area_scale
 from hwsim.device.technology.tables import table
 from hwsim.errors import UsageError
@@ -58,29 +57,27 @@ def mac(technology: Technology, first: str, second: str = "", accumulate: str = 
     return product + adder(technology, accumulate or exact)
 
 
-def mac_energies(technology: Technology, first: str, second: str = "", accumulate: str = "") -> dict[str, Estimated]:
-    """Energy of one MAC in every family that has energies [J], by family, at the node and supply of ``technology``."""
-    circuits = {
-        family: mac(replace(technology, family=family), first, second, accumulate)
-        for family in FAMILIES
-        if family != "hcm"
-    }
-    return {family: circuit.energy for family, circuit in circuits.items() if circuit.energy is not None}
+def bit_serial_mac(
+    technology: Technology, parallel_bits: int, serial_bits: int, accumulate_bits: int = 0, lanes: float = 1
+) -> Circuit:
+    """A unit that takes one operand a bit a cycle: in each of its lanes gates for the bits of the other operand, a tree of adders over
+    the lanes, and one accumulator with its adder and register.
 
-
-def bit_serial_mac(technology: Technology, parallel_bits: int, serial_bits: int, accumulate_bits: int = 0) -> Circuit:
-    """A unit that takes one operand a bit a cycle: gates, an adder and the accumulator's register.
-
-    Its energy is of a whole product, ``serial_bits`` cycles. accumulate_bits : of the accumulator, by default the product's.
+    Its energy is of a whole product, ``serial_bits`` cycles of one lane; area and leakage are of all lanes. accumulate_bits : of the
+    accumulator, by default the product's. lanes : products that are summed at a time [1].
     """
     bits = accumulate_bits or parallel_bits + serial_bits
-    if min(parallel_bits, serial_bits) < 1 or bits > 64:
+    if min(parallel_bits, serial_bits) < 1 or bits > 64 or lanes < 1:
         raise UsageError(
-            f"bit-serial product of {parallel_bits} by {serial_bits} bits: give 1 or more of each, 64 at most in all"
+            f"bit-serial product of {parallel_bits} by {serial_bits} bits in {lanes:g} lanes: give 1 or more of each, 64 bits at most"
         )
-    step = operation(technology, "gate", parallel_bits) + adder(technology, f"int{bits}") + register(technology, bits)
+    step = operation(technology, "gate", parallel_bits).times(lanes) + adder(technology, f"int{bits}")
+    if lanes > 1:
+        partial = min(bits, parallel_bits + math.ceil(math.log2(lanes)))
+        step = step + adder(technology, f"int{partial}").times(lanes - 1)
+    step = step + register(technology, bits)
     assert step.energy is not None
-    return Circuit(step.energy.times(serial_bits), step.area, step.leakage)
+    return Circuit(step.energy.times(serial_bits / lanes), step.area, step.leakage)
 
 
 def register(technology: Technology, bits: int) -> Circuit:
