@@ -1,11 +1,11 @@
-"""The verb about studies: ``hwsim study run``, ``front``, ``export``."""
+"""The verb about studies: ``hwsim study run``, ``front``, ``report``."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from hwsim.cli.arguments import emit
 from hwsim.errors import UsageError
@@ -42,16 +42,43 @@ def add(verb: Verbs[argparse.ArgumentParser]) -> None:
     front.add_argument("store", metavar="FILE.sqlite")
     _shown(front)
     front.set_defaults(run=study_front)
+    report = what.add_parser(
+        "report",
+        help="a page with pictures of results that are there, for a browser",
+        description="Pareto front, parallel coordinates, hypervolume over evaluations, and the designs as tables. Needs hwsim[report].",
+        epilog="example:\n  hwsim study report buffers.sqlite -o buffers.html --plot pareto.svg",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    report.add_argument("store", metavar="FILE.sqlite")
+    _objectives(report)
+    report.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="the page to write (default: beside the results, unless --plot is given)",
+    )
+    report.add_argument(
+        "--plot",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="write one picture, named by what it shows: pareto, parameters, hypervolume with .png, .svg, .pdf or .json",
+    )
+    report.set_defaults(run=study_report)
 
 
-def _shown(parser: argparse.ArgumentParser) -> None:
+def _objectives(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--objective",
         metavar="TOTAL",
         action="append",
         default=[],
-        help="a total to minimize; --objective=-TOTAL maximizes it (repeatable)",
+        help="a total to minimize; --objective=-TOTAL maximizes it (repeatable; default: those of the study)",
     )
+
+
+def _shown(parser: argparse.ArgumentParser) -> None:
+    _objectives(parser)
     parser.add_argument("--by", metavar="AXIS", default="", help="one front for each value of an axis")
     parser.add_argument("--top", metavar="N", type=int, default=20, help="designs to show (default 20)")
     parser.add_argument("--export", metavar="FILE", help="write all rows as .csv or .parquet")
@@ -93,15 +120,47 @@ def study_front(arguments: argparse.Namespace) -> int:
     return _answer(opened(arguments.store), arguments)
 
 
+def study_report(arguments: argparse.Namespace) -> int:
+    """``hwsim study report``."""
+    from pathlib import Path
+
+    from hwsim.report import study_charts
+    from hwsim.report.charts import named
+    from hwsim.report.files import save
+    from hwsim.report.pictures import checked, save_picture
+    from hwsim.report.study_page import page
+    from hwsim.report.study_sheet import designs
+    from hwsim.study.study import opened
+
+    _check_objectives(arguments.objective)
+    wanted = {path: named(path, study_charts.CHARTS) for path in arguments.plot}
+    for path in wanted:
+        checked(path)
+    found = designs(opened(arguments.store), arguments.objective)
+    for path, name in wanted.items():
+        save_picture(study_charts.CHARTS[name](found), path)
+        print(f"{path} written")
+    if arguments.output or not wanted:
+        target = arguments.output or str(Path(arguments.store).with_suffix(".html"))
+        save(page(found), target)
+        print(f"{target} written: open it in a browser")
+    return 0
+
+
+def _check_objectives(objectives: Sequence[str]) -> None:
+    from hwsim.study.evaluation import TOTALS
+
+    unknown = next((name for name in objectives if name.removeprefix("-") not in TOTALS), None)
+    if unknown is not None:
+        raise UsageError(f"--objective {unknown}: is no total ({', '.join(TOTALS)})")
+
+
 def _answer(results: object, arguments: argparse.Namespace) -> int:
     from hwsim.report import files, study_tables
-    from hwsim.study.evaluation import TOTALS
     from hwsim.study.study import Results
 
     assert isinstance(results, Results)
-    unknown = next((name for name in arguments.objective if name.removeprefix("-") not in TOTALS), None)
-    if unknown is not None:
-        raise UsageError(f"--objective {unknown}: is no total ({', '.join(TOTALS)})")
+    _check_objectives(arguments.objective)
     if arguments.by and arguments.by not in results.names:
         raise UsageError(f"--by {arguments.by}: is no axis of this study ({', '.join(results.names)})")
     if arguments.export:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from hwsim.cli.arguments import (
@@ -73,10 +74,14 @@ def add_validate(verb: Verbs) -> None:
     )
     add_output_arguments(parser)
     parser.add_argument("--top", metavar="N", type=int, default=15, help="worst rows to show (default 15)")
+    parser.add_argument("--page", metavar="FILE", help="write a page with pictures for a browser (needs hwsim[report])")
     parser.add_argument(
         "--plot",
         metavar="FILE",
-        help="draw predicted against measured: .png, .svg, .pdf or .json (needs the extra report)",
+        action="append",
+        default=[],
+        help="draw error by class of work where the file's name starts with errors, else predicted against measured: "
+        ".png, .svg, .pdf or .json",
     )
     parser.set_defaults(run=validate)
 
@@ -84,15 +89,14 @@ def add_validate(verb: Verbs) -> None:
 def validate(arguments: argparse.Namespace) -> int:
     """``hwsim validate``."""
     from hwsim.report import files, validation_tables
+    from hwsim.report.pictures import checked, save_picture
     from hwsim.validation.cases import cases
     from hwsim.validation.comparison import compare
     from hwsim.validation.measured import fastest
     from hwsim.validation.readers import read
 
-    if arguments.plot:
-        from hwsim.report.pictures import checked
-
-        checked(arguments.plot)
+    for path in arguments.plot:
+        checked(path)
     chosen = device(arguments.device, arguments)
     clock = chosen.clock_hz if arguments.clock_mhz is None else arguments.clock_mhz * 1e6
     data = read(arguments.measured, clock_hz=clock)
@@ -108,17 +112,21 @@ def validate(arguments: argparse.Namespace) -> int:
     )
     if not comparison.entries:
         raise UsageError(f"{arguments.measured}: no row could be compared: {_why(comparison)}")
+    if arguments.page:
+        from hwsim.report.validation_page import page
+
+        files.save(page(comparison), arguments.page)
+    for path in arguments.plot:
+        from hwsim.report import agreement
+
+        errors = PurePath(path).name.startswith("errors")
+        save_picture((agreement.errors if errors else agreement.agreement)(comparison), path)
     if arguments.format == "json":
         emit(arguments, files.json_text([comparison.to_dict()]))
     elif arguments.format == "csv":
         emit(arguments, files.csv_text(comparison.to_rows()))
     else:
         emit(arguments, validation_tables.comparison_text(comparison, arguments.top))
-    if arguments.plot:
-        from hwsim.report.agreement import agreement
-        from hwsim.report.pictures import save_picture
-
-        save_picture(agreement(comparison), arguments.plot)
     for note in data.notes:
         print(f"note: {arguments.measured}: {note}", file=sys.stderr)
     missed = _missed(arguments, comparison)

@@ -6,7 +6,7 @@ Colours are those of Okabe and Ito, which people with any common colour vision c
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hwsim.errors import UsageError, nearest
@@ -21,7 +21,8 @@ WIDTH, HEIGHT = 640, 320
 Chart = Any
 
 
-def _altair() -> Any:
+def altair_library() -> Any:
+    """The module ``altair``; raises UsageError where the ``report`` extra is not installed."""
     try:
         import altair
     except ImportError:
@@ -31,7 +32,7 @@ def _altair() -> Any:
 
 def roofline(sheet: Sheet) -> Chart:
     """Attained op/s of each layer against its operations per byte over the chip's edge, under the device's roofs."""
-    alt = _altair()
+    alt = altair_library()
     rows = [row for row in sheet.layers if row["intensity"] and row["attained"]]
     peaks = [roof.ops_per_s for roof in sheet.ceilings if roof.ops_per_s]
     top = max(peaks, default=max((row["attained"] for row in rows), default=1.0))
@@ -88,7 +89,7 @@ def roofline(sheet: Sheet) -> Chart:
 
 def time(sheet: Sheet) -> Chart:
     """Latency of each layer, coloured by what binds it; in graph order or sorted."""
-    alt = _altair()
+    alt = altair_library()
     rows = sheet.layers
     tooltip = [
         "layer:N",
@@ -116,7 +117,7 @@ def energy(sheet: Sheet) -> Chart:
         raise UsageError(
             f"{sheet.device.name}: no energy to draw: {sheet.estimate.unavailable.get('energy_j', 'none spent')}"
         )
-    alt = _altair()
+    alt = altair_library()
     parts = list(dict.fromkeys(row["part"] for row in sheet.energies))
     bars = _bars(alt, sheet.energies).encode(
         y=alt.Y("low_j:Q", title="energy [J]", axis=_si(alt)),
@@ -129,7 +130,7 @@ def energy(sheet: Sheet) -> Chart:
 
 def memory(sheet: Sheet) -> Chart:
     """Bytes of activations alive while each layer of the graph runs, against the largest memory on the chip."""
-    alt = _altair()
+    alt = altair_library()
     area = (
         alt.Chart(alt.InlineData(values=list(sheet.alive)))
         .mark_area(interpolate="step-after", color=PALETTE[0], opacity=0.6, line={"color": PALETTE[0]})
@@ -157,7 +158,7 @@ def area(sheet: Sheet) -> Chart:
         raise UsageError(
             f"{sheet.device.name}: no area to draw: the profile gives no technology node (hwsim area --technology 28nm)"
         )
-    alt = _altair()
+    alt = altair_library()
     rows = [{"component": name, "area_mm2": size} for name, size in sheet.area.items()]
     return (
         alt.Chart(alt.InlineData(values=rows))
@@ -173,7 +174,7 @@ def area(sheet: Sheet) -> Chart:
 
 def devices(sheets: Sequence[Sheet]) -> Chart:
     """Several estimates beside each other: share of the time by what binds, the latency behind each bar."""
-    alt = _altair()
+    alt = altair_library()
     rows: list[dict[str, Any]] = []
     totals = []
     for sheet in sheets:
@@ -223,18 +224,15 @@ CHARTS: Mapping[str, Callable[[Sheet], Chart]] = {
 }
 
 
-def named(path: str) -> str:
+def named(path: str, pictures: Iterable[str] = (*CHARTS, "devices")) -> str:
     """The picture that a file name asks for: ``roofline.png``, ``energy_resnet50.svg``; raises UsageError for another name."""
     from pathlib import Path
 
-    stem = Path(path).stem
-    found = next(
-        (name for name in (*CHARTS, "devices") if stem == name or stem.startswith((f"{name}_", f"{name}-"))), None
-    )
+    stem, choices = Path(path).stem, list(pictures)
+    found = next((name for name in choices if stem == name or stem.startswith((f"{name}_", f"{name}-"))), None)
     if found is None:
-        choices = [*CHARTS, "devices"]
         raise UsageError(
-            f"--plot {path}: the file's name says which picture: {', '.join(choices)} (as in roofline.png){nearest(stem, choices)}"
+            f"--plot {path}: the file's name says which picture: {', '.join(choices)} (as in {choices[0]}.png){nearest(stem, choices)}"
         )
     return found
 

@@ -1,19 +1,15 @@
-"""A report as one self-contained HTML page: readable offline, in the dark, on paper and without JavaScript.
-
-Every picture is drawn from an Altair specification by the Vega library that stands inside the page; behind every picture is a table.
-"""
+"""The page of estimates: cards, pictures, layers with their loop nests, and everything needed to reproduce them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from html import escape
-from importlib.resources import files
 from typing import Any
 
-from hwsim.errors import UsageError
 from hwsim.report import charts
+from hwsim.report.document import document, figure, table
 from hwsim.report.sheet import Sheet
 from hwsim.report.text import safe
 from hwsim.units import humanize, rate
@@ -34,32 +30,11 @@ def page(sheets: Sequence[Sheet]) -> str:
     specifications: dict[str, Any] = {}
     body = [_heading(sheets)]
     if len(sheets) > 1:
-        body.append(_figure("devices", "Side by side", lambda: charts.devices(sheets), "", specifications))
+        body.append(figure("devices", "Side by side", partial(charts.devices, sheets), "", specifications))
         body.append(_comparison(sheets))
     for number, sheet in enumerate(sheets):
         body.append(_section(sheet, number, specifications))
-    data = json.dumps(specifications, separators=(",", ":"), allow_nan=False)
-    template = files("hwsim.report").joinpath("page.html").read_text(encoding="utf-8")
-    parts = {
-        "title": escape(", ".join(sheet.title for sheet in sheets)),
-        "body": "\n".join(body),
-        "specifications": data.replace("<", "\\u003c"),
-        "library": _library(),
-    }
-    before, *rest = template.split("{{")
-    pieces = [before]
-    for piece in rest:
-        name, _, after = piece.partition("}}")
-        pieces += [parts[name], after]
-    return "".join(pieces)
-
-
-def _library() -> str:
-    try:
-        import vl_convert
-    except ImportError:
-        raise UsageError("pages need vl-convert: pip install 'hwsim[report]'") from None
-    return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")).replace("</script", "<\\/script")
+    return document(", ".join(sheet.title for sheet in sheets), body, specifications)
 
 
 def _heading(sheets: Sequence[Sheet]) -> str:
@@ -85,7 +60,7 @@ def _comparison(sheets: Sequence[Sheet]) -> str:
                 f"{totals.utilization:.1%}",
             )
         )
-    return _table(head, rows, left=2)
+    return table(head, rows, left=2)
 
 
 def _section(sheet: Sheet, number: int, specifications: dict[str, Any]) -> str:
@@ -98,7 +73,9 @@ def _section(sheet: Sheet, number: int, specifications: dict[str, Any]) -> str:
     ]
     for name, draw in charts.CHARTS.items():
         title, caption = name.capitalize(), _CAPTIONS[name]
-        parts.append(_figure(f"{name}{number}", title, partial(draw, sheet), caption, specifications))
+        parts.append(
+            figure(f"{name}{number}", title, partial(draw, sheet), caption, specifications, rows=f"layer{number}-")
+        )
         if name in ("energy", "memory", "area"):
             parts.append(_behind(name, sheet))
     parts += [_layers(sheet, number), _settings(sheet), "</section>"]
@@ -152,22 +129,6 @@ def _cards(sheet: Sheet) -> str:
     return f'<dl class="cards">{cells}</dl>'
 
 
-def _figure(name: str, title: str, draw: Callable[[], Any], caption: str, specifications: dict[str, Any]) -> str:
-    """The place of a picture, or the reason why there is none."""
-    try:
-        specification = charts.to_dict(draw())
-    except UsageError as reason:
-        return f'<p class="remark">{escape(title)}: {escape(safe(str(reason)))}</p>'
-    specification["width"] = "container"
-    specification.pop("title", None)
-    specifications[name] = specification
-    return (
-        f'<figure><h3>{escape(title)}</h3><div class="picture" id="{name}" role="img" '
-        f'aria-label="{escape(title)}; its numbers are in the table"></div>'
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
-    )
-
-
 def _behind(name: str, sheet: Sheet) -> str:
     if name == "area":
         rows: list[tuple[str, ...]] = [(part, f"{size:.4g}") for part, size in sheet.area.items()]
@@ -182,7 +143,7 @@ def _behind(name: str, sheet: Sheet) -> str:
         head = ("layer", "spent in", "energy")
     if not rows:
         return ""
-    return f"<details><summary>{name} as a table</summary>{_table(head, rows, left=len(head) - 1)}</details>"
+    return f"<details><summary>{name} as a table</summary>{table(head, rows, left=len(head) - 1)}</details>"
 
 
 def _layers(sheet: Sheet, number: int) -> str:
@@ -249,7 +210,7 @@ def _settings(sheet: Sheet) -> str:
         f"<li>{escape(safe(key))}: {escape(safe(text))}</li>" for key, text in sheet.device.sources.items()
     )
     return (
-        f"<details><summary>Everything needed to reproduce this</summary>{_table(('setting', 'value'), rows, left=2)}</details>"
+        f"<details><summary>Everything needed to reproduce this</summary>{table(('setting', 'value'), rows, left=2)}</details>"
         + (f"<details><summary>Assumptions</summary><ul>{notes}</ul></details>" if notes else "")
         + (
             f"<details><summary>Sources of the device's numbers</summary><ul>{sources}</ul></details>"
@@ -257,15 +218,3 @@ def _settings(sheet: Sheet) -> str:
             else ""
         )
     )
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], left: int) -> str:
-    heads = "".join(f'<th scope="col">{escape(title)}</th>' for title in head)
-    lines = []
-    for row in rows:
-        cells = "".join(
-            f'<td class="{"text" if place < left else "number"}">{escape(safe(str(cell)))}</td>'
-            for place, cell in enumerate(row)
-        )
-        lines.append(f"<tr>{cells}</tr>")
-    return f'<div class="wide"><table><thead><tr>{heads}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'

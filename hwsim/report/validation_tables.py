@@ -13,7 +13,8 @@ from hwsim.validation.measured import Measured
 from hwsim.validation.profile import verdict
 from hwsim.validation.statistics import Figure, Statistics
 
-_UNITS = {"latency": "s", "energy": "J", "power": "W", "traffic": "B"}
+#: Unit of each quantity, as it is printed.
+UNITS = {"latency": "s", "energy": "J", "power": "W", "traffic": "B"}
 _ROWS: tuple[tuple[str, str, str], ...] = (
     ("mape", "mean absolute error (MAPE)", "%"),
     ("median_ape", "median absolute error", "%"),
@@ -29,7 +30,7 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
 
 def comparison_text(comparison: Comparison, top: int = 15) -> str:
     """One comparison: the verdict, the statistics beside the naive guess, the worst rows, and what did not join."""
-    unit = _UNITS[comparison.quantity]
+    unit = UNITS[comparison.quantity]
     entries = comparison.entries
     scope = entries[0].scope if entries else "row"
     title = f"{comparison.device} ({comparison.rung} model), {comparison.quantity}: {len(entries)} {scope}s measured"
@@ -41,24 +42,29 @@ def comparison_text(comparison: Comparison, top: int = 15) -> str:
         heading = f"all {len(entries)}" if len(shown) == len(entries) else f"the worst {len(shown)}"
         lines += ["", f"predicted beside measured, {heading} by size of the error"]
         lines += _entry_lines(shown, unit, len({entry.model for entry in entries}) > 1)
-    return "\n".join(lines + _remarks(comparison))
+    return "\n".join(lines + remarks(comparison))
 
 
 def statistics_lines(
     found: Statistics, baseline: Statistics | None = None, names: tuple[str, str] = ("hwsim", "∝ MACs")
 ) -> list[str]:
     """Statistics with their 95 % intervals, beside those of the guess proportional to MACs."""
-    rows = []
-    for key, text, unit in _ROWS:
-        figure: Figure = getattr(found, key)
-        other: Figure | None = getattr(baseline, key) if baseline else None
-        rows.append((text, _value(figure, unit), _span(figure, unit), "-" if other is None else _value(other, unit)))
-    lines = columns(rows, ("statistic", names[0], "95 % interval", names[1]))
+    lines = columns(statistics_rows(found, baseline), ("statistic", names[0], "95 % interval", names[1]))
     for reason in dict.fromkeys(getattr(found, key).reason for key, _, _ in _ROWS if getattr(found, key).value is None):
         lines += wrapped(f"not given: {reason}")
     for reason, count in found.left_out:
         lines += wrapped(f"left out: {count} rows ({reason})")
     return lines
+
+
+def statistics_rows(found: Statistics, baseline: Statistics | None = None) -> list[tuple[str, str, str, str]]:
+    """Statistic, its value, its interval, and that of the guess."""
+    rows = []
+    for key, text, unit in _ROWS:
+        figure: Figure = getattr(found, key)
+        other: Figure | None = getattr(baseline, key) if baseline else None
+        rows.append((text, _value(figure, unit), _span(figure, unit), "-" if other is None else _value(other, unit)))
+    return rows
 
 
 def _value(figure: Figure, unit: str) -> str:
@@ -114,7 +120,8 @@ def _entry_lines(entries: Sequence[Entry], unit: str, several: bool) -> list[str
     return columns(rows, ("row", "op", "predicted", "measured", "error", "bound by", "spread"), left=2)
 
 
-def _remarks(comparison: Comparison) -> list[str]:
+def remarks(comparison: Comparison) -> list[str]:
+    """What joined and what did not, and the warnings."""
     lines: list[str] = []
     for name, join in comparison.joins.items():
         lines += _join_lines(name, join)

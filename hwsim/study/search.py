@@ -55,7 +55,7 @@ class Searcher:
     def __post_init__(self) -> None:
         study = self.study
         self._evaluator = Evaluator(dict(study.base), study.limits)
-        self._kept = Store(self.store, f"{study.signature}/search", study.columns, study.provenance)
+        self._kept = Store(self.store, f"{study.signature}/search", study.columns, study.description, in_turns=True)
         self._known = {number: dict(zip(study.columns, values, strict=True)) for number, values in self._kept.rows()}
 
     @property
@@ -97,7 +97,7 @@ class Searcher:
 
     def results(self) -> Results:
         """All that was evaluated so far."""
-        return Results(self._kept, tuple(self.study.objectives), self.study.names)
+        return Results(self._kept, tuple(self.study.objectives), self.study.names, self.study.description)
 
 
 def search(

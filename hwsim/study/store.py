@@ -16,10 +16,20 @@ SCHEMA = "hwsim/study/1"
 
 
 class Store:
-    """The results of one study. Opened for another study's signature it refuses; a row whose checksum is wrong counts as not there."""
+    """The results of one study. Opened for another study's signature it refuses; a row whose checksum is wrong counts as not there.
 
-    def __init__(self, path: Path | str, signature: str, columns: Sequence[str], provenance: Mapping[str, Any]) -> None:
-        self.path, self.columns = Path(path), tuple(columns)
+    in_turns : keep the order in which rows came, too, where it is not that of their numbers.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        signature: str,
+        columns: Sequence[str],
+        provenance: Mapping[str, Any],
+        in_turns: bool = False,
+    ) -> None:
+        self.path, self.columns, self._in_turns = Path(path), tuple(columns), in_turns
         try:
             self._database = sqlite3.connect(self.path, timeout=30)
             self._database.execute("PRAGMA journal_mode=WAL")
@@ -52,6 +62,11 @@ class Store:
                 )
                 self._database.executemany("INSERT INTO meta VALUES (?, ?)", rows)
                 self._database.execute(f"CREATE TABLE points (number INTEGER PRIMARY KEY, {names}, sum INTEGER)")
+            elif found["provenance"] != json.dumps(dict(provenance)):
+                self._database.execute(
+                    "UPDATE meta SET value = ? WHERE name = 'provenance'", (json.dumps(dict(provenance)),)
+                )
+            self._database.execute("CREATE TABLE IF NOT EXISTS turns (turn INTEGER PRIMARY KEY, number INTEGER)")
 
     @property
     def done(self) -> set[int]:
@@ -67,6 +82,9 @@ class Store:
                     f"INSERT OR REPLACE INTO points VALUES ({marks})",
                     [(number, *row, _sum(number, row)) for number, row in rows],
                 )
+                if self._in_turns:
+                    turns = [(number,) for number, _ in rows]
+                    self._database.executemany("INSERT INTO turns (number) VALUES (?)", turns)
         except (sqlite3.Error, OverflowError) as error:
             raise UsageError(
                 f"{self.path}: cannot be written ({error}); what it held before is intact: run the study again to go on"
@@ -78,6 +96,13 @@ class Store:
             for number, *row, checksum in self._database.execute("SELECT * FROM points ORDER BY number"):
                 if checksum == _sum(number, row):
                     yield number, tuple(row)
+        except sqlite3.Error as error:
+            raise UsageError(f"{self.path}: cannot be read: {error}") from None
+
+    def turns(self) -> list[int]:
+        """Numbers of the points in the order in which they were evaluated, empty where that is the order of the numbers."""
+        try:
+            return [number for (number,) in self._database.execute("SELECT number FROM turns ORDER BY turn")]
         except sqlite3.Error as error:
             raise UsageError(f"{self.path}: cannot be read: {error}") from None
 

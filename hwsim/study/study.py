@@ -90,6 +90,11 @@ class Study:
         }
 
     @property
+    def description(self) -> dict[str, Any]:
+        """The provenance and the objectives: what stands in a study's file."""
+        return {**self.provenance, "objectives": list(self.objectives)}
+
+    @property
     def signature(self) -> str:
         """Hash of the provenance: results of two studies mix only where it agrees."""
         return hashlib.sha256(json.dumps(self.provenance, sort_keys=True).encode()).hexdigest()
@@ -108,7 +113,7 @@ class Study:
         scheduler : address of a dask.distributed scheduler whose workers evaluate instead. Raises UsageError
         where the store holds another study's results or cannot be written.
         """
-        kept = Store(store, self.signature, self.columns, self.provenance)
+        kept = Store(store, self.signature, self.columns, self.description)
         done = kept.done
         total = self.space.cardinality if not self.space.where else sum(1 for _ in self.space.points())
         evaluator = Evaluator(dict(self.base), self.limits, cache)
@@ -122,7 +127,7 @@ class Study:
                 finished += len(numbered)
                 if progress is not None:
                     progress(finished, total)
-            return Results(kept, tuple(self.objectives), self.names)
+            return Results(kept, tuple(self.objectives), self.names, self.description)
         with ThreadPoolExecutor(threads) as pool:
             each = pool.map if threads > 1 else map
             while chunk := list(islice(waiting, size)):
@@ -140,7 +145,7 @@ class Study:
                     if took > 2 * _CHUNK_S
                     else size
                 )
-        return Results(kept, tuple(self.objectives), self.names)
+        return Results(kept, tuple(self.objectives), self.names, self.description)
 
     def _values(self, point: Point, row: Mapping[str, Value]) -> tuple[Value, ...]:
         whole = {**point, **row}
@@ -149,17 +154,26 @@ class Study:
 
 @dataclass
 class Results:
-    """The results of a study, in the order of its points."""
+    """The results of a study, in the order of its points. provenance : what they depend on, as in the study's file."""
 
     store: Store
     objectives: tuple[str, ...]
     names: tuple[str, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def rows(self) -> Iterator[dict[str, Value]]:
         """One row a point; read as they are asked for."""
-        columns = self.store.columns
-        for _, values in self.store.rows():
-            yield dict(zip(columns, values, strict=True))
+        for _, row in self.numbered():
+            yield row
+
+    def numbered(self) -> Iterator[tuple[int, dict[str, Value]]]:
+        """Number of the point in the study, and its row."""
+        for number, values in self.store.rows():
+            yield number, dict(zip(self.store.columns, values, strict=True))
+
+    def turns(self) -> list[int]:
+        """Numbers of the points in the order in which they were evaluated."""
+        return list(dict.fromkeys(self.store.turns())) or [number for number, _ in self.store.rows()]
 
     def columns(self) -> dict[str, list[Value]]:
         """All columns at once."""
@@ -205,7 +219,8 @@ def opened(path: Path | str) -> Results:
     """The results in a study file."""
     signature, columns, provenance = described(path)
     names = (*provenance["axes"], *provenance["derived"])
-    return Results(Store(path, signature, columns, provenance), ("latency_s", "energy_j"), names)
+    objectives = tuple(provenance.get("objectives", ("latency_s", "energy_j")))
+    return Results(Store(path, signature, columns, provenance), objectives, names, provenance)
 
 
 def _cost(row: Mapping[str, Value], name: str) -> float:

@@ -13,6 +13,8 @@ from hwsim.validation.cases import Cases
 from hwsim.validation.join import Join, Joined, join
 from hwsim.validation.measured import Measurement
 from hwsim.validation.statistics import Figure, Statistics, noise_floor, proportional, statistics
+from hwsim.workload.classes import work_class
+from hwsim.workload.nest import LoopNest
 
 Quantity = Literal["latency", "energy", "power", "traffic"]
 SCHEMA = "hwsim/validation/1"
@@ -30,7 +32,7 @@ class Entry:
     """One row beside its prediction, in SI.
 
     layers : priced layers in it; bound_by : the term that takes most of the predicted time, and share : how much of it [1];
-    spread : of the repeats [1]; by : what joined it.
+    spread : of the repeats [1]; by : what joined it; work : class of most of its MACs, else its operator.
     """
 
     model: str
@@ -46,6 +48,7 @@ class Entry:
     by: str
     spread: float | None = None
     repeats: int | None = None
+    work: str = ""
 
     @property
     def ratio(self) -> float:
@@ -111,6 +114,7 @@ def _plain(entry: Entry, unit: str) -> dict[str, Any]:
         "scope": entry.scope,
         "name": entry.name,
         "op": entry.op,
+        "work": entry.work,
         "macs": entry.macs,
         f"predicted_{unit}": entry.predicted,
         f"measured_{unit}": entry.measured,
@@ -167,7 +171,8 @@ def compare(
         joined = join(case.rows, case.prepared, case.complete)
         label = case.name + (f" ({case.mode})" if case.mode else "")
         joins[label if label not in joins else f"{label} batch {case.prepared.settings['batch']}"] = joined
-        entries += [entry for item in joined.joined if (entry := _entry(label, item, result, kind)) is not None]
+        nests = {layer.name: work.nests for layer, work in case.prepared.priced}
+        entries += [entry for item in joined.joined if (entry := _entry(label, item, result, kind, nests)) is not None]
     chosen, wholes = _scoped(entries)
     measured = [entry.measured for entry in chosen]
     factor = proportional([entry.macs for entry in chosen], measured)
@@ -205,7 +210,9 @@ def _measured_kind(rows: Sequence[Measurement]) -> Quantity:
     return "latency"
 
 
-def _entry(model: str, item: Joined, result: Estimate, kind: Quantity) -> Entry | None:
+def _entry(
+    model: str, item: Joined, result: Estimate, kind: Quantity, nests: Mapping[str, Sequence[LoopNest]]
+) -> Entry | None:
     measured = getattr(item.row, _FIELDS[kind])
     if measured is None:
         return None
@@ -217,11 +224,15 @@ def _entry(model: str, item: Joined, result: Estimate, kind: Quantity) -> Entry 
     bound, share = _dominant(layers)
     row = item.row
     label = model if row.scope == "model" else row.name or row.output
+    operator = row.op or (layers[0].op if len(layers) == 1 else "")
+    largest = max(
+        (nest for name in item.layers for nest in nests.get(name, ())), key=lambda nest: nest.macs, default=None
+    )
     return Entry(
         model=model,
         name=label,
         scope=row.scope,
-        op=row.op or (layers[0].op if len(layers) == 1 else ""),
+        op=operator,
         layers=item.layers,
         macs=sum(layer.macs for layer in layers),
         predicted=predicted,
@@ -231,6 +242,7 @@ def _entry(model: str, item: Joined, result: Estimate, kind: Quantity) -> Entry 
         by=item.by,
         spread=row.spread,
         repeats=row.repeats,
+        work=operator if largest is None else work_class(largest),
     )
 
 
