@@ -101,9 +101,14 @@ async def _browse(look: Callable[[Page], Awaitable[Any]]) -> Any:
             port = await _port(Path(home) / "DevToolsActivePort", process)
             socket = await websocket_connect(await _target(port), max_message_size=1 << 28)
             page = Page(socket)
-            for domain in ("Page", "Runtime", "Log", "Network"):
-                await page.call(f"{domain}.enable")
-            return await look(page)
+            try:
+                for domain in ("Page", "Runtime", "Log", "Network"):
+                    await page.call(f"{domain}.enable")
+                return await look(page)
+            finally:
+                socket.close()
+                while await socket.read_message() is not None:
+                    pass
         finally:
             process.terminate()
             process.wait(20)

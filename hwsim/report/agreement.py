@@ -25,7 +25,9 @@ def agreement(comparison: Comparison) -> Any:
     ends = (min(values) / 1.5, max(values) * 1.5)
 
     def axis(channel: Any, name: str) -> Any:
-        return channel(f"{name}:Q", title=f"{name} [{unit}]", scale=alt.Scale(type="log", domain=list(ends)))
+        scale = alt.Scale(type="log", domain=list(ends))
+        ticks = alt.Axis(labelExpr="format(datum.value, '~s')", tickCount=6)
+        return channel(f"{name}:Q", title=f"{name} [{unit}]", scale=scale, axis=ticks)
 
     lines = [
         {"line": text, "measured": end, "predicted": end * factor}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from html import escape
 from importlib.resources import files
 from typing import Any
@@ -37,6 +38,7 @@ def document(title: str, body: Iterable[str], specifications: Specifications) ->
     return "".join(pieces)
 
 
+@cache
 def _library() -> str:
     try:
         import vl_convert
@@ -69,7 +71,10 @@ def figure(
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], left: int, ids: Sequence[str] = ()) -> str:
     """A table of text, its first ``left`` columns to the left; ids : of its rows."""
-    heads = "".join(f'<th scope="col">{escape(safe(title))}</th>' for title in head)
+    heads = "".join(
+        f'<th scope="col" class="{"text" if place < left else "number"}">{escape(safe(title))}</th>'
+        for place, title in enumerate(head)
+    )
     lines = []
     for number, row in enumerate(rows):
         cells = "".join(

@@ -85,7 +85,7 @@ def _entries(comparison: Comparison) -> str:
         for entry in comparison.entries
     ]
     head = ("model", "row", "op", "class", "predicted", "measured", "error", "bound by")
-    return f"<details open><summary>every row</summary>{table(head, rows, left=4)}</details>"
+    return f"<details><summary>every row</summary>{table(head, rows, left=4)}</details>"
 
 
 def _classes(comparison: Comparison) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
-import shutil
-import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,8 @@ from hwsim.errors import UsageError
 from hwsim.report import charts, pictures
 from hwsim.report.page import page
 from hwsim.report.sheet import Sheet, sheet
+from tests.browser import Page, browse
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 EVIL = "<img src=x onerror=alert(1)>\x1b[31m</script>"
 
 
@@ -146,22 +145,69 @@ def test_what_is_not_known_is_said_and_not_drawn(sheets: list[Sheet]) -> None:
     assert "no energy to draw" in page(sheets[1:])
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
+async def drawn(shown: Page, target: Path) -> None:
+    """Open a page and wait until all its pictures are there."""
+    await shown.open(target.as_uri())
+    await shown.until(
+        "document.querySelectorAll('.picture svg.marks').length == document.querySelectorAll('.picture').length && "
+        "document.querySelectorAll('.picture').length > 0"
+    )
+
+
 def test_a_browser_draws_every_picture(tmp_path: Path, sheets: list[Sheet]) -> None:
     target = tmp_path / "report.html"
     target.write_text(page([*sheets, evil_sheet()]), encoding="utf-8")
-    assert BROWSER
-    done = subprocess.run(
-        [
-            BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-            "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}",
-            "--enable-logging=stderr", "--virtual-time-budget=20000", "--dump-dom", target.as_uri(),
-        ],
-        capture_output=True, text=True, timeout=120, check=True,
-    )  # fmt: skip
-    assert "CONSOLE" not in done.stderr
-    places = re.findall(r'<div class="picture[^>]*id="(\w+)"[^>]*>', done.stdout)
-    drawn = re.findall(r'<div class="picture[^>]*vega-embed', done.stdout)
-    assert places
-    assert len(drawn) == len(places)
-    assert done.stdout.count("<canvas") + done.stdout.count('class="marks"') >= len(places)
+
+    async def look(shown: Page) -> None:
+        await drawn(shown, target)
+        bright = await shown.ask("getComputedStyle(document.body).backgroundColor")
+        # hover over the middle of a bar: the tooltip names a layer
+        for name in ("time0", "roofline0"):
+            await shown.ask(f"document.getElementById('{name}').scrollIntoView({{block: 'center'}})")
+            mark = await shown.ask(
+                f"(() => {{ const all = [...document.querySelectorAll('#{name} :is(.mark-rect, .mark-symbol).role-mark path')];"
+                " const box = all.map((one) => one.getBoundingClientRect()).sort((a, b) => b.width * b.height - a.width * a.height)[0];"
+                " return [box.left + box.width / 2, box.top + box.height / 2]; })()"
+            )
+            await shown.point(*mark)
+            told = await shown.until("document.querySelector('#vg-tooltip-element.visible')?.textContent", 10)
+            assert any(row["layer"] in told for row in sheets[0].layers)
+        await shown.point(*mark, click=True)
+        await shown.until("!!document.querySelector('tr:target')", 10)
+        # a key chooses the order of the bars
+        await shown.ask("document.querySelector('#time0 input[type=radio]').focus()")
+        for kind in ("keyDown", "keyUp"):
+            await shown.call(
+                "Input.dispatchKeyEvent", type=kind, key="ArrowDown", code="ArrowDown", windowsVirtualKeyCode=40
+            )
+        assert await shown.ask("document.querySelectorAll('#time0 input[type=radio]')[1].checked")
+        await shown.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+        assert await shown.ask("getComputedStyle(document.body).backgroundColor") != bright
+        await shown.until("!!document.querySelector('#time0 svg.marks text[fill=\"#ececec\"]')")
+        await shown.call("Emulation.setEmulatedMedia", media="print", features=[])
+        pages = await shown.call("Page.printToPDF", printBackground=False)
+        assert base64.b64decode(pages["data"]).startswith(b"%PDF")
+        assert shown.complaints == []
+        assert [url for url in shown.requests if not url.startswith(("file:", "data:"))] == []
+        assert await shown.ask("document.querySelectorAll('img').length") == 0
+
+    browse(look)
+
+
+def test_without_scripts_the_tables_are_there(tmp_path: Path, sheets: list[Sheet]) -> None:
+    target = tmp_path / "report.html"
+    target.write_text(page(sheets[:1]), encoding="utf-8")
+
+    async def look(shown: Page) -> None:
+        await shown.call("Emulation.setScriptExecutionDisabled", value=True)
+        await shown.open(target.as_uri())
+        rows: dict[str, Any] = {}
+        while not rows.get("nodeIds"):
+            root = await shown.call("DOM.getDocument")
+            rows = await shown.call(
+                "DOM.querySelectorAll", nodeId=root["root"]["nodeId"], selector="table.layers tbody tr"
+            )
+        assert len(rows["nodeIds"]) == len(sheets[0].layers)
+        assert shown.complaints == []
+
+    browse(look)
