@@ -118,7 +118,7 @@ def _precision(precision: Precision, technology: Technology, filled: _Filled) ->
 
 
 def _memory(level: Memory, technology: Technology, filled: _Filled) -> Memory:
-    read, write = _access(level, technology)
+    read, write = _access(level, technology, filled)
     return replace(
         level,
         read_j=_by_operand(level, "read", level.read_j, read, filled),
@@ -153,11 +153,13 @@ def _by_operand(
     return energies or given
 
 
-def _access(level: Memory, technology: Technology) -> tuple[dict[str, Estimated], dict[str, Estimated]]:
+def _access(level: Memory, technology: Technology, filled: _Filled) -> tuple[dict[str, Estimated], dict[str, Estimated]]:
     """Energy of reading and of writing one byte of each operand [J/B], of those that tables describe."""
     if level.off_chip:
         if level.type not in off_chip_types():
             return {}, {}
+        if level.type == "host" and (level.read_j is None or level.write_j is None):
+            filled.notes.append(f"memory.{level.name}: priced as DDR4 (assumed), its link left out")
         both = dict.fromkeys(map(str, level.keeps), off_chip_energy(level.type).times(8))
         return both, both
     read: dict[str, Estimated] = {}

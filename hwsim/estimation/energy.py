@@ -16,13 +16,14 @@ from hwsim.workload import Work
 
 def of_flows(memory: Memory, flows: Mapping[Operand, Traffic]) -> float | None:
     """Energy of bytes read from and written to one level, by operand [J]; None where something moves at an unknown price."""
-    if not any(flow.read or flow.write for flow in flows.values()):
-        return 0.0
-    if memory.read_j is None or memory.write_j is None:
-        return None
-    return sum(
-        flow.read * memory.read_j[operand] + flow.write * memory.write_j[operand] for operand, flow in flows.items()
-    )
+    read_j, write_j = memory.read_j or {}, memory.write_j or {}
+    total = 0.0
+    for operand, flow in flows.items():
+        for moved, prices in ((flow.read, read_j), (flow.write, write_j)):
+            if moved and operand not in prices:
+                return None
+            total += moved * prices.get(operand, 0.0)
+    return total
 
 
 def of_macs(work: Work, device: Device) -> float | None:

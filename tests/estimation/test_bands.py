@@ -94,7 +94,7 @@ def test_every_energy_says_where_it_is_from(network: Network) -> None:
 
 
 def test_a_profile_without_energy_and_area_is_null_until_a_technology_is_chosen(network: Network) -> None:
-    bare = hwsim.load_device("edge_tpu", ["memory.host_memory.type=ddr4"])
+    bare = hwsim.load_device("edge_tpu")
     found = hwsim.estimate(network, bare)
     assert (found.totals.energy_j, found.totals.area_mm2) == (None, None)
     assert found.bands["energy_j"] is None and found.bands["area_mm2"] is None
@@ -103,5 +103,6 @@ def test_a_profile_without_energy_and_area_is_null_until_a_technology_is_chosen(
     estimated = hwsim.estimate(network, with_technology(bare, 28))
     assert estimated.totals.energy_j and estimated.totals.area_mm2
     assert set(estimated.origins.values()) == {"technology"}
+    assert any("memory.host_memory: priced as DDR4" in note for note in estimated.notes)
     low, high = estimated.bands["area_mm2"] or (0, 0)
     assert low < estimated.totals.area_mm2 < high

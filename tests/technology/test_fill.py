@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+import hwsim
 from hwsim.cost.area import area, pe_pitch
 from hwsim.cost.fill import with_technology
-from hwsim.device import Device, Host, Network
+from hwsim.device import Device, Host, Network, available, load
 from hwsim.device.technology import Technology, adder, mac, off_chip_energy, register_file, sram, wire_energy
 from hwsim.errors import UsageError
 from tests.technology.devices import memory, small
@@ -154,3 +155,32 @@ def test_extrapolation_is_one_note() -> None:
     beyond = [note for note in device.notes if "extrapolates its tables" in note]
     assert len(beyond) == 1
     assert "memory.buffer.read_pj_per_byte" in beyond[0]
+
+
+@pytest.fixture(scope="module")
+def network() -> hwsim.Network:
+    builder = hwsim.Network.builder("small").input("x", (1, 3, 16, 16), "float32")
+    return builder.conv(8, kernel=3).relu().global_pool().flatten().dense(10).build()
+
+
+@pytest.mark.parametrize("name", available())
+@pytest.mark.parametrize("rung", ["roofline", "systolic"])
+def test_every_profile_has_energy_and_area_at_28_nm_or_says_what_is_missing(
+    name: str, rung: str, network: hwsim.Network
+) -> None:
+    """Off-chip flash is the one memory that no table has."""
+    base = load(name)
+    if rung == "systolic" and base.dataflow.stationary is None:
+        return
+    found = hwsim.estimate(network, with_technology(base, 28), rung=rung)
+    assert found.totals.area_mm2
+    if base.off_chip is not None and base.off_chip.type == "flash" and base.off_chip.read_j is None:
+        assert found.totals.energy_j is None
+        assert "energy_j" in found.unavailable
+        assert any("no tables of flash" in note for note in found.notes)
+        return
+    assert found.totals.energy_j
+    assert found.bands["energy_j"] is not None
+    given = {part: origin for part, origin in found.origins.items() if origin == "profile"}
+    if not any("pj_per" in key or "mac_pj" in key for key in base.quantities):
+        assert set(given) <= {"leakage", "area_mm2", "host"}
