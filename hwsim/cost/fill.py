@@ -153,7 +153,9 @@ def _by_operand(
     return energies or given
 
 
-def _access(level: Memory, technology: Technology, filled: _Filled) -> tuple[dict[str, Estimated], dict[str, Estimated]]:
+def _access(
+    level: Memory, technology: Technology, filled: _Filled
+) -> tuple[dict[str, Estimated], dict[str, Estimated]]:
     """Energy of reading and of writing one byte of each operand [J/B], of those that tables describe."""
     if level.off_chip:
         if level.type not in off_chip_types():

@@ -62,6 +62,7 @@ class SystolicCounts:
     ``stream_cycles`` stream and ``skew_cycles`` fill and drain [1]. compute_cycles, stall_cycles : of the nest [1].
     sram_reads, sram_writes : words that the array takes from and gives to the buffers, per operand [1].
     dram_reads, dram_writes : words between DRAM and the buffers, per operand [1]. dram_read_bits, dram_write_bits : the same [bit].
+    moves : words handed from PE to PE on their way through PEs that do work, the step over the edge of the array among them [1].
     mapping_utilization : share of the PEs that hold work, mean over the folds [1]. double_buffered : folds overlap, and ``fold_cycles``
     are between the starts of two.
     """
@@ -86,6 +87,7 @@ class SystolicCounts:
     dram_writes: Words
     dram_read_bits: Words
     dram_write_bits: Words
+    moves: Words
     mapping_utilization: float
     double_buffered: bool = False
 
@@ -161,6 +163,10 @@ def systolic(
         "weight": (m * k * column_folds, k * n, m * n * (row_folds - 1)),
         "input": (m * k, k * n * column_folds, m * n * (row_folds - 1)),
     }[dataflow]
+    whole, left = divmod(on_rows, rows)
+    loading = on_cols * (whole * rows * (rows + 1) + left * (left + 1)) // 2
+    work = m * k * n
+    moves = {"output": (work, work, 0), "weight": (work, loading, work), "input": (loading, work, work)}[dataflow]
     fetched = _dram_reads(nest, dataflow, cols, row_folds, column_folds, buffers)
     spilled = 0 if partials == 1 or _fits(min(cols, on_cols) * stream, buffers[2]) else m * n * (partials - 1)
     read_bits = (fetched[0] * nest.input.bits, fetched[1] * nest.weight.bits, spilled * nest.accumulator.bits)
@@ -190,6 +196,7 @@ def systolic(
         dram_writes=_times(runs, (0, 0, m * n + spilled)),
         dram_read_bits=_times(runs, read_bits),
         dram_write_bits=_times(runs, write_bits),
+        moves=_times(runs, moves),
         mapping_utilization=on_rows * on_cols / (row_folds * rows * column_folds * cols),
         double_buffered=double_buffered,
     )

@@ -44,7 +44,20 @@ def price(
     spent = flows | _happening(work, flows, device)
     parts = {memory.name: energy.of_flows(memory, spent[memory.name]) for memory in device.memories}
     parts |= {"mac": energy.of_macs(work, device), "vector": energy.of_vector(work, device, said)}
+    parts["network"] = _wires(work, counted, device)
     return energy.attach(record, device, parts)
+
+
+def _wires(work: Work, counted: list[SystolicCounts], device: Device) -> float:
+    """Energy of words that go from PE to PE, a hop each, at the price of the network that reaches the PEs [J]; 0 where none is known."""
+    reaching = {memory.name for memory in device.memories if memory.instances >= device.array.pes}
+    hop = next((network.hop_j for network in device.networks if network.inner in reaching and network.hop_j), 0.0)
+    bits = sum(
+        moves * width
+        for nest, counts in zip(work.nests, counted, strict=True)
+        for moves, width in zip(counts.moves, (nest.input.bits, nest.weight.bits, nest.accumulator.bits), strict=True)
+    )
+    return hop * bits / 8
 
 
 def rate_of(nest: LoopNest, device: Device) -> float:

@@ -66,11 +66,18 @@ def _figures(done: OperandCounts, bits: int) -> tuple[str, ...]:
 
 
 def _energy(cost: Cost, level: str, operand: Operand) -> str:
-    if cost.energy is None:
+    accesses = _access_j(cost, level, operand)
+    if cost.energy is None or accesses is None:
         return "-"
-    spent = cost.energy.levels[level]
-    place = OPERANDS.index(operand)
-    return humanize(spent.reads[place] + spent.fills[place] + spent.updates[place] + spent.wires[place], "J")
+    return humanize(accesses + cost.energy.levels[level].wires[OPERANDS.index(operand)], "J")
+
+
+def _access_j(cost: Cost, level: str, operand: Operand) -> float | None:
+    """Energy of all accesses of an operand at a level [J], None where it is not known."""
+    if cost.energy is None:
+        return None
+    spent, place = cost.energy.levels[level], OPERANDS.index(operand)
+    return spent.reads[place] + spent.fills[place] + spent.updates[place]
 
 
 def _verdict(placed: Placed) -> list[str]:
@@ -123,6 +130,8 @@ def plain(placed: Placed) -> dict[str, Any]:
         "cycles": cost.cycles,
         "latency_s": cost.seconds,
         "energy_j": cost.joules,
+        "mac_j": None if cost.energy is None else cost.energy.mac,
+        "leakage_j": None if cost.energy is None else cost.energy.leakage,
         "utilization": cost.utilization,
         "spatial_utilization": cost.spatial_utilization,
         "bound_by": cost.bound_by,
@@ -138,8 +147,10 @@ def plain(placed: Placed) -> dict[str, Any]:
                     "reads": done.total.reads,
                     "fills": done.total.fills,
                     "updates": done.total.updates,
+                    "access_j": _access_j(cost, counts.name, operand),
+                    "wires_j": None if cost.energy is None else cost.energy.levels[counts.name].wires[place],
                 }
-                for operand, done in zip(OPERANDS, counts, strict=True)
+                for place, (operand, done) in enumerate(zip(OPERANDS, counts, strict=True))
             }
             for counts in reversed(placed.counts.levels)
         },

@@ -30,6 +30,9 @@ class Traffic:
     read_back: int = 0
     occupied: int = 0
     slots: int = 0
+    moved_right: int = 0
+    moved_down: int = 0
+    moved_in: int = 0
 
 
 def multiply(inputs: Matrix, weights: Matrix, rows: int, cols: int, dataflow: str) -> tuple[Matrix, Traffic]:
@@ -134,7 +137,7 @@ def _output_stationary(inputs: Matrix, weights: Matrix, rows: int, cols: int, tr
             height, width = min(rows, m - first_row), min(cols, n - first_column)
             traffic.left += height * k
             traffic.top += width * k
-            sums = _output_fold(strip, block, rows, cols, traffic)
+            sums = _output_fold(strip, block, (height, width), rows, cols, traffic)
             product[first_row : first_row + height, first_column : first_column + width] = sums[:height, :width]
             traffic.written += height * width
             traffic.occupied += height * width
@@ -142,8 +145,11 @@ def _output_stationary(inputs: Matrix, weights: Matrix, rows: int, cols: int, tr
     return product
 
 
-def _output_fold(strip: Matrix, block: Matrix, rows: int, cols: int, traffic: Traffic) -> Matrix:
-    """One fold: inputs enter row r from the left r cycles late, weights column c from the top c cycles late, sums stay."""
+def _output_fold(strip: Matrix, block: Matrix, real: tuple[int, int], rows: int, cols: int, traffic: Traffic) -> Matrix:
+    """One fold: inputs enter row r from the left r cycles late, weights column c from the top c cycles late, sums stay.
+
+    real : rows and columns that do work.
+    """
     length = strip.shape[1]
     right: list[list[Slot]] = [[None] * cols for _ in range(rows)]
     down: list[list[Slot]] = [[None] * cols for _ in range(rows)]
@@ -158,6 +164,8 @@ def _output_fold(strip: Matrix, block: Matrix, rows: int, cols: int, traffic: Tr
         for r in range(rows):
             for c in range(cols):
                 a, b = right[r][c], down[r][c]
+                traffic.moved_right += a is not None and r < real[0] and c < real[1]
+                traffic.moved_down += b is not None and r < real[0] and c < real[1]
                 if a is not None and b is not None:
                     assert a[1] == b[1], "operands of different steps meet"
                     sums[r, c] += a[0] * b[0]
@@ -179,7 +187,7 @@ def _operand_stationary(stream: Matrix, held: Matrix, rows: int, cols: int, traf
             lanes = _padded(stream[:, first_row : first_row + rows], length, rows)
             traffic.preload += height * width
             traffic.left += length * height
-            sums = _operand_fold(lanes, part, rows, cols, traffic)[:, :width]
+            sums = _operand_fold(lanes, part, (height, width), rows, cols, traffic)[:, :width]
             if first_row:
                 traffic.read_back += length * width
             product[:, first_column : first_column + width] += sums
@@ -189,12 +197,14 @@ def _operand_stationary(stream: Matrix, held: Matrix, rows: int, cols: int, traf
     return product
 
 
-def _operand_fold(lanes: Matrix, part: Matrix, rows: int, cols: int, traffic: Traffic) -> Matrix:
+def _operand_fold(lanes: Matrix, part: Matrix, real: tuple[int, int], rows: int, cols: int, traffic: Traffic) -> Matrix:
+    """One fold. real : rows and columns that do work."""
     length = lanes.shape[0]
     held = np.zeros((rows, cols), dtype=np.int64)
     cycle = 0
     for entering in range(rows - 1, -1, -1):  # a row a cycle, pushed down from the top
         held = np.vstack([part[entering : entering + 1], held[:-1]])
+        traffic.moved_in += sum(row < real[0] for row in range(entering, rows)) * real[1]
         cycle += 1
     assert (held == part).all()
     right: list[list[Slot]] = [[None] * cols for _ in range(rows)]
@@ -208,6 +218,9 @@ def _operand_fold(lanes: Matrix, part: Matrix, rows: int, cols: int, traffic: Tr
         for r in range(rows):
             for c in range(cols):
                 word, above = right[r][c], down[r - 1][c] if r else None
+                works = word is not None and r < real[0] and c < real[1]
+                traffic.moved_right += works
+                traffic.moved_down += works  # its sum, to the PE below or over the edge
                 if word is not None:
                     assert r == 0 or (above is not None and above[1] == word[1]), (
                         "a sum and its operand missed each other"

@@ -42,6 +42,12 @@ def test_the_register_level_array_agrees(m: int, k: int, n: int, rows: int, cols
         "input": (traffic.preload, traffic.left, traffic.read_back),
     }
     assert counts.sram_reads == reads[flow]
+    moves = {
+        "output": (traffic.moved_right, traffic.moved_down, 0),
+        "weight": (traffic.moved_right, traffic.moved_in, traffic.moved_down),
+        "input": (traffic.moved_in, traffic.moved_right, traffic.moved_down),
+    }
+    assert counts.moves == moves[flow]
 
 
 @settings(max_examples=120, deadline=None)

@@ -117,6 +117,18 @@ def test_a_register_file_costs_less_than_the_buffer_and_that_less_than_dram(node
     assert register_file(Technology(node), 64, 8).read.value < sram(Technology(node), 65536, 64).read.value
 
 
+def test_words_that_go_from_pe_to_pe_pay_for_the_wires() -> None:
+    """1 × 1 convolution of 4 channels to 6 on 8 × 8 positions, 4 × 4 PEs, weights held: 1536 inputs and sums take a hop each, and the
+    weights of 4 rows and 6 columns 1 + 2 + 3 + 4 hops a column.
+    """
+    device = with_technology(_device(), 28)
+    network = Network.builder("one").input("x", (1, 4, 8, 8), "int8").conv(6, kernel=1, bias=False).build()
+    (layer,) = _estimate(network, 8, device, "systolic").layers
+    (hop,) = {found.hop_j for found in device.networks if found.inner == "spad"}
+    moved = 1536 * 1 + 6 * 10 * 1 + 1536 * 4
+    assert layer.energy_by_j is not None and layer.energy_by_j["network"] == pytest.approx(hop * moved)
+
+
 def test_zero_traffic_costs_leakage_alone() -> None:
     device = with_technology(_device(), 28)
     network = Network.builder("one").input("x", (1, 4, 8, 8), "int8").conv(4, kernel=1).build()
