@@ -330,10 +330,20 @@ class OperatingPoint(Section):
     set: dict[str, float | int | str | bool] = Field(default_factory=dict)
 
 
-class Pe(Section):
-    """HCM's parametric PE: a kernel of multipliers and their adder tree; an area budget gives their number."""
+def _kernel(value: Any) -> Any:
+    """``3x3`` as [3, 3]."""
+    match = re.fullmatch(r"(\d{1,6})x(\d{1,6})", value) if isinstance(value, str) else None
+    return [int(match[1]), int(match[2])] if match else value
 
-    kernel: Annotated[list[Factor], Field(min_length=2, max_length=2)]
+
+class Pe(Section):
+    """HCM's parametric PE: a kernel of multipliers (``[3, 3]`` or ``3x3``) and their adder tree; an area budget gives their number."""
+
+    kernel: Annotated[
+        list[Factor],
+        Field(min_length=2, max_length=2),
+        BeforeValidator(_kernel, json_schema_input_type=list[Factor] | str),
+    ]
     bits: Count
     area_fit: Literal["quadratic", "linear"] = "quadratic"
 

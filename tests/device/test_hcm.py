@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from hwsim.cost.area import area
+from hwsim.device import load
 from hwsim.device.hcm import pe_area_um2, pe_bops, pes_in
 
 
@@ -26,3 +28,14 @@ def test_area_of_a_processing_element(bits: int, quadratic: float, bops: float, 
 @pytest.mark.parametrize(("bits", "side"), [(16, 14), (8, 26), (4, 43), (32, 8)])
 def test_a_square_millimetre_of_elements(bits: int, side: int) -> None:
     assert pes_in(1.0, pe_area_um2(bits)) == side
+
+
+@pytest.mark.parametrize(("bits", "pes"), [(16, 196), (8, 676), (4, 1849)])
+def test_an_area_budget_gives_the_number_of_elements(bits: int, pes: int) -> None:
+    """The worked example of HCM: PEs used of 1 mm², their peak at 800 MHz with 10 operations an element."""
+    device = load("hcm_28nm", ["pe.kernel=3x3", f"pe.bits={bits}"])
+    assert device.array.pes == pes
+    assert device.pe_kernel == (3, 3)
+    elements = area(device).by_component["mac_array"]
+    assert elements == pytest.approx(pes * pe_area_um2(bits) * 1e-12)
+    assert 0.8e-6 < elements <= 1e-6

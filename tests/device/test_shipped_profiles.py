@@ -88,6 +88,28 @@ def test_dimensions_are_plausible(name: str, devices: dict[str, Device]) -> None
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_powers_and_areas_are_plausible(name: str, devices: dict[str, Device]) -> None:
+    """Idle below average below peak; all MACs at once within the highest power; work per watt and per area as chips of 7 to 65 nm do."""
+    device = devices[name]
+    power = device.power_w
+    order = [power[kind] for kind in ("idle", "average", "peak") if kind in power]
+    assert order == sorted(order)
+    assert (device.static_w or 0) <= min(order, default=math.inf)
+    highest = max((watts for kind, watts in power.items() if kind not in {"cap", "thermal_cap"}), default=None)
+    fastest = max(peak(device, index) for index in range(len(device.precisions)))
+    if highest is not None:
+        assert 1e-3 <= fastest / 1e12 / highest <= 20, "Top/s per watt"
+        for index, precision in enumerate(device.precisions):
+            assert precision.mac_j is None or precision.mac_j * peak(device, index) / 2 <= highest
+    area = device.area_mm2
+    assert area.get("core", 0) <= area.get("die", math.inf)
+    assert all(1e-3 <= fastest / 1e12 / area[kind] <= 10 for kind in ("core", "die") if kind in area), "Top/s per mm²"
+    inner = [memory.shared_bandwidth * memory.instances for memory in device.memories[:-1] if memory.shared_bandwidth]
+    outer = device.memories[-1].shared_bandwidth or 0
+    assert not inner or max(inner) >= outer, "something on the chip is at least as fast as off chip"
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_every_type_finds_a_precision(name: str, devices: dict[str, Device]) -> None:
     for dtype in (
         "float32",
