@@ -21,8 +21,6 @@ from tests.published.silicon import CORES
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 FIRST, LAST = "<!-- python -m tests.published.beside --write -->", "<!-- end -->"
-#: Dies that carry more than the profile describes: their ratio says what share of them it is.
-_MORE = {"gpu", "cpu", "mcu"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +48,17 @@ def cores() -> tuple[Row, ...]:
 
 @lru_cache(maxsize=1)
 def others() -> tuple[Row, ...]:
-    """Every other accelerator of which a source gives node and core, or else die; each published figure once.
+    """Every other device of which a source gives node and core, or else die; each published figure once.
 
-    Dies carry pads, memory controllers and links that are not modelled. Of profiles with the same figure the first counts.
+    Dies carry pads, memory controllers and links that are not modelled; those of GPUs and CPUs also schedulers, graphics, whole cores: their
+    ratio says what share of them a profile describes. Of profiles with the same figure the first counts.
     """
     there = {(row.node_nm, round(row.published, 3)) for row in cores()}
     rows: dict[tuple[float, float, str], Row] = {}
     for item in map(load, available()):
         node, what = item.node_nm or 0, "core" if "core" in item.area_mm2 else "die"
         told = what in item.area_mm2 and item.qualities.get(f"area.{what}_mm2") != "estimated"
-        if not (node and told) or item.kind in _MORE:
+        if not (node and told):
             continue
         if any((node, round(item.area_mm2.get(part, 0), 3)) in there for part in ("core", "pe")):
             continue
