@@ -23,6 +23,10 @@ _FLAGS = (
 )  # fmt: skip
 
 
+#: Whether every picture of a page of hwsim stands there.
+DRAWN = "performance.getEntriesByName('drawn').length > 0"
+
+
 class Page:
     """One page. ``complaints`` : errors and warnings of its console, exceptions, and requests that failed."""
 

@@ -61,12 +61,21 @@ def figure(
     if "vconcat" not in specification:
         specification["width"] = "container"
     specification.pop("title", None)
-    specifications[name] = specification
+    specifications[name] = _short(specification)
     return (
         f'<figure><h3>{escape(title)}</h3><div class="picture" id="{name}" data-rows="{rows}" role="img" '
         f'aria-label="{escape(title)}; its numbers are in the table"></div>'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
+
+
+def _short(value: Any) -> Any:
+    """The same with seven digits a number: a picture needs no more, and a page of a long network half the bytes."""
+    if isinstance(value, float):
+        return float(f"{value:.7g}")
+    if isinstance(value, dict):
+        return {name: _short(item) for name, item in value.items()}
+    return [_short(item) for item in value] if isinstance(value, list) else value
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], left: int, ids: Sequence[str] = ()) -> str:

@@ -139,11 +139,19 @@ def _behind(name: str, sheet: Sheet) -> str:
             ("position", "layer", "alive [B]"),
         )
     else:
-        rows = [(row["layer"], row["part"], humanize(row["energy_j"], "J")) for row in sheet.energies]
-        head = ("layer", "spent in", "energy")
+        parts = list(dict.fromkeys(row["part"] for row in sheet.energies))
+        spent: dict[int, dict[str, float]] = {}
+        for row in sheet.energies:
+            spent.setdefault(row["index"], {})[row["part"]] = row["energy_j"]
+        rows = [
+            (sheet.layers[index]["layer"], *(humanize(by.get(part, 0.0), "J") for part in parts))
+            for index, by in spent.items()
+        ]
+        head = ("layer", *parts)
     if not rows:
         return ""
-    return f"<details><summary>{name} as a table</summary>{table(head, rows, left=len(head) - 1)}</details>"
+    left = 2 if name == "memory" else 1
+    return f"<details><summary>{name} as a table</summary>{table(head, rows, left=left)}</details>"
 
 
 def _layers(sheet: Sheet, number: int) -> str:

@@ -19,7 +19,7 @@ from hwsim.errors import UsageError
 from hwsim.report import charts, pictures
 from hwsim.report.page import page
 from hwsim.report.sheet import Sheet, sheet
-from tests.browser import Page, browse
+from tests.browser import DRAWN, Page, browse
 
 EVIL = "<img src=x onerror=alert(1)>\x1b[31m</script>"
 
@@ -148,10 +148,8 @@ def test_what_is_not_known_is_said_and_not_drawn(sheets: list[Sheet]) -> None:
 async def drawn(shown: Page, target: Path) -> None:
     """Open a page and wait until all its pictures are there."""
     await shown.open(target.as_uri())
-    await shown.until(
-        "document.querySelectorAll('.picture svg.marks').length == document.querySelectorAll('.picture').length && "
-        "document.querySelectorAll('.picture').length > 0"
-    )
+    await shown.until(DRAWN)
+    assert await shown.ask("[...document.querySelectorAll('.picture')].every((place) => place.querySelector('.marks'))")
 
 
 def test_a_browser_draws_every_picture(tmp_path: Path, sheets: list[Sheet]) -> None:
@@ -201,8 +199,8 @@ def test_without_scripts_the_tables_are_there(tmp_path: Path, sheets: list[Sheet
     async def look(shown: Page) -> None:
         await shown.call("Emulation.setScriptExecutionDisabled", value=True)
         await shown.open(target.as_uri())
-        rows: dict[str, Any] = {}
-        while not rows.get("nodeIds"):
+        rows: dict[str, Any] = {"nodeIds": []}
+        while len(rows["nodeIds"]) < len(sheets[0].layers):
             root = await shown.call("DOM.getDocument")
             rows = await shown.call(
                 "DOM.querySelectorAll", nodeId=root["root"]["nodeId"], selector="table.layers tbody tr"

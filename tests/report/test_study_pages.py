@@ -20,7 +20,7 @@ from hwsim.report.study_page import page
 from hwsim.report.study_sheet import FRONT, Designs, designs
 from hwsim.study import Study, hypervolume, search
 from hwsim.study.study import opened
-from tests.browser import Page, browse
+from tests.browser import DRAWN, Page, browse
 from tests.report.test_pages import outline
 
 _AXES = {
@@ -114,9 +114,7 @@ def test_browser_links_designs_and_lines(found: Designs, tmp_path: Path) -> None
 
     async def look(shown: Page) -> None:
         await shown.open(target.as_uri())
-        await shown.until(
-            "!!document.querySelector('#designs svg.marks') && !!document.querySelector('#hypervolume svg.marks')"
-        )
+        await shown.until(DRAWN)
         place = await shown.ask(
             "(() => { const box = document.querySelector('#designs svg.marks').getBoundingClientRect();"
             " return [box.left, box.top, box.width, box.height]; })()"
