@@ -1,8 +1,9 @@
-"""Run hwsim and each peer that PyPI carries on one network and write one table: ``python -m tests.benchmarks.peers.run FOLDER [--limit
-S]``.
+"""Run hwsim and each peer that PyPI carries on one network: ``python -m tests.benchmarks.peers.run FOLDER [--write]``.
 
-Each peer gets a virtual environment of its own under FOLDER (kept, so a second run does not install again), two runs of the same script
-of which the second counts, and a time limit. What it could not do stands in the table in its own words.
+Each peer gets a virtual environment of its own under FOLDER (kept, so a second run does not install again), asked as a whole process (the
+median of three runs after a first one that compiles or caches; one where a run takes more than 20 s) and inside a running process (the
+second time it is asked). Times are CPU seconds, children included. What a peer could not do stands in the table in its own words.
+``--write`` puts the table into README.
 """
 
 from __future__ import annotations
@@ -15,109 +16,144 @@ import resource
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
+from statistics import median
 
 import onnx
 
 import hwsim
 from hwsim.onnx_io import resolve
-from tests.benchmarks.peers.runners import OURS, PEERS, Peer
+from tests.benchmarks.peers.runners import QUESTIONS, TAIL, Question
 
 MODEL = "light_resnet50"
+README = Path(__file__).resolve().parents[3] / "README.md"
+BEGIN, END = "<!-- python -m tests.benchmarks.peers.run FOLDER --write -->", "<!-- end of speed -->"
+_SLOW = 20.0
 
 
 @dataclass(frozen=True)
 class Result:
-    """cpu_s : user and system time of the process and its children [s]; answer : what it printed; failed : why it did not, in its own
-    words.
-    """
+    """whole_s, inner_s : CPU seconds; answer : numbers by name; failed : why there is none, in the tool's words."""
 
-    name: str
     version: str
-    what: str
-    cpu_s: float | None
-    answer: str
+    whole_s: float | None = None
+    inner_s: float | None = None
+    answer: dict[str, float] | None = None
     failed: str = ""
 
 
-def run(command: list[str], folder: Path, limit: float) -> tuple[float, str, str]:
-    """CPU seconds, the last line of output, and the last line of complaint where it failed."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+class FailedError(Exception):
+    """A tool did not answer; its last words."""
+
+
+def run(command: list[str], folder: Path, limit: float) -> tuple[float, str]:
+    """CPU seconds of a command and its children, and the last line that it printed; raises FailedError."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     try:
         done = subprocess.run(
             command, cwd=folder, env=environment, capture_output=True, text=True, timeout=limit, check=False
         )
     except subprocess.TimeoutExpired:
-        return limit, "", f"no answer within {limit:g} s"
+        raise FailedError(f"no answer within {limit:g} s") from None
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    output = done.stdout.strip()
-    complaint = (done.stderr.strip().splitlines() or ["no message"])[-1]
-    return spent, output, complaint if done.returncode else ""
+    if done.returncode:
+        raise FailedError((done.stderr.strip().splitlines() or ["no message"])[-1][:200])
+    lines = done.stdout.strip().splitlines()
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, lines[-1] if lines else ""
 
 
-def peer(which: Peer, folder: Path, arguments: list[str], limit: float) -> Result:
-    """Install a peer, ask it twice, keep the second answer."""
-    home = folder / which.name
-    python = home / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
-    _, _, complaint = run([str(python), "-m", "pip", "install", "--quiet", *which.packages], folder, 900)
-    if complaint:
-        return Result(which.name, "-", which.what, None, "", f"does not install: {complaint[:160]}")
-    version = run(
-        [str(python), "-c", f"import importlib.metadata as m; print(m.version({which.packages[0]!r}))"], folder, 60
-    )[1]
-    script = folder / f"{which.name}.py"
-    script.write_text(which.script, encoding="utf-8")
-    spent, output, complaint = 0.0, "", ""
-    for _ in range(2):
-        spent, output, complaint = run([str(python), str(script), *arguments], folder, limit)
-        if complaint:
-            break
-    answer = output.splitlines()[-1] if output and not complaint else ""
-    return Result(which.name, version, which.what, None if complaint else spent, answer, complaint[:160])
+def asked(whole: list[str], inner: list[str], folder: Path, limit: float, version: str) -> Result:
+    """A tool as a whole process and inside of one."""
+    try:
+        first, _ = run(whole, folder, limit)
+        times = [run(whole, folder, limit)[0] for _ in range(1 if first > _SLOW else 3)]
+        told = json.loads(run([*inner, "inner"], folder, 2 * limit)[1])
+    except FailedError as reason:
+        return Result(version, failed=str(reason))
+    return Result(version, median(times), told["inner_s"], told["answer"])
 
 
-def ours(model: str, folder: Path, limit: float) -> list[Result]:
-    """hwsim's own answers; kernels are compiled by the first run."""
-    command = shutil.which("hwsim") or "hwsim"
-    results = []
-    for what, words in OURS:
-        arguments = [command, *(word.format(model=model) for word in words)]
-        spent, output, complaint = 0.0, "", ""
-        for _ in range(2):
-            spent, output, complaint = run(arguments, folder, limit)
-        found = json.loads(output) if not complaint else {}
-        totals = found.get("totals", found)
-        answer = {name: totals[name] for name in ("macs", "bops", "cycles", "energy_j") if totals.get(name) is not None}
-        results.append(Result("hwsim", hwsim.__version__, what, spent, json.dumps(answer), complaint[:160]))
-    return results
+def peer(question: Question, folder: Path, paths: list[str], limit: float, python: str) -> Result:
+    """Install a peer and ask it."""
+    home = folder / question.name
+    inside = str(home / "bin" / "python")
+    if not Path(inside).exists():
+        subprocess.run([python, "-m", "venv", str(home)], check=True, capture_output=True)
+    try:
+        run([inside, "-m", "pip", "install", "--quiet", *question.packages], folder, 900)
+        version = run(
+            [inside, "-c", f"import importlib.metadata as m; print(m.version({question.packages[0]!r}))"], folder, 60
+        )[1]
+    except FailedError as reason:
+        return Result("-", failed=f"does not install: {reason}")
+    script = folder / f"{question.name}_asked.py"
+    script.write_text(question.theirs + TAIL, encoding="utf-8")
+    command = [inside, str(script), *paths]
+    return asked(command, command, folder, limit, version)
 
 
-def table(results: list[Result]) -> str:
+def ours(question: Question, folder: Path, paths: list[str], limit: float) -> Result:
+    """The same of hwsim."""
+    profile = str(Path(__file__).with_name("tpu_like.yaml"))
+    script = folder / f"hwsim_for_{question.name}.py"
+    text = question.ours.format(profile=profile) if "{profile}" in question.ours else question.ours
+    script.write_text(text + TAIL, encoding="utf-8")
+    hwsim_command = shutil.which("hwsim") or "hwsim"
+    words = [word.format(model=paths[0], profile=profile) for word in question.command]
+    return asked([hwsim_command, *words], [sys.executable, str(script), *paths], folder, limit, hwsim.__version__)
+
+
+def table(pairs: list[tuple[Question, Result, Result]]) -> str:
     """Markdown, with machine and date."""
     lines = [
-        f"{date.today().isoformat()}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; "
-        f"`{MODEL}`, CPU seconds of whole processes.",
+        f"{date.today().isoformat()}, {_processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, hwsim "
+        f"{hwsim.__version__}, `{MODEL}`: CPU seconds, as a whole process / inside a running one.",
         "",
-        "| tool | version | asked for | CPU [s] | answer |",
-        "|---|---|---|---|---|",
+        "| asked | peer | peer [s] | hwsim [s] | peer ÷ hwsim | answers, peer and hwsim |",
+        "|---|---|---|---|---|---|",
     ]
-    for item in results:
-        spent = "-" if item.cpu_s is None else f"{item.cpu_s:.2f}"
-        lines.append(f"| {item.name} | {item.version} | {item.what} | {spent} | {item.failed or item.answer} |")
+    for question, theirs, own in pairs:
+        ratio = "-"
+        if theirs.whole_s and own.whole_s and theirs.inner_s and own.inner_s:
+            ratio = f"{_figure(theirs.whole_s / own.whole_s)} / {_figure(theirs.inner_s / own.inner_s)}"
+        answers = _told(own) if theirs.failed else f"{_told(theirs)}; {_told(own)}"
+        said = f"could not: {theirs.failed.replace('|', '/')}" if theirs.failed else ""
+        lines.append(
+            f"| {question.asked} | {question.name} {theirs.version} | {_seconds(theirs)} | {_seconds(own)} | {ratio} | "
+            f"{'; '.join(part for part in (said, answers) if part)} |"
+        )
     return "\n".join(lines)
 
 
+def _processor() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        return next(line.split(":")[1].strip() for line in text.splitlines() if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.machine()
+
+
+def _seconds(result: Result) -> str:
+    if result.whole_s is None or result.inner_s is None:
+        return "-"
+    return f"{_figure(result.whole_s)} / {_figure(result.inner_s)}"
+
+
+def _figure(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.2g}" if value < 10 else f"{value:.3g}"
+
+
+def _told(result: Result) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in (result.answer or {}).items())
+
+
 def convolutions(folder: Path) -> Path:
-    """The convolutions as rows of the peers' layer tables: padded height and width, kernel, channels, filters, stride."""
-    prepared = hwsim.prepare(MODEL)
+    """The convolutions as rows of SCALE-Sim's layer tables: padded height and width, kernel, channels, filters, stride."""
     rows = []
-    for layer, work in prepared.priced:
+    for layer, work in hwsim.prepare(MODEL).priced:
         for nest in work.nests:
             height = (nest.q - 1) * nest.stride_h + nest.s
             width = (nest.p - 1) * nest.stride_w + nest.r
@@ -127,25 +163,48 @@ def convolutions(folder: Path) -> Path:
     return target
 
 
+def write(text: str) -> None:
+    """Put the table between its marks in README."""
+    readme = README.read_text(encoding="utf-8")
+    before, rest = readme.split(BEGIN)
+    README.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.split(END)[1]}", encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--limit", type=float, default=600.0, help="seconds that one run may take")
     parser.add_argument("--only", action="append", default=[], help="ask these peers alone")
+    parser.add_argument("--python", default=sys.executable, help="interpreter of the peers' environments")
+    parser.add_argument("--write", action="store_true", help="put the table into README")
     arguments = parser.parse_args()
     folder = arguments.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     model = folder / "model.onnx"
     onnx.save(onnx.shape_inference.infer_shapes(onnx.load(resolve(MODEL))), model)
-    rows = convolutions(folder)
-    results = ours(str(model), folder, arguments.limit)
-    for which in PEERS:
-        if not arguments.only or which.name in arguments.only:
-            results.append(peer(which, folder, [str(model), str(rows)], arguments.limit))
-            print(results[-1], file=sys.stderr)
-    text = table(results)
+    paths = [str(model), str(convolutions(folder))]
+    kept = folder / "results.json"
+    known = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() and arguments.only else {}
+    for question in QUESTIONS:
+        if not arguments.only or question.name in arguments.only:
+            python = arguments.python
+            if question.python and sys.version_info < (3, 12):
+                python = shutil.which("python3.12") or python
+            own = ours(question, folder, paths, arguments.limit)
+            theirs = peer(question, folder, paths, arguments.limit, python)
+            known[question.name] = [asdict(theirs), asdict(own)]
+            kept.write_text(json.dumps(known, indent=1), encoding="utf-8")
+            print(question.name, theirs, own, file=sys.stderr)
+    pairs = [
+        (question, *(Result(**item) for item in known[question.name]))
+        for question in QUESTIONS
+        if question.name in known
+    ]
+    text = table(pairs)  # type: ignore[arg-type]
     (folder / "peers.md").write_text(text + "\n", encoding="utf-8")
     print(text)
+    if arguments.write:
+        write(text)
 
 
 if __name__ == "__main__":

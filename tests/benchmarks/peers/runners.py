@@ -1,42 +1,98 @@
-"""What each peer is asked, as a script for its own Python; it prints one JSON object. The model's path is ``sys.argv[1]``."""
+"""What each tool is asked, as scripts for its own Python.
+
+A script defines ``ask()``, which answers with plain numbers. ``sys.argv`` holds the paths of the model and of its convolutions, and
+``inner`` where the question is asked twice in one process and the second time counts.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+#: What ends every script.
+TAIL = """
+import json, os, sys
+
+def cpu():
+    # of this process and all below it, ended or not: some tools keep workers
+    parents, used = {}, {}
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            fields = open(f"/proc/{name}/stat").read().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents[int(name)], used[int(name)] = int(fields[1]), sum(map(int, fields[11:15]))
+    mine, total = {os.getpid()}, 0
+    while mine:
+        total += sum(used.get(one, 0) for one in mine)
+        mine = {one for one, parent in parents.items() if parent in mine}
+    return total / os.sysconf("SC_CLK_TCK")
+
+if __name__ == "__main__":
+    answer = ask()
+    inner = None
+    if sys.argv[3:] == ["inner"]:
+        start = cpu()
+        ask()
+        inner = cpu() - start
+    print("\\n" + json.dumps({"answer": answer, "inner_s": inner}))
+"""
+
 
 @dataclass(frozen=True)
-class Peer:
-    """packages : what pip installs, with what they need and do not declare. script : what runs; what : the question in words."""
+class Question:
+    """One question to a peer and to hwsim on the same network and the closest hardware.
+
+    packages : what pip installs, with what they need and do not declare; python : versions that it is known to need, none where any does.
+    theirs, ours : scripts; command : hwsim's as a whole process.
+    """
 
     name: str
     packages: tuple[str, ...]
-    what: str
-    script: str
+    asked: str
+    theirs: str
+    ours: str
+    command: tuple[str, ...]
+    python: str = ""
 
 
 _ONNX_TOOL = """
-import json, sys, onnx_tool
-model = onnx_tool.Model(sys.argv[1])
-model.graph.shape_infer(None)
-model.graph.profile()
-print(json.dumps({"macs": model.graph.macs[0] if isinstance(model.graph.macs, list) else model.graph.macs}))
+import sys, onnx_tool
+def ask():
+    model = onnx_tool.Model(sys.argv[1])
+    model.graph.shape_infer(None)
+    model.graph.profile()
+    macs = model.graph.macs
+    return {"macs": float(macs[0] if isinstance(macs, list) else macs)}
+"""
+_COMPLEXITY = """
+import sys, hwsim
+def ask():
+    found = hwsim.prepare(sys.argv[1]).complexity
+    return {"macs": found.macs, "bops": found.bops}
 """
 _QONNX = """
-import json, sys
+import sys
 from qonnx.util.inference_cost import inference_cost
-found = inference_cost(sys.argv[1], discount_sparsity=False)["total_cost"]
-print(json.dumps({"macs": found["total_macs"], "bops": found["total_bops"]}))
+def ask():
+    found = inference_cost(sys.argv[1], discount_sparsity=False)["total_cost"]
+    return {"macs": found["total_macs"], "bops": found["total_bops"]}
 """
 _ZIGZAG = """
-import json, os, sys, zigzag
+import os, sys, zigzag
 from zigzag.api import get_hardware_performance_zigzag
-inputs = os.path.join(os.path.dirname(zigzag.__file__), "inputs")
-energy, latency, layers = get_hardware_performance_zigzag(
-    sys.argv[1], f"{inputs}/hardware/tpu_like.yaml", f"{inputs}/mapping/tpu_like.yaml", opt="EDP", lpf_limit=6,
-    dump_folder="zigzag_outputs", loma_show_progress_bar=False,
-)[:3]
-print(json.dumps({"energy_pj": float(energy), "cycles": float(latency), "layers": len(layers)}))
+def ask():
+    inputs = os.path.join(os.path.dirname(zigzag.__file__), "inputs")
+    energy, latency = get_hardware_performance_zigzag(
+        sys.argv[1], f"{inputs}/hardware/tpu_like.yaml", f"{inputs}/mapping/tpu_like.yaml", opt="EDP", lpf_limit=6,
+        dump_folder="zigzag_outputs", loma_show_progress_bar=False,
+    )[:2]
+    return {"cycles": float(latency), "energy_j": float(energy) * 1e-12}
+"""
+_MAPPED = """
+import sys, hwsim
+def ask():
+    made = hwsim.estimate(sys.argv[1], "{profile}", bits="w8a8", rung="mapping", cache=False)
+    return {{"cycles": made.totals.cycles, "energy_j": made.totals.energy_j}}
 """
 _SCALESIM = """
 import contextlib, json, os, sys
@@ -68,42 +124,126 @@ RandomNumberGeneratorSeed: 0
 InterfaceBandwidth: CALC
 UseRamulatorTrace: False
 ''')
-with contextlib.redirect_stdout(open(os.devnull, "w")):
-    run = scalesim(save_disk_space=True, verbose=False, config="scale.cfg", topology="topology.csv", layout="")
-    run.run_scale(top_path="scalesim_outputs")
-print(json.dumps({"cycles": float(sum(layer.get_compute_report_items()[0] for layer in run.runner.single_layer_sim_object_list))}))
+def ask():
+    with contextlib.redirect_stdout(open(os.devnull, "w")):
+        run = scalesim(save_disk_space=True, verbose=False, config="scale.cfg", topology="topology.csv", layout="")
+        run.run_scale(top_path="scalesim_outputs")
+    layers = run.runner.single_layer_sim_object_list
+    return {"cycles": float(sum(layer.get_compute_report_items()[0] for layer in layers))}
+"""
+_SYSTOLIC = """
+import sys, hwsim
+def ask():
+    made = hwsim.estimate(sys.argv[1], "tpu_v1", bits="w8a8", rung="systolic")
+    macs = [layer for layer in made.layers if layer.macs]
+    return {"cycles": sum(layer.compute_s for layer in macs) * hwsim.load_device("tpu_v1").clock_hz}
 """
 _NN_METER = """
-import json, sys
+import sys
 from nn_meter import load_latency_predictor
-predictor = load_latency_predictor("cortexA76cpu_tflite21", 1.0)
-print(json.dumps({"latency_ms": predictor.predict(sys.argv[1], model_type="onnx")}))
+def ask():
+    predictor = load_latency_predictor("cortexA76cpu_tflite21", 1.0)
+    return {"latency_ms": predictor.predict(sys.argv[1], model_type="onnx")}
+"""
+_ROOFLINE = """
+import sys, hwsim
+def ask():
+    return {"latency_ms": 1e3 * hwsim.estimate(sys.argv[1], "cortex_a76", rung="roofline").totals.latency_s}
 """
 _ACCELFORGE = """
-import json, sys, accelforge
-print(json.dumps({"version": accelforge.__version__}))
+import contextlib, os, sys
+import accelforge
+from accelforge.frontend.spec import Spec
+def ask():
+    shape = {"N_EINSUMS": 1, "M": 1024, "KN": 1024}
+    examples = accelforge.examples
+    spec = Spec.from_yaml(examples.arches.tpu_v4i, examples.workloads.matmuls, jinja_parse_data=shape)
+    with contextlib.redirect_stdout(open(os.devnull, "w")):
+        found = spec.map_workload_to_arch()
+    return {"latency_us": 1e6 * float(found.latency())}
+"""
+_PRODUCT = """
+import sys, hwsim
+from hwsim.graph.build import gemm
+def ask():
+    prepared = hwsim.prepare(gemm("1024,1024,1024"), bits="w8a8")
+    return {"latency_us": 1e6 * hwsim.estimate(prepared, "tpu_v4i", rung="mapping", cache=False).totals.latency_s}
 """
 
-PEERS = (
-    Peer("onnx-tool", ("onnx-tool",), "MACs of the graph", _ONNX_TOOL),
-    Peer("qonnx", ("qonnx",), "MACs and bit operations of the graph", _QONNX),
-    Peer("zigzag-dse", ("zigzag-dse", "six"), "latency and energy with its mapping search, tpu_like", _ZIGZAG),
-    Peer("scalesim", ("scalesim",), "cycles of the convolutions, 256 x 256 weight-stationary", _SCALESIM),
-    Peer("nn-meter", ("nn-meter",), "latency on a Cortex-A76", _NN_METER),
-    Peer("accelforge", ("accelforge",), "latency and energy with its mapper", _ACCELFORGE),
-)
-
-#: The same questions to hwsim: name, arguments of the command.
-OURS = (
-    ("MACs and bit operations of the graph", ("complexity", "{model}", "--format", "json")),
-    (
-        "latency with a mapping search, 128 x 128",
-        ("estimate", "{model}", "--device", "ws_128x128", "--no-cache", "--format", "json"),
+#: {model} and {profile} stand for paths.
+QUESTIONS = (
+    Question(
+        "onnx-tool",
+        ("onnx-tool",),
+        "MACs of the graph",
+        _ONNX_TOOL,
+        _COMPLEXITY,
+        ("complexity", "{model}", "--format", "json"),
     ),
-    (
-        "latency with a mapping search, Eyeriss",
-        ("estimate", "{model}", "--device", "eyeriss_v1", "--no-cache", "--format", "json"),
+    Question(
+        "qonnx",
+        ("qonnx",),
+        "MACs and bit operations of the graph",
+        _QONNX,
+        _COMPLEXITY,
+        ("complexity", "{model}", "--format", "json"),
     ),
-    ("cycles, 256 x 256 weight-stationary (TPU v1)", ("estimate", "{model}", "--device", "tpu_v1", "--format", "json")),
-    ("latency by the roofline, a Cortex-A76", ("estimate", "{model}", "--device", "cortex_a76", "--format", "json")),
+    Question(
+        "zigzag-dse",
+        ("zigzag-dse", "six"),
+        "best mapping of every layer, 32 × 32 PEs (its tpu_like)",
+        _ZIGZAG,
+        _MAPPED,
+        (
+            "estimate",
+            "{model}",
+            "--device",
+            "{profile}",
+            "--bits",
+            "w8a8",
+            "--model",
+            "mapping",
+            "--no-cache",
+            "--format",
+            "json",
+        ),
+    ),
+    Question(
+        "scalesim",
+        ("scalesim",),
+        "cycles of the convolutions, 256 × 256, weights stationary",
+        _SCALESIM,
+        _SYSTOLIC,
+        ("estimate", "{model}", "--device", "tpu_v1", "--bits", "w8a8", "--model", "systolic", "--format", "json"),
+    ),
+    Question(
+        "accelforge",
+        ("accelforge",),
+        "best mapping of one 1024³ product, TPU v4i",
+        _ACCELFORGE,
+        _PRODUCT,
+        (
+            "estimate",
+            "--gemm",
+            "1024,1024,1024",
+            "--device",
+            "tpu_v4i",
+            "--bits",
+            "w8a8",
+            "--model",
+            "mapping",
+            "--no-cache",
+            "--format",
+            "json",
+        ),
+        "3.12 or newer, and graphviz's dot",
+    ),
+    Question(
+        "nn-meter",
+        ("nn-meter",),
+        "latency on a Cortex-A76",
+        _NN_METER,
+        _ROOFLINE,
+        ("estimate", "{model}", "--device", "cortex_a76", "--model", "roofline", "--format", "json"),
+    ),
 )
