@@ -22,8 +22,8 @@ from hwsim.device.records import (
 )
 
 if TYPE_CHECKING:
+    from hwsim.device.editors import json_schema
     from hwsim.device.loading import check, load, peak
-    from hwsim.device.schema import json_schema
     from hwsim.device.show import describe
 
 #: Names whose modules need pydantic and YAML: imported on first use.
@@ -31,7 +31,7 @@ _LAZY = {
     "check": "hwsim.device.loading",
     "load": "hwsim.device.loading",
     "peak": "hwsim.device.loading",
-    "json_schema": "hwsim.device.schema",
+    "json_schema": "hwsim.device.editors",
     "describe": "hwsim.device.show",
 }
 
