@@ -50,7 +50,7 @@ def cores() -> tuple[Row, ...]:
 def others() -> tuple[Row, ...]:
     """Every other device of which a source gives node and core, or else die; each published figure once.
 
-    Dies carry pads, memory controllers and links that are not modelled; those of GPUs and CPUs also schedulers, graphics, whole cores: their
+    Dies carry pads, memory controllers and links that are not modelled; those of GPUs and CPUs schedulers, graphics, whole cores: their
     ratio says what share of them a profile describes. Of profiles with the same figure the first counts.
     """
     there = {(row.node_nm, round(row.published, 3)) for row in cores()}
