@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 import hwsim
 from hwsim.device.library import available, find
-from hwsim.errors import UsageError, plugins
+from hwsim.errors import UnknownOperatorWarning, UsageError, plugins
 from hwsim.graph import Layer, Network, Tensor
 from hwsim.workload.call import Call, Demand
 from hwsim.workload.work import VectorOp
@@ -106,3 +107,45 @@ def test_a_broken_plugin_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     plugged(monkeypatch, "hwsim.devices", "no_such_module:FOLDER")
     with pytest.raises(UsageError, match=r"plugin mine .* cannot be loaded: ModuleNotFoundError"):
         available()
+
+
+def test_warnings_have_categories() -> None:
+    network = Network(
+        "odd",
+        (Layer("twist", "Twist", ("x",), ("y",), domain="strange"),),
+        {"x": Tensor("x", (1, 8), "float32"), "y": Tensor("y", (1, 8), "float32")},
+        ("x",),
+        ("y",),
+    )
+    with pytest.warns(UnknownOperatorWarning, match=r"strange\.Twist") as caught:
+        made = hwsim.estimate(network, "tpu_v1", rung="roofline")
+    assert {str(item.message) for item in caught} == set(made.warnings)
+    assert all(issubclass(item.category, hwsim.HwsimWarning) for item in caught)
+
+
+def test_what_is_done_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="hwsim"):
+        hwsim.estimate("light_squeezenet", "tpu_v1", rung="roofline")
+    assert any("roofline model" in record.message for record in caplog.records)
+
+
+def test_threads_do_not_disturb_each_other() -> None:
+    questions = [
+        (model, device, rung)
+        for model in ("light_squeezenet", "light_shufflenet")
+        for device, rung in (
+            ("tpu_v1", "systolic"),
+            ("t4", "roofline"),
+            ("tpu_v1", "simulate"),
+            ("edge_tpu", "roofline"),
+        )
+    ]
+    prepared = {model: hwsim.prepare(model) for model in ("light_squeezenet", "light_shufflenet")}
+
+    def ask(question: tuple[str, str, str]) -> dict[str, object]:
+        model, device, rung = question
+        return hwsim.estimate(prepared[model], device, rung=rung).to_dict()
+
+    alone = [ask(question) for question in questions]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, questions * 2)) == alone * 2

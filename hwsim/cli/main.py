@@ -5,10 +5,11 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 from hwsim.cli.parser import build_parser
-from hwsim.errors import HwsimError
+from hwsim.errors import HwsimError, HwsimWarning
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -18,6 +19,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.run is None:
         parser.print_help()
         return 0
+    warnings.simplefilter("ignore", HwsimWarning)  # what is printed names them itself
+    _listen()
     gc.set_threshold(200_000, 50, 50)  # records of a large network are no garbage: a fifth of the time went to looking
     try:
         code: int = arguments.run(arguments)
@@ -33,6 +36,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("hwsim: interrupted", file=sys.stderr)
         return 130
+
+
+def _listen() -> None:
+    """Log records on stderr where ``HWSIM_LOG`` names a level."""
+    level = os.environ.get("HWSIM_LOG", "").upper()
+    if level in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        import logging
+
+        logging.basicConfig(format="%(name)s: %(message)s")
+        logging.getLogger("hwsim").setLevel(level)
 
 
 def _line(finding: str) -> str:

@@ -34,7 +34,15 @@ class MappingError(HwsimError):
 
 
 class HwsimWarning(UserWarning):
-    """Something was assumed or left out, and is said."""
+    """Something was assumed or left out, and is said. What is warned of stands in the record's ``warnings`` too."""
+
+
+class UnknownOperatorWarning(HwsimWarning):
+    """Operators that hwsim does not know, priced by the tensors they move alone."""
+
+
+class AssumptionWarning(HwsimWarning):
+    """An input was missing, or could not be had as asked, and something else was taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +72,14 @@ def nearest(word: str, choices: Sequence[str]) -> str:
 
 
 __all__ = [
+    "AssumptionWarning",
     "HwsimError",
     "HwsimWarning",
     "Infeasible",
     "MappingError",
     "ModelError",
     "ProfileError",
+    "UnknownOperatorWarning",
     "UsageError",
     "nearest",
 ]

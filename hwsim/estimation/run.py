@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
 from hwsim.counts import Rules
 from hwsim.device import Device, precision_for
-from hwsim.errors import UsageError, nearest
+from hwsim.errors import AssumptionWarning, UnknownOperatorWarning, UsageError, nearest
 from hwsim.estimation import bands, energy, rigid, roofline, zeros
 from hwsim.estimation.assembly import Assumptions
 from hwsim.estimation.conversion import converted
@@ -26,6 +28,7 @@ from hwsim.search import Objective
 from hwsim.version import __version__
 from hwsim.workload import Work
 
+_LOG = logging.getLogger(__name__)
 #: From the simplest to the most detailed.
 RUNGS = ("roofline", "systolic", "mapping", "simulate")
 
@@ -106,13 +109,11 @@ def estimate(
         said.add(
             "the roofline's energy takes every tensor once over each level and MACs' operands at the innermost: a lower bound"
         )
-    warnings = (
-        *prepared.warnings,
-        *_unknown(prepared),
-        *stays.notes,
-        *said.warnings,
-        *(mapper.warnings if mapper else ()),
-    )
+    unknown = _unknown(prepared)
+    assumed = (*prepared.warnings, *stays.notes, *said.warnings, *(mapper.warnings if mapper else ()))
+    for category, texts in ((UnknownOperatorWarning, unknown), (AssumptionWarning, assumed)):
+        for text in texts:
+            warnings.warn(text, category, stacklevel=2)
     found = Estimate(
         model={
             "name": prepared.network.name,
@@ -124,7 +125,7 @@ def estimate(
         totals=totals,
         layers=tuple(layers),
         unavailable=_unavailable(device, layers),
-        warnings=warnings,
+        warnings=(*unknown, *assumed),
         notes=(*conversions, *said.notes, *_missing(device), *_zeros(device, works), *device.notes),
         hwsim_version=__version__,
         bands={
@@ -135,6 +136,7 @@ def estimate(
         origins=bands.origins(device, layers, used),
         simulation=simulation,
     )
+    _LOG.info("%s on %s: %s model, %d layers", prepared.network.name, device.name, answer, len(layers))
     return limited(found, device, limits or {})
 
 

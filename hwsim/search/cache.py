@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import math
 import os
 import tempfile
@@ -24,6 +25,7 @@ from hwsim.search.found import Objective
 from hwsim.version import __version__
 from hwsim.workload import LoopNest
 
+_LOG = logging.getLogger(__name__)
 _SOURCES = ("search", "kernels", "counts", "cost", "mapping")
 
 
@@ -60,6 +62,7 @@ def read(file: Path) -> Entry | None:
         text = file.read_text(encoding="utf-8")
         checksum, _, body = text.partition("\n")
         if checksum != hashlib.sha256(body.encode()).hexdigest():
+            _LOG.warning("%s: its checksum is wrong: searched anew", file)
             return None
         return _entry(json.loads(body))
     except (OSError, ValueError, KeyError, TypeError, IndexError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ from hwsim.version import __version__
 if TYPE_CHECKING:
     import pandas
 
+_LOG = logging.getLogger(__name__)
 #: Seconds that a chunk should take: what is lost at most when the run is killed.
 _CHUNK_S = 0.5
 _FIRST, _LARGEST = 32, 20_000
@@ -138,6 +140,7 @@ class Study:
                 if progress is not None:
                     progress(finished, total)
                 took = time.perf_counter() - start
+                _LOG.info("%s: %d of %d designs", self.name, finished, total)
                 size = (
                     min(_LARGEST, size * 2)
                     if took < _CHUNK_S / 2
