@@ -101,9 +101,12 @@ def section() -> str:
     ]
     lines = [f"| {' | '.join(names)} |", "|" + "---|" * len(names), *map(_line, (*cores(), *others(), *powers()))]
     fitted = cores()[:-1]
+    title = f"<summary>The {len(lines) - 2} areas and powers, from two families of tables</summary>"
     return "\n\n".join(
         [
+            f"<details>\n{title}",
             "\n".join(lines),
+            "</details>",
             f"Median error: {_medians(fitted)} of the {len(fitted)} cores that the overhead fraction is the median of (all but Eyeriss); "
             f"{_medians(others())} of other cores and dies; {_medians(powers())} of powers; "
             f"{_medians((*cores(), *others(), *powers()))} of everything.",
