@@ -32,7 +32,7 @@ def _one_device(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--device", metavar="NAME", required=True, help="shipped profile or YAML file")
     add_device_arguments(group)
     parser.add_argument(
-        "--model", metavar="RUNG", help="roofline, systolic or mapping (default: the most detailed there is)"
+        "--model", metavar="RUNG", help="roofline, systolic, gpu or mapping (default: the most detailed there is)"
     )
 
 
@@ -84,7 +84,7 @@ def _system(verb: Verbs[argparse.ArgumentParser]) -> None:
         "--microbatches", metavar="N", type=int, default=8, help="batches that follow each other (default 8)"
     )
     parser.add_argument(
-        "--model", metavar="RUNG", help="roofline, systolic or mapping (default: the most detailed there is)"
+        "--model", metavar="RUNG", help="roofline, systolic, gpu or mapping (default: the most detailed there is)"
     )
     _answer(parser)
     parser.set_defaults(run=system)

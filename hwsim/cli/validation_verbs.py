@@ -53,7 +53,7 @@ def add_validate(verb: Verbs) -> None:
     group.add_argument("--device", metavar="NAME", required=True, help="shipped profile or YAML file")
     add_device_arguments(group)
     group.add_argument(
-        "--model", metavar="RUNG", help="roofline, systolic or mapping (default: the most detailed there is)"
+        "--model", metavar="RUNG", help="roofline, systolic, gpu or mapping (default: the most detailed there is)"
     )
     group = parser.add_argument_group("the comparison")
     group.add_argument(

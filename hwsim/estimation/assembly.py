@@ -66,14 +66,15 @@ def assemble(
     done: Compute,
     moved: Mapping[str, Traffic],
     energy_by_j: Mapping[str, float] | None = None,
+    starts_s: float = 0.0,
 ) -> LayerEstimate:
-    """The record of a layer that computes for ``done`` and moves ``moved`` over the levels."""
+    """The record of a layer that computes for ``done`` and moves ``moved`` over the levels. starts_s : more overhead than launches [s]."""
     memory_s = {memory.name: transfer_time(memory, moved[memory.name]) for memory in device.memories}
     overlapped = _compute_terms(done, device)
     compute_s = max(overlapped.values())
     added = {memory.name: memory_s[memory.name] for memory in device.memories if not memory.overlapped}
     overlapped |= {name: time for name, time in memory_s.items() if name not in added}
-    added["overhead"] = device.overheads.kernel_s * layer.repeat
+    added["overhead"] = device.overheads.kernel_s * layer.repeat + starts_s
     bound = combine(overlapped, added)
     return LayerEstimate(
         name=layer.name,

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from hwsim.counts import Rules
 from hwsim.device import Device, precision_for
 from hwsim.errors import AssumptionWarning, UnknownOperatorWarning, UsageError, nearest
-from hwsim.estimation import bands, energy, rigid, roofline, zeros
+from hwsim.estimation import bands, energy, gpu, rigid, roofline, zeros
 from hwsim.estimation.assembly import Assumptions
 from hwsim.estimation.conversion import converted
 from hwsim.estimation.hcm import bit_view
@@ -30,7 +30,8 @@ from hwsim.workload import Work
 
 _LOG = logging.getLogger(__name__)
 #: From the simplest to the most detailed.
-RUNGS = ("roofline", "systolic", "mapping", "simulate")
+RUNGS = ("roofline", "systolic", "gpu", "mapping", "simulate")
+_PRICES = {"roofline": roofline.price, "systolic": rigid.price, "gpu": gpu.price}
 
 
 def estimate(
@@ -53,8 +54,9 @@ def estimate(
     """Latency, energy and area of a model on a device.
 
     model : see ``prepare``; its keyword arguments (batch, dims, shapes, trips, bits, passes) are taken here too. device : a shipped
-    profile's name, a path to one, or a Device. rung : ``roofline``, ``systolic`` or ``mapping`` (default: the most detailed of them
-    that the profile supports), or ``simulate``, which runs the layers of ``tiles``, one of the three, in simulated time.
+    profile's name, a path to one, or a Device. rung : ``roofline``, ``systolic``, ``gpu`` or ``mapping`` (default: the most
+    detailed of them that the profile supports), or ``simulate``, which runs the layers of ``tiles``, one of them but ``gpu``, in
+    simulated time.
     units : ``bit`` gives HCM's view, in which every tensor moves once. keep_activations : whether tensors may stay on chip between
     layers (in the mapping rung they do not). overrides : ``dotted.path=value`` on the profile.
     objective, counting, search_seconds, cache : of the mapping rung's search, see ``search.best``; progress is told what is being searched.
@@ -79,7 +81,7 @@ def estimate(
     else:
         stays = residency(prepared, works, device, keep, keep_weights=units == "byte")
     mapper = Mapper(device, Search(objective, counting, search_seconds, cache), progress) if rung == "mapping" else None
-    price = mapper.price if mapper else (rigid.price if rung == "systolic" else roofline.price)
+    price = mapper.price if mapper else _PRICES[rung]
     layers = [price(layer, work, prepared.network, device, stays, said) for layer, work in prepared.priced]
     simulation = None
     if answer == "simulate":
@@ -158,11 +160,14 @@ _SEARCHABLE = 1 << 16
 def default_rung(device: Device) -> str:
     """The most detailed rung that a profile supports.
 
-    ``systolic`` where it declares the dataflow of a rigid array; ``mapping`` for an accelerator whose hierarchy reaches from the edge of
-    the chip through a buffer into no more PEs than a search takes in seconds; else ``roofline``.
+    ``systolic`` where it declares the dataflow of a rigid array; ``gpu`` for a GPU whose bandwidth it gives; ``mapping`` for an
+    accelerator whose hierarchy reaches from the edge of the chip through a buffer into no more PEs than a search takes in seconds; else
+    ``roofline``.
     """
     if device.dataflow.stationary:
         return "systolic"
+    if device.kind == "gpu" and device.off_chip is not None and device.off_chip.shared_bandwidth is not None:
+        return "gpu"
     inside = [memory for memory in device.memories if not memory.off_chip and memory.instances >= device.array.pes]
     buffers = [memory for memory in device.memories if not memory.off_chip and memory.instances < device.array.pes]
     searchable = device.kind == "accelerator" and device.array.pes <= _SEARCHABLE
@@ -173,7 +178,8 @@ def _rungs(device: Device, rung: str | None, tiles: str | None, units: str) -> t
     """The rung that answers and the analytical one that prices; raises UsageError for what there is not, or does not go together."""
     answer = rung or default_rung(device)
     analytical = RUNGS[:-1]
-    for option, name, known in (("--model", answer, RUNGS), ("--tiles", tiles or analytical[0], analytical)):
+    streamed = tuple(name for name in analytical if name != "gpu")
+    for option, name, known in (("--model", answer, RUNGS), ("--tiles", tiles or analytical[0], streamed)):
         if name not in known:
             raise UsageError(
                 f"{option} {name}: there is no such model{nearest(name, list(known))}; choose from {', '.join(known)}"
@@ -184,7 +190,10 @@ def _rungs(device: Device, rung: str | None, tiles: str | None, units: str) -> t
         return answer, answer
     if units == "bit":
         raise UsageError("--units bit: HCM's view has no tiles to simulate; leave it out, or use --model roofline")
-    return answer, tiles or default_rung(device)
+    own = default_rung(device)
+    return answer, tiles or (
+        "roofline" if own == "gpu" else own
+    )  # tiles of a GPU run beside each other, not one by one
 
 
 def _keeps(rung: str, units: str, asked: bool | None) -> bool:

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hwsim.cost.gpu import EAGER_LINEAR, QUEUED, SHARED, TILES, Constants, gpu, products, sustained
+from hwsim.device import available, load
+from hwsim.errors import ProfileError
+
+FREE = replace(
+    SHARED, slab_cycles=0.0, alone=1e-9, wave_s=0.0, split_s=0.0, tile_loss=0.0, tile_share=1.0, flop_j=1e-30
+)
+FAST = replace(gpu(load("v100")), memory_rate=1e30, l2_rate=1e30)
+_LOADED = {name: load(name) for name in ("v100", "t4", "a100_sxm_80g", "p4", "mi210")}
+EXTENT = st.integers(1, 3000)
+
+
+def scheduled(m: int, n: int, k: int, batch: int, tile: tuple[int, int], splits: int) -> float:
+    """Time of the last block [s], dealt out one by one: an SM holds several and shares its multipliers among them."""
+    resident = max(1, min(8, 32768 // (tile[0] * tile[1])))
+    blocks = batch * -(-m // tile[0]) * -(-n // tile[1]) * splits
+    depth = math.ceil(k / splits / 8) * 8
+    block = tile[0] * tile[1] * depth / (FAST.macs_per_cycle * FAST.clock_hz)
+    busy = [(0.0, sm) for sm in range(FAST.sms)]
+    heapq.heapify(busy)
+    left = blocks
+    while left:  # a wave at a time: blocks of a wave start together
+        wave = min(left, FAST.sms * resident)
+        for _ in range(wave):
+            end, sm = heapq.heappop(busy)
+            heapq.heappush(busy, (end + block, sm))
+        left -= wave
+    return max(end for end, _ in busy)
+
+
+@settings(max_examples=60, deadline=None)
+@given(EXTENT, EXTENT, st.integers(1, 2000), st.sampled_from([1, 1, 3, 40]))
+def test_without_memory_time_is_that_of_blocks_dealt_out(m: int, n: int, k: int, batch: int) -> None:
+    found = products(FAST, m, n, k, batch=batch, constants=FREE, calls=replace(QUEUED, floor_s=0, gap_s=0))
+    splits = [2**p for p in range(6) if p == 0 or (batch == 1 and k / 2**p >= 128)]
+    least = min(
+        scheduled(m, n, k, batch, tile, split) for tile, split in itertools.product(TILES[:-2], splits)
+    )  # the last two tiles are those of matrix instructions
+    assert float(found.kernel_s) == pytest.approx(least, rel=1e-9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(EXTENT, EXTENT, EXTENT)
+def test_no_product_beats_the_peak_or_the_memory(m: int, n: int, k: int) -> None:
+    for name in ("v100", "t4", "a100_sxm_80g", "p4", "mi210"):
+        chip = gpu(_LOADED[name])
+        found = products(chip, m, n, k)
+        peak = m * n * k / (chip.macs_per_cycle * chip.sms * chip.clock_hz)
+        once = 4 * (m * k + k * n + m * n)
+        assert float(found.kernel_s) >= max(peak, once / chip.memory_rate) * (1 - 1e-9)
+        assert float(found.memory_bytes) >= once
+        assert float(found.seconds) >= float(found.kernel_s)
+
+
+def test_arrays_answer_as_single_products_do() -> None:
+    chip = gpu(_LOADED["t4"])
+    m, n, k, batch = (
+        np.array([35, 4096, 700]),
+        np.array([700, 16, 700]),
+        np.array([2048, 4096, 31]),
+        np.array([1, 1, 9]),
+    )
+    together = products(chip, m, n, k, batch=batch, calls=EAGER_LINEAR).seconds
+    alone = [
+        float(products(chip, *row, batch=b, calls=EAGER_LINEAR).seconds) for *row, b in zip(m, n, k, batch, strict=True)
+    ]
+    assert together.tolist() == alone
+
+
+def test_tiles_and_waves_are_whole() -> None:
+    chip = FAST
+    full = products(chip, 128 * 80, 128, 512, constants=FREE).kernel_s
+    more = products(chip, 128 * 80 + 1, 128, 512, constants=FREE).kernel_s
+    assert float(more) > 1.01 * float(full)
+    assert float(products(chip, 129, 127, 512, constants=FREE, splits=False).tile_rows) < 128
+
+
+def test_a_board_without_power_to_spare_runs_slower() -> None:
+    assert sustained(gpu(_LOADED["v100"])) == 1
+    assert 0.3 < sustained(gpu(_LOADED["t4"])) < 0.7
+    assert sustained(replace(gpu(_LOADED["t4"]), power_w=None)) == 1
+    board = gpu(_LOADED["t4"])
+    cold = float(products(replace(board, power_w=None), 8192, 8192, 8192).kernel_s)
+    assert float(products(board, 8192, 8192, 8192).kernel_s) == pytest.approx(cold / sustained(board), rel=0.01)
+
+
+def test_every_gpu_profile_has_what_the_model_needs() -> None:
+    kinds = {name: load(name) for name in available()}
+    gpus = [device for device in kinds.values() if device.kind == "gpu"]
+    assert len(gpus) >= 17
+    for device in gpus:
+        for dtype in ("float32", "float16", "int8"):
+            found = products(gpu(device, dtype), [1, 512, 4096], [1000, 512, 4096], [2048, 512, 4096])
+            assert np.all(np.isfinite(found.seconds)) and np.all(found.seconds > 0)
+    with pytest.raises(ProfileError, match=r"eyeriss_v1.*kind: the model of GPUs needs a gpu"):
+        gpu(kinds["eyeriss_v1"])
+
+
+def test_integers_of_a_plain_product_run_on_dot_products_before_ampere() -> None:
+    turing = load("t4")
+    assert gpu(turing, "int8", packed=False).macs_per_cycle == 256
+    assert gpu(turing, "int8").macs_per_cycle == 1024
+    assert gpu(load("a100_sxm_80g"), "int8", packed=False).macs_per_cycle == 2048
+
+
+def test_constants_are_within_bounds() -> None:
+    shares = ("memory_share", "strided_share", "l1_misses", "reused", "tile_share", "matrix_tile_share", "droop")
+    assert all(0 < getattr(Constants(), name) <= 1 for name in shares)
