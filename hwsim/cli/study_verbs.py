@@ -1,4 +1,4 @@
-"""The verb about studies: ``hwsim study run``, ``front``, ``report``."""
+"""The verb about studies: ``hwsim study run``, ``search``, ``front``, ``report``."""
 
 from __future__ import annotations
 
@@ -38,6 +38,24 @@ def add(verb: Verbs[argparse.ArgumentParser]) -> None:
     run.add_argument("--no-cache", action="store_true", help="neither read nor keep mapping searches on disk")
     _shown(run)
     run.set_defaults(run=study_run)
+    search = what.add_parser(
+        "search",
+        help="look for the front of a space that is too large for run",
+        description="Evaluates at most so many designs of a study file, chosen by NSGA-II (rooflines), by Optuna's TPE (designs that "
+        "take long each), or all of them where that is cheaper, and says which. The same search goes on where it was.",
+        epilog="example:\n  hwsim study search space.yaml --evaluations 2000 --seed 1",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    search.add_argument("file", metavar="FILE.yaml")
+    search.add_argument("--evaluations", metavar="N", type=int, default=500, help="most designs (default 500)")
+    search.add_argument("--method", choices=("auto", "enumerate", "nsga2", "nsga3", "tpe", "random"), default="auto")
+    search.add_argument("--seed", metavar="N", type=int, default=0, help="of everything random (default 0)")
+    search.add_argument("--population", metavar="N", type=int, default=100, help="of NSGA (default 100)")
+    search.add_argument(
+        "--store", metavar="FILE", help="where results are kept (default: beside the study, ending in .search.sqlite)"
+    )
+    _shown(search)
+    search.set_defaults(run=study_search)
     front = what.add_parser("front", help="the front of results that are there")
     front.add_argument("store", metavar="FILE.sqlite")
     _shown(front)
@@ -97,7 +115,7 @@ def study_run(arguments: argparse.Namespace) -> int:
     study = read_study(arguments.file)
     store = Path(arguments.store or Path(arguments.file).with_suffix(".sqlite"))
     print(
-        f"{study.name}: {study.space.cardinality:,} designs{' before filters' if study.space.where else ''}",
+        f"{study.name}: {study.space.cardinality:,} designs{' before filters and conditions' if study.space.pruned else ''}",
         file=sys.stderr,
     )
     if arguments.count:
@@ -111,6 +129,33 @@ def study_run(arguments: argparse.Namespace) -> int:
         return 130
     _clear()
     return _answer(results, arguments)
+
+
+def study_search(arguments: argparse.Namespace) -> int:
+    """``hwsim study search``."""
+    from pathlib import Path
+
+    from hwsim.study.reading import read_study
+    from hwsim.study.search import search
+
+    if arguments.seed < 0:
+        raise UsageError("--seed: at least 0")
+    study = read_study(arguments.file)
+    store = Path(arguments.store or Path(arguments.file).with_suffix(".search.sqlite"))
+    try:
+        found = search(
+            study,
+            arguments.evaluations,
+            seed=arguments.seed,
+            method=arguments.method,
+            store=store,
+            population=arguments.population,
+        )
+    except KeyboardInterrupt:
+        print(f"\nhwsim: interrupted: {store} keeps what is done; the same command goes on from there", file=sys.stderr)
+        return 130
+    print(f"{study.name}: {found.said}; {found.evaluations:,} evaluated", file=sys.stderr)
+    return _answer(found.results, arguments)
 
 
 def study_front(arguments: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from hwsim.device.yaml_reader import Document, Steps, read
 from hwsim.errors import ProfileError, UsageError, nearest
-from hwsim.study.axes import Space, values_of
+from hwsim.study.axes import Space, condition_of, values_of
 from hwsim.study.evaluation import limits_of
 from hwsim.study.study import Study
 
@@ -44,15 +44,18 @@ def read_study(path: Path | str) -> Study:
         raise UsageError(*problems)
     for name, given in value["axes"].items():
         _checked(document, path, ("axes", name), partial(values_of, given, name))
+        _checked(document, path, ("axes", name), partial(condition_of, given, name))
     _checked(document, path, ("constraints",), lambda: limits_of(value.get("constraints", {})))
     axes = {name: values_of(given, name) for name, given in value["axes"].items()}
+    conditions = {name: condition_of(given, name) for name, given in value["axes"].items()}
+    when = {name: text for name, text in conditions.items() if text is not None}
     derived = {name: str(text) for name, text in value.get("derived", {}).items()}
     where = [str(text) for text in value.get("where", [])]
     together = value.get("zip", [])
     if not all(isinstance(group, list) and all(isinstance(name, str) for name in group) for group in together):
         raise UsageError(f"{_at(document, path, ('zip',))}: zip: must be a list of lists of axes")
     place = "zip" if together and not (derived or where) else "derived" if derived else "where" if where else "axes"
-    _checked(document, path, (place,), lambda: Space(axes, tuple(map(tuple, together)), derived, tuple(where)))
+    _checked(document, path, (place,), lambda: Space(axes, tuple(map(tuple, together)), derived, tuple(where), when))
     objectives = value.get("objectives", ["latency_s", "energy_j"])
     return _checked(
         document,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hwsim.errors import HwsimError, UsageError
-from hwsim.study.axes import Point, Space, Value, values_of
+from hwsim.study.axes import Point, Space, Value, condition_of, values_of
 from hwsim.study.evaluation import TOTALS, Evaluator, limits_of
 from hwsim.study.fast import rows as evaluated
 from hwsim.study.fronts import knee, pareto
@@ -35,8 +35,8 @@ Progress = Callable[[int, int], None]
 
 @dataclass
 class Study:
-    """Many designs. axes : values by name, lists or ``{range: ...}`` or ``{log: ...}``; base : what all points share; together, derived,
-    where : see ``Space``.
+    """Many designs. axes : values by name, lists or ``{range: ...}`` or ``{log: ...}``, with a condition ``{values: ..., when: ...}``;
+    base : what all points share; together, derived, where : see ``Space``.
 
     constraints : ``max_latency_s: 0.01``; objectives : totals or derived parameters to minimize,
     ``-throughput_per_s`` to maximize. Raises UsageError for what
@@ -54,7 +54,9 @@ class Study:
 
     def __post_init__(self) -> None:
         axes = {name: values_of(given, name) for name, given in self.axes.items()}
-        self.space = Space(axes, tuple(map(tuple, self.together)), dict(self.derived), tuple(self.where))
+        conditions = {name: condition_of(given, name) for name, given in self.axes.items()}
+        when = {name: text for name, text in conditions.items() if text is not None}
+        self.space = Space(axes, tuple(map(tuple, self.together)), dict(self.derived), tuple(self.where), when)
         self.limits = limits_of(self.constraints)
         for objective in self.objectives:
             if objective.removeprefix("-") not in (*TOTALS, *self.space.derived):
@@ -88,6 +90,7 @@ class Study:
             "zip": [list(group) for group in self.space.together],
             "derived": dict(self.space.derived),
             "where": list(self.space.where),
+            "when": dict(self.space.when),
             "constraints": dict(self.constraints),
         }
 
@@ -117,7 +120,7 @@ class Study:
         """
         kept = Store(store, self.signature, self.columns, self.description)
         done = kept.done
-        total = self.space.cardinality if not self.space.where else sum(1 for _ in self.space.points())
+        total = sum(1 for _ in self.space.points()) if self.space.pruned else self.space.cardinality
         evaluator = Evaluator(dict(self.base), self.limits, cache)
         waiting = ((number, point) for number, point in enumerate(self.space.points()) if number not in done)
         finished, size = len(done), _FIRST
@@ -152,7 +155,7 @@ class Study:
 
     def _values(self, point: Point, row: Mapping[str, Value]) -> tuple[Value, ...]:
         whole = {**point, **row}
-        return tuple(_storable(whole[name]) for name in self.columns)
+        return tuple(_storable(whole.get(name)) for name in self.columns)
 
 
 @dataclass
@@ -195,7 +198,7 @@ class Results:
                 groups.setdefault(row[by] if by else None, []).append(row)
         found = []
         for members in groups.values():
-            costs = [[_cost(row, name) for name in wanted] for row in members]
+            costs = [[cost_of(row, name) for name in wanted] for row in members]
             found += [members[index] for index in pareto(costs)]
         return found
 
@@ -203,7 +206,7 @@ class Results:
         """The design of the front with the best compromise, None where nothing is feasible."""
         wanted = tuple(objectives) or self.objectives
         members = self.front(wanted)
-        return members[knee([[_cost(row, name) for name in wanted] for row in members])] if members else None
+        return members[knee([[cost_of(row, name) for name in wanted] for row in members])] if members else None
 
     def to_pandas(self) -> pandas.DataFrame:
         """All rows as a data frame (needs the ``pandas`` extra)."""
@@ -226,7 +229,8 @@ def opened(path: Path | str) -> Results:
     return Results(Store(path, signature, columns, provenance), objectives, names, provenance)
 
 
-def _cost(row: Mapping[str, Value], name: str) -> float:
+def cost_of(row: Mapping[str, Value], name: str) -> float:
+    """An objective of a row as a number to minimize: ``-throughput_per_s`` changes its sign."""
     value = float(row[name.removeprefix("-")])  # type: ignore[arg-type]
     return -value if name.startswith("-") else value
 
