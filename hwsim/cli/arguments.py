@@ -40,7 +40,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--conv", metavar="N,C,H,W,K,R,S,STRIDE", action="append", default=[], help="a convolution instead of a file"
     )
-    group.add_argument("--batch", metavar="N", type=_positive, help="bind the leading dim of every input (default 1)")
+    group.add_argument("--batch", metavar="N", type=positive, help="bind the leading dim of every input (default 1)")
     group.add_argument("--dim", metavar="NAME=VALUE", action="append", default=[], help="bind a symbolic dim")
     group.add_argument(
         "--shape", metavar="INPUT=1x3x640x640", action="append", default=[], help="set the shape of an input"
@@ -106,7 +106,7 @@ def add_limit_arguments(parser: argparse.ArgumentParser) -> None:
     )
     for option, _, unit in _LIMITS:
         what = option.removeprefix("--max-").rpartition("-")[0]
-        group.add_argument(option, metavar=unit, type=_above_zero, help=f"largest {what} [{unit}]")
+        group.add_argument(option, metavar=unit, type=above_zero, help=f"largest {what} [{unit}]")
 
 
 def limits(arguments: argparse.Namespace) -> dict[str, float]:
@@ -124,7 +124,7 @@ def add_search_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--search-seconds",
         metavar="S",
-        type=_above_zero,
+        type=above_zero,
         help="time limit of one search (default: a fixed amount of work)",
     )
     group.add_argument("--no-cache", action="store_true", help="neither read nor keep search results on disk")
@@ -185,7 +185,8 @@ def _given(arguments: argparse.Namespace) -> list[Network]:
     return [gemm(text) for text in arguments.gemm] + [conv(text) for text in arguments.conv]
 
 
-def _above_zero(text: str) -> float:
+def above_zero(text: str) -> float:
+    """A number above 0, for argparse."""
     try:
         number = float(text)
     except ValueError:
@@ -195,7 +196,8 @@ def _above_zero(text: str) -> float:
     return number
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A whole number of at least 1, for argparse."""
     if not re.fullmatch(r"\d{1,9}", text) or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from hwsim.cli import (
+    compose_verbs,
     design_verbs,
     mapping_verbs,
     report_verbs,
@@ -66,6 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
     design_verbs.add_budget(verb)
     design_verbs.add_explain(verb)
     system_verbs.add(verb)
+    compose_verbs.add(verb)
     models = verb.add_parser("models", help="list the graphs that have a short name")
     models.set_defaults(run=verbs.models)
     return parser

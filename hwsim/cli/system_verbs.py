@@ -7,12 +7,13 @@ import sys
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from hwsim.cli.arguments import add_device_arguments, add_model_arguments, device, emit, prepared_models
+from hwsim.cli.arguments import above_zero, add_device_arguments, add_model_arguments, device, emit, prepared_models
 from hwsim.errors import Infeasible, UsageError, nearest
 
 if TYPE_CHECKING:
     from hwsim.estimation import Prepared
     from hwsim.system.decoder import Decoder
+    from hwsim.system.record import SystemEstimate
 
 Verbs = argparse._SubParsersAction
 
@@ -62,8 +63,15 @@ def _system(verb: Verbs[argparse.ArgumentParser]) -> None:
         "hwsim system light_resnet50 --system glacier_point_v2 --bits w8a8 --batch 8 --way data",
     )
     add_model_arguments(parser)
+    group = parser.add_argument_group("the devices")
+    group.add_argument("--system", metavar="NAME", help="shipped system or YAML file ('hwsim systems' lists them)")
+    group.add_argument("--device", metavar="NAME", help="instead of a system: one device alone")
+    add_device_arguments(group)
     parser.add_argument(
-        "--system", metavar="NAME", required=True, help="shipped system or YAML file ('hwsim systems' lists them)"
+        "--limit-ms", metavar="MS", type=above_zero, help="search the batch that gives most within this latency"
+    )
+    parser.add_argument(
+        "--rate", metavar="QPS", type=float, help="batches a second that arrive at random, for the percentiles"
     )
     parser.add_argument(
         "--way", metavar="WAY", default="pipeline", help="pipeline, channels, rows, data or experts (default pipeline)"
@@ -181,6 +189,10 @@ def _single(arguments: argparse.Namespace) -> Prepared:
     return models[0]
 
 
+def _with_batch(arguments: argparse.Namespace, batch: int) -> argparse.Namespace:
+    return argparse.Namespace(**{**vars(arguments), "batch": batch})
+
+
 def _refused(reason: Infeasible) -> int:
     print(f"hwsim: it does not fit: {reason}", file=sys.stderr)
     return 1
@@ -189,20 +201,34 @@ def _refused(reason: Infeasible) -> int:
 def system(arguments: argparse.Namespace) -> int:
     """``hwsim system``."""
     from hwsim.report import files, system_tables
-    from hwsim.system.profile import load_system
+    from hwsim.system.limit import within_limit
+    from hwsim.system.profile import load_system, single
     from hwsim.system.run import run
 
-    found = run(
-        _single(arguments),
-        load_system(arguments.system),
-        arguments.way,
-        workers=arguments.on,
-        cuts=arguments.cut,
-        microbatches=arguments.microbatches,
-        rung=arguments.model,
-        dispatch=arguments.dispatch,
-        capacity_factor=arguments.capacity_factor,
-    )
+    if (arguments.system is None) == (arguments.device is None):
+        raise UsageError("system: give --system, or --device for one device alone")
+    whole = load_system(arguments.system) if arguments.system else single(device(arguments.device, arguments))
+
+    def price(prepared: Prepared) -> SystemEstimate | Infeasible:
+        return run(
+            prepared,
+            whole,
+            arguments.way,
+            workers=arguments.on,
+            cuts=arguments.cut,
+            microbatches=arguments.microbatches,
+            rung=arguments.model,
+            dispatch=arguments.dispatch,
+            capacity_factor=arguments.capacity_factor,
+            queries_per_s=arguments.rate,
+        )
+
+    if arguments.limit_ms is None:
+        found = price(_single(arguments))
+    else:
+        if arguments.batch is not None:
+            raise UsageError("--limit-ms searches the batch: leave --batch out")
+        found = within_limit(lambda batch: _single(_with_batch(arguments, batch)), price, arguments.limit_ms / 1e3)
     if isinstance(found, Infeasible):
         return _refused(found)
     emit(

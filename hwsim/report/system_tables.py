@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,6 +32,7 @@ def system_text(found: SystemEstimate) -> str:
     lines += wrapped(f"{found.bound_by} sets the pace: a batch every {humanize(found.interval_s, 's')}")
     pairs = [
         ("latency", humanize(found.latency_s, "s")),
+        *_waits(found),
         ("throughput", f"{rate(found.throughput_per_s)} inferences/s"),
         ("energy", humanize(found.energy_j, "J")),
         ("average power", humanize(found.average_power_w, "W")),
@@ -59,6 +61,15 @@ def system_text(found: SystemEstimate) -> str:
     for warning in found.warnings:
         lines += wrapped(f"warning: {warning}")
     return "\n".join(lines)
+
+
+def _waits(found: SystemEstimate) -> list[tuple[str, str]]:
+    if not found.queries_per_s:
+        return []
+    if math.isinf(found.latency_mean_s):
+        return [("with waiting", "without end: more arrive than leave")]
+    ends = ", ".join(f"{percent} % within {humanize(found.percentile_s(percent), 's')}" for percent in (50, 90, 99))
+    return [("with waiting", f"{humanize(found.latency_mean_s, 's')} in the mean, {ends}")]
 
 
 def training_text(found: Training) -> str:

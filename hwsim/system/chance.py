@@ -85,6 +85,11 @@ class Redundancy:
         """Work done over the work of the uncoded job [1]."""
         return self.sent / self.needed
 
+    def within(self, seconds: float) -> float:
+        """Share of jobs done within ``seconds`` [1]."""
+        spare = seconds * self.needed - self.fixed
+        return at_least(self.sent, self.needed, -math.expm1(-self.rate * spare)) if spare > 0 else 0.0
+
     def percentile(self, share: float) -> float:
         """Time that a ``share`` of jobs does not exceed [s]: the k-th order statistic, inverted by bisection."""
         if not 0 < share < 1:

@@ -18,6 +18,7 @@ from hwsim.device.quantity import Closed, Count, NonNegative, Positive
 from hwsim.device.yaml_reader import Document, Steps, read
 from hwsim.errors import ProfileError, nearest
 from hwsim.system.links import Link
+from hwsim.system.part import Part, ordered
 
 if TYPE_CHECKING:
     import networkx
@@ -44,6 +45,18 @@ class _Wire(Closed):
     pj_per_bit: NonNegative | None = None
 
 
+class _Network(Closed):
+    name: str
+    model: str
+    on: str | Annotated[list[str], Field(min_length=1)]
+    after: list[str] = Field(default_factory=list)
+    probability: float | None = Field(default=None, ge=0, le=1)
+    straggling: float | None = Field(default=None, ge=0, le=1e9)
+    needed: int = Field(default=0, ge=0)
+    bits: str | None = None
+    batch: int | None = Field(default=None, ge=1)
+
+
 class _Profile(Closed):
     name: str
     kind: Literal["system"]
@@ -53,6 +66,7 @@ class _Profile(Closed):
     devices: Annotated[list[_Part], Field(min_length=1)]
     host: str = ""
     links: list[_Wire] = Field(default_factory=list)
+    networks: list[_Network] = Field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -60,6 +74,7 @@ class System:
     """Devices by instance (``card3``; a single one keeps its name) and the links between them.
 
     links : (instance or switch, instance or switch) -> Link. host : the instance that requests come from, "" where there is none.
+    networks : those that run on it, where the file says so.
     """
 
     name: str
@@ -68,6 +83,7 @@ class System:
     host: str = ""
     description: str = ""
     sources: Mapping[str, str] = field(default_factory=dict)
+    networks: tuple[Part, ...] = ()
 
     @property
     def workers(self) -> tuple[str, ...]:
@@ -112,6 +128,13 @@ def single(device: Device) -> System:
     return System(device.name, {device.name: device}, {})
 
 
+def copies(device: Device, count: int) -> System:
+    """Equal devices without links, ``NAME.0``, ``NAME.1``, ...; one is ``single``."""
+    if count == 1:
+        return single(device)
+    return System(f"{count} x {device.name}", {f"{device.name}.{number}": device for number in range(count)}, {})
+
+
 def systems_folder() -> Path:
     """Where shipped systems lie."""
     return shipped_folder() / "systems"
@@ -154,6 +177,7 @@ def _validated(document: Document, where: str) -> _Profile:
             if item["type"] == "extra_forbidden":
                 known = ["name", "kind", "description", "sources", "default_source", "devices", "host", "links"]
                 known += ["profile", "count", "between", "bandwidth_gb_per_s", "latency_us", "pj_per_bit"]
+                known += ["networks", *_Network.model_fields]
                 message = f"unknown key{nearest(str(steps[-1]), known)}"
             elif item["type"] == "missing":
                 message = "missing"
@@ -191,7 +215,8 @@ def _resolved(profile: _Profile, document: Document, where: str) -> System:
         found.say(("host",), f"{profile.host} is no device of this system{nearest(profile.host, list(instances))}")
     links = _links(profile, instances, found)
     sources = {key: item if isinstance(item, str) else item.text for key, item in profile.sources.items()}
-    system = System(profile.name, devices, links, profile.host, profile.description, sources)
+    networks = _networks(profile, instances, found, Path(where).parent)
+    system = System(profile.name, devices, links, profile.host, profile.description, sources, networks)
     if not found.lines:
         lost = [name for name in devices if not _reaches(system, name)]
         for name in lost[:3]:
@@ -240,6 +265,48 @@ def _links(
                 what = f"source {source} is not among the sources" if source else "a number without a source"
                 found.say(("links", index), what)
     return links
+
+
+def _networks(
+    profile: _Profile, instances: Mapping[str, tuple[str, ...]], found: _Findings, folder: Path
+) -> tuple[Part, ...]:
+    """The flow of the file, in an order in which it can run; models are looked for beside the file first."""
+    parts: list[Part] = []
+    known = {name for names in instances.values() for name in names}
+    for index, item in enumerate(profile.networks):
+        if item.name in [part.name for part in parts]:
+            found.say(("networks", index, "name"), f"{item.name} is there already")
+            continue
+        on: list[str] = []
+        for name in [item.on] if isinstance(item.on, str) else item.on:
+            if name not in instances and name not in known:
+                near = nearest(name, [*instances, *known])
+                found.say(("networks", index, "on"), f"{name} is no device of this system{near}")
+            on += instances.get(name, (name,))
+        if item.straggling is None and (len(on) > 1 or item.needed):
+            found.say(("networks", index), "several devices run one network only as coded pieces: give straggling too")
+        if item.needed > len(on):
+            found.say(("networks", index, "needed"), f"{item.needed} pieces of {len(on)}")
+        path = folder / item.model
+        model = str(path) if path.is_file() else item.model
+        parts.append(
+            Part(
+                item.name,
+                model,
+                tuple(on),
+                tuple(item.after),
+                item.probability,
+                item.straggling,
+                item.needed,
+                item.bits,
+                item.batch,
+            )
+        )
+    try:
+        return tuple(ordered(parts))
+    except ProfileError as error:
+        found.say(("networks",), error.findings[0])
+        return ()
 
 
 def _reaches(system: System, name: str) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from hwsim.estimation import Estimate
+from hwsim.system.queue import Server
 
 SCHEMA = "hwsim/system/1"
 
@@ -35,7 +37,8 @@ class SystemEstimate:
 
     latency_s : of one batch through an idle system [s]; interval_s : between batches in a full one [s], the slowest device or link.
     bubble_share : share of the devices' time that stays idle while ``microbatches`` pass a pipeline [1]. links : seconds that each link
-    is busy a batch, by its ends. bound_by : the instance or link that sets the interval. device : the estimate of the single device
+    is busy a batch, by its ends. copies : batches that are served side by side. queries_per_s : batches that arrive at random [1/s], None
+    for one at a time. bound_by : the instance or link that sets the interval. device : the estimate of the single device
     where there is one.
     """
 
@@ -55,6 +58,26 @@ class SystemEstimate:
     unavailable: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     alone: Estimate | None = None
+    copies: int = 1
+    queries_per_s: float | None = None
+
+    def percentile_s(self, percent: int) -> float:
+        """Latency that ``percent`` of a hundred batches do not exceed [s]: the latency itself without arrivals, for times do not vary;
+        else with the wait before a full system, as ``queue.Server`` has it; infinite where more arrive than leave.
+        """
+        server = self._server()
+        return self.latency_s if server is None else self.latency_s - self.interval_s + server.percentile(percent / 100)
+
+    @property
+    def latency_mean_s(self) -> float:
+        """Mean latency, waiting included [s]."""
+        server = self._server()
+        return self.latency_s if server is None else self.latency_s - self.interval_s + server.mean_s
+
+    def _server(self) -> Server | None:
+        return (
+            Server(self.queries_per_s, self.interval_s, self.copies) if self.queries_per_s and self.interval_s else None
+        )
 
     @property
     def average_power_w(self) -> float | None:
@@ -75,6 +98,8 @@ class SystemEstimate:
             "settings": dict(self.settings),
             "totals": {
                 "latency_s": self.latency_s,
+                "latency_mean_s": _finite(self.latency_mean_s),
+                **{f"latency_{percent}_s": _finite(self.percentile_s(percent)) for percent in (50, 90, 99)},
                 "interval_s": self.interval_s,
                 "throughput_per_s": self.throughput_per_s,
                 "energy_j": self.energy_j,
@@ -90,3 +115,7 @@ class SystemEstimate:
             "unavailable": dict(self.unavailable),
             "warnings": list(self.warnings),
         }
+
+
+def _finite(seconds: float) -> float | None:
+    return seconds if math.isfinite(seconds) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -36,6 +37,7 @@ def run(
     rung: str | None = None,
     dispatch: Dispatch = "gather",
     capacity_factor: float | None = None,
+    queries_per_s: float | None = None,
 ) -> SystemEstimate | Infeasible:
     """Price a network on the devices of a system.
 
@@ -43,6 +45,7 @@ def run(
     its own, ``experts`` the same but for experts, which are spread (dispatch, capacity_factor : see ``spread_experts``). workers :
     instances to use (default: all but the host). cuts : names of the layers that start the second, third, ... stage of a pipeline made
     by hand; without them it is balanced under the devices' memories. microbatches : batches that follow each other, for the bubble.
+    queries_per_s : batches that arrive at random (Poisson), for the percentiles [1/s]; None for one at a time.
     Infeasible where the weights do not fit. Raises UsageError for unknown names, or a network that devices cannot run.
     """
     if way not in WAYS:
@@ -57,13 +60,19 @@ def run(
         raise UsageError("cuts are for a pipeline")
     if microbatches < 1:
         raise UsageError(f"{microbatches} microbatches: needs at least 1")
+    if queries_per_s is not None and not queries_per_s >= 0:
+        raise UsageError(f"{queries_per_s} queries a second: at least 0")
     if way == "pipeline":
-        return _pipeline(prepared, system, chosen, cuts, microbatches, rung)
-    if way == "data":
-        return _copies(prepared, system, chosen, rung)
-    if way == "experts":
-        return _experts(prepared, system, chosen, rung, dispatch, capacity_factor)
-    return _divided(prepared, system, chosen, "channels" if way == "channels" else "rows", rung)
+        found = _pipeline(prepared, system, chosen, cuts, microbatches, rung)
+    elif way == "data":
+        found = _copies(prepared, system, chosen, rung)
+    elif way == "experts":
+        found = _experts(prepared, system, chosen, rung, dispatch, capacity_factor)
+    else:
+        found = _divided(prepared, system, chosen, "channels" if way == "channels" else "rows", rung)
+    if isinstance(found, Infeasible) or queries_per_s is None:
+        return found
+    return replace(found, queries_per_s=queries_per_s, settings={**found.settings, "queries_per_s": queries_per_s})
 
 
 def capacity(device: Device) -> int | None:
@@ -326,6 +335,7 @@ def _record(
         unavailable=unavailable,
         warnings=tuple(warnings),
         alone=alone,
+        copies=batches,
     )
 
 

@@ -25,6 +25,17 @@ from hwsim.cli import main
         ("scenario light_squeezenet --device tpu_v1 --scenario server --limit-ms 5", "hwsim/scenario/1"),
         ("scenario light_squeezenet --device tpu_v1 --scenario offline --replicas 3", "hwsim/scenario/1"),
         ("scenario light_squeezenet --device tpu_v1 --scenario multi-stream", "hwsim/scenario/1"),
+        ("system light_squeezenet --device tpu_v1 --limit-ms 1 --rate 100", "hwsim/system/1"),
+        ("compose series light_squeezenet light_zfnet512 --system glacier_point_v2 --bits w8a8", "hwsim/flow/1"),
+        (
+            "compose cascade light_squeezenet light_zfnet512 --device tpu_v1 --escalation 0.2 --budget-ms 1",
+            "hwsim/flow/1",
+        ),
+        (
+            "compose ensemble light_squeezenet light_squeezenet --device tpu_v1 --count 2 --against light_zfnet512",
+            "hwsim/flow/1",
+        ),
+        ("compose coded light_squeezenet --device tpu_v1 --count 8", "hwsim/flow/1"),
     ],
 )
 def test_tables_and_records(command: str, schema: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -41,6 +52,12 @@ def test_tables_and_records(command: str, schema: str, capsys: pytest.CaptureFix
         ("system light_squeezenet --system glacier", "no such system (did you mean glacier_point_v2?)", 2),
         ("system light_squeezenet --system glacier_point_v2 --way pipelin", "did you mean pipeline", 2),
         ("system light_squeezenet --system glacier_point_v2 --on card9", "no such device", 2),
+        ("system light_squeezenet", "give --system, or --device", 2),
+        ("system light_squeezenet --device tpu_v1 --limit-ms 0.001", "for the smallest batch", 1),
+        ("system light_squeezenet --device tpu_v1 --limit-ms 1 --batch 2", "leave --batch out", 2),
+        ("compose cascade light_squeezenet --device tpu_v1 --escalation 0.1", "takes 2 networks", 2),
+        ("compose cascade light_squeezenet light_squeezenet --device tpu_v1", "give --escalation", 2),
+        ("compose flow --system glacier_point_v2", "names no networks", 2),
         ("train light_squeezenet --device v100 --replicas 2", "a link between several", 2),
         ("train light_squeezenet --device v100 --bits w8a8", "floating point", 2),
         ("train light_squeezenet --device v100 --optimizer adm", "there are sgd", 2),
