@@ -62,7 +62,7 @@ def test_each_step_is_priced_with_its_own_cache() -> None:
 
 def test_a_narrow_cache_and_narrow_weights_move_less() -> None:
     def moved(decoder: Decoder) -> float:
-        return decode_step(decoder, DEVICE, 1024, 8).totals.dram_bytes
+        return decode_step(decoder, DEVICE, 1024, 8, "roofline").totals.dram_bytes
 
     def narrow(**types: str) -> Decoder:
         return Decoder(12, 768, 12, 3072, 50257, **types)  # type: ignore[arg-type]
