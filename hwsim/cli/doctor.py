@@ -13,6 +13,8 @@ _EXTRAS = (
     ("report", "pages and pictures", ("altair", "vl_convert")),
     ("pandas", "data frames and Parquet", ("pandas", "pyarrow")),
     ("measure", "measuring this CPU", ("onnxruntime",)),
+    ("search", "searches of large studies", ("pymoo",)),
+    ("cluster", "studies on a cluster", ("distributed",)),
     ("completion", "shell completion", ("shtab",)),
 )
 
@@ -25,6 +27,7 @@ def doctor(arguments: argparse.Namespace) -> int:
 
     missing = []
     print(f"hwsim {__version__}, Python {platform.python_version()} on {platform.platform()}, {os.cpu_count()} cores")
+    print(f"threads: {_threads()} may be used by this process; searches and studies use one unless told (--threads)")
     for name in _CORE:
         try:
             print(f"  {name:<12}{metadata.version(name)}")
@@ -40,6 +43,10 @@ def doctor(arguments: argparse.Namespace) -> int:
     if missing:
         print(f"missing: {', '.join(missing)}: pip install hwsim again")
     return 1 if missing else 0
+
+
+def _threads() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _cache(root: os.PathLike[str]) -> None:

@@ -7,6 +7,7 @@ import argparse
 from hwsim.cli import (
     compose_verbs,
     design_verbs,
+    examples,
     mapping_verbs,
     report_verbs,
     simulate_verbs,
@@ -32,7 +33,7 @@ examples:
   hwsim complexity model.onnx --batch 8                   MACs, parameters, bit operations, memory
   hwsim devices                                           what profiles are there?
 
-exit codes: 0 done, 1 a negative answer (nothing feasible), 2 a mistake in what was given
+exit codes: 0 done, 1 a negative answer (nothing feasible), 2 a mistake in what was given, 130 interrupted
 """
 
 
@@ -70,6 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
     compose_verbs.add(verb)
     models = verb.add_parser("models", help="list the graphs that have a short name")
     models.set_defaults(run=verbs.models)
+    examples.explain(parser)
     return parser
 
 
