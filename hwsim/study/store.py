@@ -6,6 +6,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -107,8 +108,12 @@ class Store:
             raise UsageError(f"{self.path}: cannot be read: {error}") from None
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; what goes out of use closes itself."""
         self._database.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_database"):
+            self._database.close()
 
 
 def _sum(number: int, row: Sequence[Value]) -> int:
@@ -120,9 +125,8 @@ def described(path: Path | str) -> tuple[str, tuple[str, ...], dict[str, Any]]:
     if not Path(path).is_file():
         raise UsageError(f"{path}: no such study file")
     try:
-        database = sqlite3.connect(f"file:{Path(path)}?mode=ro", uri=True)
-        found = dict(database.execute("SELECT name, value FROM meta"))
-        database.close()
+        with closing(sqlite3.connect(f"file:{Path(path)}?mode=ro", uri=True)) as database:
+            found = dict(database.execute("SELECT name, value FROM meta"))
         return found["signature"], tuple(json.loads(found["columns"])), json.loads(found["provenance"])
     except (sqlite3.Error, KeyError, ValueError) as error:
         raise UsageError(f"{path}: is no study file: {error}") from None

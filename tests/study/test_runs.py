@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,7 @@ def test_results_resume_and_refuse_other_inputs(tmp_path: Path) -> None:
     store = tmp_path / "s.sqlite"
     whole = list(small().run().rows())
     first = small().run(store)
-    with sqlite3.connect(store) as database:
+    with closing(sqlite3.connect(store)) as database, database:
         database.execute("DELETE FROM points WHERE number IN (1, 4)")
         database.execute("UPDATE points SET c3 = 1.0 WHERE number = 2")
     assert len(list(first.rows())) == 3
