@@ -156,6 +156,16 @@ def _devices(verb: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     show.add_argument("name", metavar="NAME")
     add_device_arguments(show)
     show.set_defaults(run=verbs.device_show)
+    bits = what.add_parser(
+        "bits",
+        help="peak by the widths of weights and activations",
+        description="What a device reaches with integers of each width: wider hardware runs narrower ones at its own rate, an array of "
+        "several precisions at that of the next wider, a bit-serial one as many times faster as they are narrower.",
+    )
+    bits.add_argument("names", metavar="NAME", nargs="+")
+    add_device_arguments(bits)
+    add_output_arguments(bits)
+    bits.set_defaults(run=verbs.device_bits)
     check = what.add_parser("check", help="validate profile files")
     check.add_argument("files", metavar="FILE", nargs="+")
     check.set_defaults(run=verbs.device_check)

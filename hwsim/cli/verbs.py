@@ -166,6 +166,21 @@ def device_show(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def device_bits(arguments: argparse.Namespace) -> int:
+    """``hwsim device bits``."""
+    from hwsim.device import throughput_by_bits
+    from hwsim.report import device_tables, files
+
+    rows = [{"device": name} | row for name in arguments.names for row in throughput_by_bits(device(name, arguments))]
+    if arguments.format == "json":
+        emit(arguments, files.json_text([{"schema": "hwsim/bits/1", "peaks": rows}]))
+    elif arguments.format == "csv":
+        emit(arguments, files.csv_text(rows))
+    else:
+        emit(arguments, device_tables.by_bits(rows))
+    return 0
+
+
 def device_check(arguments: argparse.Namespace) -> int:
     """``hwsim device check``."""
     from hwsim.device import check

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hwsim.device.library import available
-from hwsim.device.precision import precision_for
+from hwsim.device.precision import precision_for, throughput_by_bits
 from hwsim.device.records import (
     Array,
     Dataflow,
@@ -64,4 +64,5 @@ __all__ = [
     "load",
     "peak",
     "precision_for",
+    "throughput_by_bits",
 ]

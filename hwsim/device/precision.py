@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 
 from hwsim.device.records import Device, Precision
@@ -78,7 +79,8 @@ def precision_for(device: Device, input_dtype: str, weight_dtype: str) -> tuple[
     """The precision that runs ``input_dtype`` × ``weight_dtype`` on a device, and a note where it is not that very one.
 
     In this order: the same types (signed and unsigned alike); the narrowest pair of the same family that is wide enough (float8 runs as
-    float16, float16 as bfloat16); a float whose significand holds the integers. Where nothing is wide enough, the widest pair
+    float16, float16 as bfloat16); a float whose significand holds the integers. An operand that comes a bit a
+    cycle (``serial``) makes the rate higher and the energy lower by as much as it is narrower. Where nothing is wide enough, the widest pair
     that the device has, with a note that the network would have to be converted. Raises ValueError for an unknown data type.
     """
     return _chosen(device.precisions, device.name, input_dtype, weight_dtype)
@@ -109,4 +111,48 @@ def _chosen(
     pairs = zip(wanted, (best.input, best.weight), strict=True)
     if all(_plain(have) == _plain(runs) for have, runs in pairs):
         return best, None
+    steps = _serial_steps(best, wanted)
+    if steps < 1:
+        energy = None if best.mac_j is None else best.mac_j * steps
+        faster = replace(best, macs_per_pe_per_cycle=best.macs_per_pe_per_cycle / steps, mac_j=energy)
+        return (
+            faster,
+            f"{pair} runs bit by bit on {name}, at {1 / steps:.3g} times the {label(best.input, best.weight)} rate",
+        )
     return best, f"{pair} runs at the {label(best.input, best.weight)} rate on {name}"
+
+
+def _serial_steps(precision: Precision, wanted: tuple[str, str]) -> float:
+    """Cycles of a MAC with operands of these types over those with the precision's own [1]."""
+    share = 1.0
+    for operand, have, runs in zip(("input", "weight"), wanted, (precision.input, precision.weight), strict=True):
+        if operand == precision.serial:
+            share *= parse(have)[1] / parse(runs)[1]
+    return share
+
+
+#: Widths of integers that a table of throughputs shows [bit].
+WIDTHS = (1, 2, 4, 8, 16)
+
+
+def throughput_by_bits(device: Device) -> list[dict[str, object]]:
+    """Peak of a device by the widths of weights and activations, one row a pair: ``weight_bits``, ``activation_bits``, ``ops_per_s``
+    [op/s], ``runs_as`` and ``native``. Pairs that it does not compute at all are left out.
+    """
+    rows: list[dict[str, object]] = []
+    for weight in WIDTHS:
+        for activation in WIDTHS:
+            runs, note = precision_for(device, f"int{activation}", f"int{weight}")
+            if not (_fits(f"int{activation}", runs.input) and _fits(f"int{weight}", runs.weight)):
+                continue
+            rate = 2 * device.array.pes * runs.macs_per_pe_per_cycle * device.clock_hz
+            rows.append(
+                {
+                    "weight_bits": weight,
+                    "activation_bits": activation,
+                    "ops_per_s": rate,
+                    "runs_as": label(runs.input, runs.weight),
+                    "native": note is None,
+                }
+            )
+    return rows

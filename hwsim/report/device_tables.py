@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hwsim.device import Device
@@ -50,3 +50,19 @@ def listing(devices: Sequence[Device]) -> str:
             )
         )
     return "\n".join(columns(rows, ("name", "kind", "largest peak", "off chip", "description"), left=2, prose=True))
+
+
+def by_bits(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Peaks by the widths of weights and activations: a line a device and width of weights; a star where the hardware has no such type."""
+    widths = sorted({row["activation_bits"] for row in rows})
+    cells = {(row["device"], row["weight_bits"], row["activation_bits"]): row for row in rows}
+    lines = []
+    for name, weight in dict.fromkeys((row["device"], row["weight_bits"]) for row in rows):
+        found = [cells.get((name, weight, width)) for width in widths]
+        texts = [
+            "-" if cell is None else humanize(cell["ops_per_s"], "op/s") + ("" if cell["native"] else "*")
+            for cell in found
+        ]
+        lines.append((safe(name), f"w{weight}", *texts))
+    told = columns(lines, ("device", "weights", *(f"a{width}" for width in widths)), left=2)
+    return "\n".join([*told, "* no type of the hardware's own: wider or bit-serial units run it; - not computed"])

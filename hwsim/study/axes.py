@@ -16,8 +16,8 @@ Value = str | int | float | bool | None
 Point = dict[str, Value]
 #: Axes that are not paths of a device profile.
 NAMED = ("model", "device", "batch", "bits", "rung", "objective", "counting", "units", "technology")
-#: What starts the name of an axis that binds a symbolic dim, or a density.
-DIMS, DENSITY = "dims.", "density."
+#: What starts the name of an axis that binds a symbolic dim, a density, or the bits of the layers that a glob matches.
+DIMS, DENSITY, BITS = "dims.", "density.", "bits."
 MAX_VALUES = 1_000_000
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from hwsim.device import Device, load
 from hwsim.errors import HwsimError, UsageError, nearest
 from hwsim.estimation import Estimate, Prepared, Totals, estimate, prepare
-from hwsim.study.axes import DENSITY, DIMS, NAMED, Point, Value
+from hwsim.study.axes import BITS, DENSITY, DIMS, NAMED, Point, Value
 
 #: Totals of the record, in its order.
 TOTALS = tuple(item.name for item in fields(Totals))
@@ -94,9 +94,9 @@ class Evaluator:
         binding = {
             name: value
             for name, value in whole.items()
-            if name.startswith((DIMS, DENSITY)) or name in ("model", "batch", "bits")
+            if name.startswith((DIMS, DENSITY, BITS)) or name in ("model", "batch", "bits")
         }
-        key = tuple(sorted(binding.items()))
+        key = tuple(binding.items())  # in their order, which is that of the rules for bits
         with self._lock:
             found = self._prepared.get(key)
             if found is None:
@@ -112,18 +112,20 @@ class Evaluator:
     def _read(self, binding: Mapping[str, Value]) -> Prepared:
         if "model" not in binding:
             raise UsageError("a point needs a model")
-        dims = {name.removeprefix(DIMS): int(str(value)) for name, value in binding.items() if name.startswith(DIMS)}
-        density = {
-            name.removeprefix(DENSITY): float(str(value)) for name, value in binding.items() if name.startswith(DENSITY)
+        dims = {
+            name.removeprefix(DIMS): _count(name, value) for name, value in binding.items() if name.startswith(DIMS)
         }
-        batch = binding.get("batch")
-        bits = binding.get("bits")
+        shares = {name.removeprefix(DENSITY): value for name, value in binding.items() if name.startswith(DENSITY)}
+        counted = shares.get("weight") == "counted" and bool(shares.pop("weight"))
+        rules = [f"{name.removeprefix(BITS)}={value}" for name, value in binding.items() if name.startswith(BITS)]
+        rules += [str(binding[name]) for name in ("bits",) if binding.get(name) is not None]
         return prepare(
             str(binding["model"]),
-            batch=None if batch is None else int(str(batch)),
-            bits=None if bits is None else str(bits),
+            batch=None if binding.get("batch") is None else _count("batch", binding["batch"]),
+            bits=",".join(rules) or None,
             dims=dims,
-            density=density,
+            density={name: _share(name, value) for name, value in shares.items()},
+            count_zeros=counted,
         )
 
     def device(self, whole: Mapping[str, Value]) -> Device:
@@ -167,9 +169,23 @@ class Evaluator:
         return row | {"residual_mapping": 1.0, "feasible": 0, "reason": reason}
 
 
+def _count(name: str, value: Value) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise UsageError(f"{name}: {value!r} is not a whole number of at least 1")
+    return value
+
+
+def _share(name: str, value: Value) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UsageError(
+            f"{DENSITY}{name}: {value!r} is not a share from 0 to 1{' (or counted)' if name == 'weight' else ''}"
+        )
+    return float(value)
+
+
 def is_path(name: str) -> bool:
     """Whether an axis is a dotted path of a device profile."""
-    return name not in NAMED and not name.startswith((DIMS, DENSITY, "_"))
+    return name not in NAMED and not name.startswith((DIMS, DENSITY, BITS, "_"))
 
 
 def text(value: Value) -> str:
