@@ -80,8 +80,8 @@ def precision_for(device: Device, input_dtype: str, weight_dtype: str) -> tuple[
 
     In this order: the same types (signed and unsigned alike); the narrowest pair of the same family that is wide enough (float8 runs as
     float16, float16 as bfloat16); a float whose significand holds the integers. An operand that comes a bit a
-    cycle (``serial``) makes the rate higher and the energy lower by as much as it is narrower. Where nothing is wide enough, the widest pair
-    that the device has, with a note that the network would have to be converted. Raises ValueError for an unknown data type.
+    cycle (``serial``) makes the rate higher and the energy lower by as much as it is narrower. Where nothing is wide enough, the widest
+    pair that the device has, with a note that the network would have to be converted. Raises ValueError for an unknown data type.
     """
     return _chosen(device.precisions, device.name, input_dtype, weight_dtype)
 
