@@ -73,9 +73,11 @@ def test_throughput_against_bits(tmp_path: Path, text: str, speeds: dict[str, fl
             for bits in speeds
         }
         for bits, speed in speeds.items():
-            # a mapping may leave PEs idle where memory binds
-            reached = pytest.approx(speed, rel=0.01 if rung == "roofline" else 0.2)
-            assert times["w8a8"] / times[bits] == reached, (rung, bits)
+            reached = times["w8a8"] / times[bits]
+            if rung == "roofline":
+                assert reached == pytest.approx(speed, rel=0.01), bits
+            else:  # a mapping may leave PEs idle where memory binds
+                assert min(1.5, speed) * 0.99 <= reached <= speed * 1.01, bits
     device = hwsim.load_device(str(path))
     runs, said = precision_for(device, "int8", "int4")
     assert runs.mac_j == pytest.approx(0.5e-12 if "serial" in text else 1e-12)
