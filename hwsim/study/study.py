@@ -236,7 +236,9 @@ def cost_of(row: Mapping[str, Value], name: str) -> float:
 
 
 def _storable(value: Value) -> Value:
-    """SQLite holds integers of 64 bits; longer ones become doubles."""
+    """SQLite holds integers of 64 bits, and yes and no as 1 and 0; longer integers become doubles."""
+    if isinstance(value, bool):
+        return int(value)
     return float(value) if isinstance(value, int) and not -(2**63) <= value < 2**63 else value
 
 

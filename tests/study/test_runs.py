@@ -75,6 +75,12 @@ def test_what_cannot_be_is_a_row_with_a_reason() -> None:
     assert rows[1]["latency_s"] is None
 
 
+def test_yes_and_no_are_values() -> None:
+    rows = list(Study({"memory.dram.overlapped": [True, False]}, base=BASE).run().rows())
+    assert [row["memory.dram.overlapped"] for row in rows] == [1, 0]
+    assert float(rows[0]["latency_s"]) < float(rows[1]["latency_s"])  # type: ignore[arg-type]
+
+
 def test_results_resume_and_refuse_other_inputs(tmp_path: Path) -> None:
     store = tmp_path / "s.sqlite"
     whole = list(small().run().rows())
