@@ -19,6 +19,8 @@ from hwsim.study.axes import BITS, DENSITY, DIMS, NAMED, Point, Value
 #: Totals of the record, in its order.
 TOTALS = tuple(item.name for item in fields(Totals))
 Row = dict[str, Value]
+#: Devices that are remembered at most.
+_DEVICES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,9 @@ class Evaluator:
     cache: bool = True
     _prepared: dict[tuple[Any, ...], Prepared | HwsimError] = field(default_factory=dict)
     _devices: dict[tuple[Any, ...], Device] = field(default_factory=dict)
+    #: Of ``study.fast``: what was worked out for groups of points, and the groups that were met once.
+    setups: dict[Any, Any] = field(default_factory=dict)
+    seen: set[Any] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def row(self, point: Mapping[str, Value]) -> Row:
@@ -134,7 +139,13 @@ class Evaluator:
             raise UsageError("a point needs a device")
         overrides = tuple(f"{name}={text(value)}" for name, value in whole.items() if is_path(name))
         technology = whole.get("technology")
-        found = load(str(whole["device"]), overrides)
+        key = (str(whole["device"]), overrides)
+        found = self._devices.get(key)
+        if found is None:
+            found = load(*key)
+            if len(self._devices) >= _DEVICES:
+                self._devices.clear()
+            self._devices[key] = found
         if technology is None:
             return found
         from hwsim.cost.fill import with_technology

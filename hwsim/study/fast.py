@@ -1,9 +1,11 @@
 """Many rooflines at once: designs that differ in clock, bandwidths and the size of the array alone are priced as columns of numbers.
 
 What a layer computes and moves does not depend on those, so it is worked out once; times follow by the operations that the roofline
-does, in the same order on the same doubles, and so to the same last digit. Whatever else differs between two designs puts them into
-different groups; a group that is small or of another kind is evaluated point by point. Three designs of each group are evaluated both
-ways, and the slow way decides.
+does, in the same order on the same doubles, and so to the same last digit. Capacities count by what they let stay on the chip: designs
+of different capacities where the same tensors stay are priced together too. Whatever else differs between two designs (a network, its bits,
+its batch) puts them into different groups. What was worked out for a group is kept for the next points of its kind; a group that is
+seen once, or of another kind, is evaluated point by point. Up to three designs of a new group are evaluated both ways, and the slow way
+decides.
 """
 
 from __future__ import annotations
@@ -21,13 +23,18 @@ from hwsim.device.keys import unit
 from hwsim.errors import HwsimError
 from hwsim.estimation import Estimate, roofline, zeros
 from hwsim.estimation.conversion import converted
+from hwsim.estimation.residency import residency
 from hwsim.estimation.run import default_rung
 from hwsim.study.axes import Value
 from hwsim.study.evaluation import TOTALS, Evaluator, Row
 
 Reals = NDArray[np.float64]
-#: Groups below this size are not worth setting up.
+#: Values that a group shares, names of those that differ, and types of the former: 1, 1.0 and true are different values.
+Key = tuple[tuple[tuple[str, Value], ...], tuple[str, ...], tuple[type, ...]]
+#: From this size on, the middle and the last design of a new group are evaluated one by one too.
 SMALL = 8
+#: Groups that are remembered at most.
+_REMEMBERED = 4096
 #: Keys of a memory level that scale with nothing, and those that go with the clock.
 _PER_SECOND = ("bandwidth_gb_per_s", "read_gb_per_s", "write_gb_per_s")
 _PER_CYCLE = ("bytes_per_cycle", "read_bytes_per_cycle", "write_bytes_per_cycle")
@@ -39,38 +46,39 @@ def rows(
 ) -> list[Row]:
     """A row a point, in their order. each : ``map``, or a pool's, for those that are evaluated one by one."""
     found: list[Row | None] = [None] * len(points)
-    groups: dict[tuple[Any, ...], list[int]] = {}
+    groups: dict[Key, list[int]] = {}
     for index, point in enumerate(points):
-        # names with an underscore are numbers of the study's own, which no estimate depends on
-        rest = tuple((name, value) for name, value in point.items() if name[0] != "_" and not _varies(name, value))
-        names = tuple(name for name, value in point.items() if _varies(name, value))
-        groups.setdefault((rest, names), []).append(index)
+        groups.setdefault(_key(point, ()), []).append(index)
     single: list[int] = []
-    waiting = list(groups.values())
+    waiting = list(groups.items())
     while waiting:
-        members = waiting.pop()
-        made = _group(evaluator, [points[index] for index in members]) if len(members) >= SMALL else None
-        if made is None:
-            parts = _by_array(points, members)
-            if len(parts) > 1:
-                waiting += parts
-            else:
-                single += members
-            continue
-        for place, index in enumerate(members):
-            found[index] = made[place]
+        key, members = waiting.pop()
+        chosen = [points[index] for index in members]
+        made = _group(evaluator, key, chosen)
+        if made is None and any(name in _ARRAY for name in key[1]):
+            parts: dict[Key, list[int]] = {}
+            for index in members:
+                parts.setdefault(_key(points[index], _ARRAY), []).append(index)
+            waiting += parts.items()
+        elif made is None:
+            single += members
+        else:
+            for place, index in enumerate(members):
+                found[index] = made[place]
     single.sort()
     for index, row in zip(single, each(evaluator.row, [points[index] for index in single]), strict=True):
         found[index] = row
     return [row for row in found if row is not None]
 
 
-def _by_array(points: Sequence[Mapping[str, Value]], members: Sequence[int]) -> list[list[int]]:
-    """Designs of a group with the same array together."""
-    parts: dict[tuple[Value, ...], list[int]] = {}
-    for index in members:
-        parts.setdefault(tuple(points[index].get(name) for name in _ARRAY), []).append(index)
-    return list(parts.values()) if len(members) >= SMALL else [list(members)]
+def _key(point: Mapping[str, Value], fixed: Sequence[str]) -> Key:
+    """What all designs of a group share: the values that matter, and the names of those that may differ.
+
+    fixed : names that may not. Names with an underscore are numbers of the study's own, which no estimate depends on.
+    """
+    varying = tuple(name for name, value in point.items() if name not in fixed and _varies(name, value))
+    rest = tuple((name, value) for name, value in point.items() if name[0] != "_" and name not in varying)
+    return (rest, varying, tuple(map(type, dict(rest).values())))
 
 
 def _varies(name: str, value: Value) -> bool:
@@ -100,28 +108,95 @@ class _Part:
     kernel: float
 
 
-def _group(evaluator: Evaluator, points: Sequence[Mapping[str, Value]]) -> list[Row] | None:
-    """Rows of designs that differ in clock and bandwidths, None where they have to be evaluated one by one."""
-    whole = {**evaluator.base, **points[0]}
+@dataclass(frozen=True, slots=True)
+class _Setup:
+    """What is worked out once for a group: its device, layers, the totals that do not change, inferences a run."""
+
+    device: Device
+    parts: tuple[_Part, ...]
+    totals: Mapping[str, Value]
+    batch: int
+
+
+def _group(evaluator: Evaluator, key: Key, points: Sequence[Mapping[str, Value]]) -> list[Row] | None:
+    """Rows of the designs of a group, None where they have to be evaluated one by one."""
+    kept = evaluator.setups
+    setup = kept.get(key)
+    if setup is None:
+        alike = _alike(evaluator, key, points[0]) if any(map(_capacity, dict(key[0]))) else None
+        known = kept.get(alike)
+        if known is not None:
+            setup = kept[key] = known
+        elif len(points) == 1 and (alike or key) not in evaluator.seen:
+            if len(evaluator.seen) >= _REMEMBERED:
+                evaluator.seen.clear()
+            evaluator.seen.add(alike or key)
+            return None
+        else:
+            return _set_up(evaluator, key, alike, points)
+    return _priced_all(evaluator, setup, points) if isinstance(setup, _Setup) else None
+
+
+def _set_up(evaluator: Evaluator, key: Key, alike: Any, points: Sequence[Mapping[str, Value]]) -> list[Row] | None:
+    """Work out a new group, price it, and compare with designs that are evaluated one by one; remember what came of it."""
+    if len(evaluator.setups) >= _REMEMBERED:
+        evaluator.setups.clear()
+    setup, first = _made(evaluator, key, points[0])
+    made = None if setup is None else _priced_all(evaluator, setup, points)
+    if made is not None:
+        checked = {len(points) // 2, len(points) - 1} - {0} if len(points) >= SMALL else set()
+        if first != made[0] or any(evaluator.row(points[place]) != made[place] for place in checked):
+            made = None
+    for name in (key, alike):
+        if name is not None:
+            evaluator.setups[name] = setup if made is not None else False
+    return made
+
+
+def _made(evaluator: Evaluator, key: Key, point: Mapping[str, Value]) -> tuple[_Setup | None, Row | None]:
+    """The setup of a group by its first design, and that design's row."""
+    whole = {**evaluator.base, **point}
     try:
         device = evaluator.device(whole)
-        first = evaluator.estimate(points[0])
+        first = evaluator.estimate(point)
     except HwsimError:
-        return None
+        return None, None
     rung = whole.get("rung") or default_rung(device)
     if rung != "roofline" or whole.get("units") == "bit" or whole.get("technology") is not None or device.kind == "gpu":
-        return None
-    if "idle" in device.power_w and "clock_mhz" in points[0]:
-        return None  # what idles goes with the clock
+        return None, None
+    if "idle" in device.power_w and "clock_mhz" in key[1]:
+        return None, None  # what idles goes with the clock
     parts = _parts(evaluator, whole, device, first)
-    rates, pes = _rates(device, points), _pes(device, points)
-    if parts is None or rates is None or pes is None:
+    if parts is None:
+        return None, None
+    return _Setup(device, tuple(parts), first.totals.to_dict(), int(str(first.settings["batch"]))), evaluator.told(
+        first
+    )
+
+
+def _priced_all(evaluator: Evaluator, setup: _Setup, points: Sequence[Mapping[str, Value]]) -> list[Row] | None:
+    rates, pes = _rates(setup.device, points), _pes(setup.device, points)
+    return None if rates is None or pes is None else _priced(evaluator, setup, pes, *rates)
+
+
+def _capacity(name: str) -> bool:
+    """Whether a path is a capacity of a memory level."""
+    parts = name.split(".")
+    return len(parts) in (3, 4) and parts[0] == "memory" and parts[2].startswith("capacity_")
+
+
+def _alike(evaluator: Evaluator, key: Key, point: Mapping[str, Value]) -> Any:
+    """A key that groups of different capacities share where the same tensors stay on the chip; None where there is none."""
+    whole = {**evaluator.base, **point}
+    try:
+        device = evaluator.device(whole)
+        prepared, _ = converted(evaluator.prepared(whole), device)
+    except HwsimError:
         return None
-    made = _priced(evaluator, first, device, parts, pes, *rates)
-    for place in {0, len(points) // 2, len(points) - 1}:
-        if evaluator.row(points[place]) != made[place]:
-            return None
-    return made
+    stays = residency(prepared, [work for _, work in prepared.priced], device, True)
+    rest = tuple((name, value) for name, value in key[0] if not _capacity(name))
+    finite = tuple(memory.capacity is None for memory in device.memories)
+    return (rest, key[1:], stays.activations, stays.weights, finite)
 
 
 def _parts(evaluator: Evaluator, whole: Mapping[str, Value], device: Device, made: Estimate) -> list[_Part] | None:
@@ -239,13 +314,12 @@ def _transfer(
 
 def _priced(
     evaluator: Evaluator,
-    first: Estimate,
-    device: Device,
-    parts: Sequence[_Part],
+    setup: _Setup,
     pes: Reals,
     clock: Reals,
     levels: Sequence[tuple[Reals | None, Reals | None, Reals | None]],
 ) -> list[Row]:
+    device, parts = setup.device, setup.parts
     count = len(clock)
     latencies = np.empty((count, len(parts)))
     weighted = np.empty((count, len(parts)))
@@ -280,8 +354,7 @@ def _priced(
         energies[:, column] = (
             np.nan if part.energy is None else (part.energy + (device.standing_w or 0.0) * latency) + part.host
         )
-    constant = first.totals.to_dict()
-    batch = int(str(first.settings["batch"]))
+    constant, batch = setup.totals, setup.batch
     known = all(part.energy is not None for part in parts)
     made = []
     for place in range(count):

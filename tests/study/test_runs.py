@@ -52,10 +52,45 @@ def test_many_at_once_are_the_same_bits(device: str) -> None:
     points = [{"clock_mhz": 50.0 + 7 * n, **({key: 0.3 + 0.7 * n} if n % 2 else {})} for n in range(40)]
     base = {"model": "light_squeezenet", "device": device, "rung": "roofline"}
     evaluator = Evaluator(dict(base), limits_of({"max_latency_s": 0.02}))
-    assert fast._group(evaluator, [point for point in points if len(point) == 1]) is not None
+    some = [point for point in points if len(point) == 1]
+    assert fast._group(evaluator, fast._key(some[0], ()), some) is not None
     assert fast.rows(evaluator, points) == [evaluator.row(point) for point in points]
     columns = evaluate_batch(points, {"max_latency_s": 0.02}, base)
     assert columns["latency_s"] == [evaluator.row(point)["latency_s"] for point in points]
+
+
+@pytest.mark.parametrize("device", ["ws_16x16", "edge_tpu", "cortex_m7"])
+def test_capacities_and_bits_at_once_are_the_same_bits(device: str) -> None:
+    base = {"model": "light_squeezenet", "device": device, "rung": "roofline"}
+    inner = next(memory for memory in reversed(hwsim.load_device(device).memories) if not memory.off_chip)
+    generator = random.Random(5)
+    capacities = [generator.randrange(1 << 10, 1 << 23) for _ in range(25)]
+    points = [
+        {f"memory.{inner.name}.capacity_bytes": capacity, "bits": bits, **({"clock_mhz": clock} if clock else {})}
+        for capacity in capacities
+        for bits in ("w8a8", "w4a8")
+        for clock in (None, 90, 170.5)
+    ]
+    generator.shuffle(points)
+    alone = Evaluator(dict(base))
+    wanted = [alone.row(point) for point in points]
+    assert not alone.setups
+    together = Evaluator(dict(base))
+    assert fast.rows(together, points[:70]) + fast.rows(together, points[70:]) == wanted
+    assert evaluate_batch(points, base=base)["latency_s"] == [row["latency_s"] for row in wanted]
+    counted = Counted(dict(base))
+    assert fast.rows(counted, points) == wanted
+    assert counted.calls < 60
+
+
+class Counted(Evaluator):
+    """How often a design is evaluated one by one."""
+
+    calls = 0
+
+    def estimate(self, point: object) -> hwsim.Estimate:
+        self.calls += 1
+        return super().estimate(point)  # type: ignore[arg-type]
 
 
 def test_an_order_does_not_matter() -> None:
