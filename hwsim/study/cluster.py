@@ -1,5 +1,7 @@
 """Points evaluated by the workers of a dask.distributed scheduler; what they send back is kept here.
 
+Chunks grow and shrink until one takes a worker a quarter of a second: long beside what a scheduler spends on a task, short beside what
+a killed worker loses.
 A worker that dies loses nothing: dask gives its chunks to others. Where the scheduler dies, what came back before is kept and the same
 command goes on. Workers read models and profiles by the same names, so they must see the same files.
 """
@@ -7,6 +9,7 @@ command goes on. Workers read models and profiles by the same names, so they mus
 from __future__ import annotations
 
 import importlib
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
@@ -18,14 +21,21 @@ from hwsim.study.evaluation import Evaluator, Limit, Row
 from hwsim.study.fast import rows
 
 Numbered = Sequence[tuple[int, Point]]
-#: Points of a chunk [1]: rooflines by the hundred take some tenths of a second, which a scheduler hardly feels.
-CHUNK = 200
+#: Seconds that a chunk should take a worker.
+CHUNK_S = 0.25
+#: Points of the first chunks, and of the largest [1].
+FIRST, LARGEST = 16, 5_000
 #: Chunks that wait at each thread of the workers, so that none is idle [1].
 _AHEAD = 2
 
 
+def resized(points: int, seconds: float) -> int:
+    """Points of the next chunk [1] after one of ``points`` took a worker so long [s]: towards CHUNK_S, at most fourfold at a time."""
+    return max(1, min(LARGEST, 4 * points, round(points * CHUNK_S / max(seconds, 1e-6))))
+
+
 def evaluated(
-    address: str, evaluator: Evaluator, waiting: Iterator[tuple[int, Point]], size: int = CHUNK
+    address: str, evaluator: Evaluator, waiting: Iterator[tuple[int, Point]]
 ) -> Iterator[tuple[Numbered, list[Row]]]:
     """Chunks of points with their rows, as they come back from the workers of the scheduler at ``address``.
 
@@ -43,6 +53,7 @@ def evaluated(
     try:
         threads = max(1, sum(client.nthreads().values()))
         sent: dict[Any, Numbered] = {}
+        size = FIRST
 
         def send() -> list[Any]:
             chunk = list(islice(waiting, size))
@@ -59,7 +70,10 @@ def evaluated(
                 raise UsageError(
                     f"--scheduler {address}: lost ({future.status}); what came back is kept: run the study again to go on"
                 )
-            yield sent.pop(future), future.result()
+            numbered = sent.pop(future)
+            seconds, made = future.result()
+            size = resized(len(numbered), seconds)
+            yield numbered, made
             for more in send():
                 stream.add(more)
     finally:
@@ -68,9 +82,11 @@ def evaluated(
 
 def _rows(
     base: tuple[tuple[str, Value], ...], limits: tuple[Limit, ...], cache: bool, points: Sequence[Mapping[str, Value]]
-) -> list[Row]:
-    """What a worker does; networks and profiles stay in its memory between chunks."""
-    return rows(_evaluator(base, limits, cache), points)
+) -> tuple[float, list[Row]]:
+    """What a worker does: its time [s] and the rows. Networks, profiles and groups of points stay in its memory between chunks."""
+    start = time.perf_counter()
+    made = rows(_evaluator(base, limits, cache), points)
+    return time.perf_counter() - start, made
 
 
 @lru_cache(maxsize=4)

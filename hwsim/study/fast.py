@@ -114,7 +114,7 @@ class _Setup:
 
     device: Device
     parts: tuple[_Part, ...]
-    totals: Mapping[str, Value]
+    totals: Mapping[str, Any]
     batch: int
 
 
