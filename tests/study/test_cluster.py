@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -56,7 +57,7 @@ class Cluster:
         self.scheduler = self._start("dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
         while not self.file.exists():
             time.sleep(0.05)
-        self.address = __import__("json").loads(self.file.read_text())["address"]
+        self.address = json.loads(self.file.read_text(encoding="utf-8"))["address"]
         self.workers = [self.worker() for _ in range(workers)]
 
     def _start(self, module: str, *options: str) -> subprocess.Popen[bytes]:
