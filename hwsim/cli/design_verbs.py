@@ -24,7 +24,12 @@ def add_budget(verb: Verbs[argparse.ArgumentParser]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("model", metavar="MODEL", help="ONNX file, layer CSV, or the short name of a graph")
-    parser.add_argument("--area-mm2", metavar="MM2", type=_above_zero, required=True, help="area of the PEs")
+    parser.add_argument(
+        "--area-mm2", metavar="MM2", type=_above_zero, required=True, help="area of the PEs, and of the buffer if any"
+    )
+    parser.add_argument(
+        "--buffer-kib", metavar="KIB", type=_above_zero, default=0.0, help="SRAM that takes its share of the area"
+    )
     parser.add_argument("--bits", metavar="B,B", required=True, help="widths to compare, as in 4,8,16")
     parser.add_argument("--clock-mhz", metavar="MHZ", type=_above_zero, required=True)
     parser.add_argument(
@@ -47,7 +52,7 @@ def run_budget(arguments: argparse.Namespace) -> int:
     if not re.fullmatch(r"\d{1,2}(,\d{1,2})*", arguments.bits):
         raise UsageError(f"--bits {arguments.bits}: widths joined by commas, as in 4,8,16")
     widths = [int(text) for text in arguments.bits.split(",")]
-    clock, bus = arguments.clock_mhz * 1e6, arguments.bandwidth_gbit * 1e9
+    clock, bus, buffer = arguments.clock_mhz * 1e6, arguments.bandwidth_gbit * 1e9, arguments.buffer_kib * 1024
     found = [
         budget(
             arguments.model,
@@ -55,13 +60,17 @@ def run_budget(arguments: argparse.Namespace) -> int:
             area_mm2=arguments.area_mm2,
             clock_hz=clock,
             bandwidth_bit_per_s=bus,
+            buffer_bytes=buffer,
             batch=arguments.batch,
         )
         for bits in widths
     ]
     target = arguments.target_latency_s
     back = (
-        [needed(arguments.model, bits, latency_s=target, clock_hz=clock, batch=arguments.batch) for bits in widths]
+        [
+            needed(arguments.model, bits, latency_s=target, clock_hz=clock, buffer_bytes=buffer, batch=arguments.batch)
+            for bits in widths
+        ]
         if target
         else []
     )
@@ -71,6 +80,7 @@ def run_budget(arguments: argparse.Namespace) -> int:
             "area_mm2": arguments.area_mm2,
             "clock_hz": clock,
             "bandwidth_bit_per_s": bus,
+            "buffer_bytes": buffer,
             "target_latency_s": target,
             "budgets": [item.to_dict() for item in found],
             "needed": [item.to_dict() for item in back],

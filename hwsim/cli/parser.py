@@ -161,8 +161,10 @@ def _devices(verb: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="peak by the widths of weights and activations",
         description="What a device reaches with integers of each width: wider hardware runs narrower ones at its own rate, an array of "
         "several precisions at that of the next wider, a bit-serial one as many times faster as they are narrower.",
+        epilog="example:\n  hwsim device bits unpu t4",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    bits.add_argument("names", metavar="NAME", nargs="+")
+    bits.add_argument("names", metavar="NAME", nargs="+", help="shipped profile or YAML file")
     add_device_arguments(bits)
     add_output_arguments(bits)
     bits.set_defaults(run=verbs.device_bits)

@@ -28,7 +28,9 @@ def text(
         for item in found
     ]
     head = ("bits", "PE um2", "PEs", "peak", "ridge op/bit", "latency", "util.", "bound by")
-    lines = [f"{area_mm2:g} mm² of PEs at 28 nm, bus {humanize(bus, 'bit/s')}; a k×k kernel is k²+1 operations", ""]
+    buffer = found[0].buffer_mm2
+    of = f"PEs and a buffer of {buffer:.3g} mm²" if buffer else "PEs"
+    lines = [f"{area_mm2:g} mm² of {of} at 28 nm, bus {humanize(bus, 'bit/s')}; a k×k kernel is k²+1 operations", ""]
     lines += columns(rows, head, left=1)
     if any(item.extrapolated for item in found):
         lines += wrapped("* the fit of PE areas covers 2 to 16 bits: this one is an extrapolation")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 
@@ -10,6 +11,7 @@ import hwsim
 from hwsim.cli import main
 from hwsim.errors import UsageError
 from hwsim.study import budget, needed
+from hwsim.study.budget import buffer_area_mm2
 
 #: ResNet-18's layer 11: 3×3, 256 to 256 channels, 14×14 outputs.
 LAYER = hwsim.Network.builder("l11").input("x", (1, 256, 14, 14)).conv(256, kernel=3, bias=False).build()
@@ -52,6 +54,21 @@ def test_back_is_the_inverse_of_forth(bits: int) -> None:
     assert budget(LAYER, bits, **slower).latency_s > 2e-4
     smaller = there | {"area_mm2": back.area_mm2 * ((back.side - 1) / back.side) ** 2 * 1.0001}
     assert budget(LAYER, bits, **(smaller | {"bandwidth_bit_per_s": 1e18})).latency_s > 2e-4
+
+
+def test_a_buffer_takes_area_and_keeps_sums() -> None:
+    plain, buffered = budget(LAYER, 8, **WITHIN), budget(LAYER, 8, **WITHIN, buffer_bytes=32 * 1024)
+    assert buffered.buffer_mm2 == buffer_area_mm2(32 * 1024) > 0.01
+    assert buffered.side == math.isqrt(math.floor((1 - buffered.buffer_mm2) * 1e6 / plain.pe_um2)) < plain.side
+    # a block of 26 outputs of 14 x 14 sums of about 27 bits is 17 kB
+    assert plain.layers[0].partial_bits > 0 == buffered.layers[0].partial_bits
+    assert budget(LAYER, 8, **WITHIN, buffer_bytes=8 * 1024).layers[0].partial_bits > 0
+    back = needed(LAYER, 8, latency_s=2e-4, clock_hz=800e6, buffer_bytes=32 * 1024)
+    there = {"area_mm2": back.area_mm2 * (1 + 1e-9), "bandwidth_bit_per_s": back.bandwidth_bit_per_s}
+    assert budget(LAYER, 8, **(WITHIN | there), buffer_bytes=32 * 1024).latency_s <= 2e-4
+    assert back.area_mm2 == needed(LAYER, 8, latency_s=2e-4, clock_hz=800e6).area_mm2 + back.buffer_mm2
+    with pytest.raises(UsageError, match="beside a buffer"):
+        budget(LAYER, 8, **WITHIN, buffer_bytes=64 << 20)
 
 
 def test_no_array_makes_what_channels_forbid() -> None:
