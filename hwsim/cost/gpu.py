@@ -61,6 +61,8 @@ class Constants:
     and ``matrix_flop``, ``integer_flop`` those of matrix instructions and of 8-bit integers, relative to it [1]. standing_w : of the
     board [W].
     droop : exponent with which the clock follows the power that is left [1].
+    gather_share : of a product's rate that a convolution attains, whose rows are gathered; winograd_share : the same of a Winograd
+    convolution, whose inputs and outputs are transformed on the way [1].
     """
 
     memory_share: float = 0.903
@@ -81,6 +83,8 @@ class Constants:
     integer_flop: float = 0.128
     standing_w: float = 23.1
     droop: float = 0.755
+    gather_share: float = 0.9
+    winograd_share: float = 0.8
 
 
 SHARED = Constants()
@@ -103,6 +107,8 @@ class Calls:
 
 #: Calls of a library that queue up behind each other (DeepBench).
 QUEUED = Calls(3.4e-6, 2.6e-6)
+#: Single elementwise calls of PyTorch timed from outside (LLMCompass, on one A100).
+EAGER_VECTOR = Calls(48e-6, 48e-6)
 #: Single calls of PyTorch between two events (NeuSight): of a linear layer, and of a batched product.
 EAGER_LINEAR = Calls(59.3e-6, 48.2e-6, 0.29e-3, True)
 EAGER_BATCHED = Calls(27.2e-6, 29.3e-6, 0.29e-3, True)
@@ -295,6 +301,72 @@ def products(
         tile_columns=tiles[chosen[:, 0], 1].reshape(shape),
         splits=np.asarray(2.0 ** chosen[:, 1], float).reshape(shape),
     )
+
+
+def convolutions(
+    chip: Gpu,
+    n: Numbers,
+    c: Numbers,
+    k: Numbers,
+    kernel: tuple[Numbers, Numbers],
+    output: tuple[Numbers, Numbers],
+    size: tuple[Numbers, Numbers],
+    *,
+    stride: Numbers = 1,
+    bits: int = 32,
+    output_bits: int | None = None,
+    calls: Calls = QUEUED,
+    constants: Constants = SHARED,
+) -> Floats:
+    """Times of convolutions with N images, C channels, K filters [s]; all numbers may be arrays.
+
+    kernel, output, size : height and width of the window, the output, the input. Float32 windows of 3 x 3 with unit strides take the
+    faster of the
+    implicit product and Winograd's F(2 x 2, 3 x 3) (Lavin and Gray, CVPR 2016): 16 products of C x K for every 2 x 2 outputs.
+    """
+    out = output_bits or bits
+    n_, c_, k_, high, wide, tall, broad, rows, columns, steps = np.broadcast_arrays(
+        *(np.asarray(value, float) for value in (n, c, k, *kernel, *output, *size, stride))
+    )
+    inputs = n_ * c_ * rows * columns * bits / 8
+    plain = products(
+        chip, n_ * tall * broad, k_, c_ * high * wide, bits=bits, output_bits=out, a_along_k=False, calls=calls, constants=constants,
+        a_bytes=inputs, b_bytes=k_ * c_ * high * wide * bits / 8,
+    )  # fmt: skip
+    kernel_s = plain.kernel_s / constants.gather_share
+    places = n_ * np.ceil(tall / 2) * np.ceil(broad / 2)
+    winograd = products(
+        chip, places, k_, c_, batch=16, bits=bits, output_bits=out, a_along_k=False, calls=calls, constants=constants,
+        a_bytes=inputs, b_bytes=16 * k_ * c_ * bits / 8,
+    )  # fmt: skip
+    able = (high == 3) & (wide == 3) & (steps == 1) & (bits == 32)
+    kernel_s = np.where(able, np.minimum(kernel_s, winograd.kernel_s / constants.winograd_share), kernel_s)
+    return np.maximum(calls.floor_s, calls.gap_s + kernel_s)
+
+
+#: Times that elementwise operations, softmax and normalization read their input, and write a result: a softmax reads its rows twice, for
+#: the largest and
+#: the sum, and for the result.
+PASSES = {
+    "softmax": (2, 1),
+    "layernorm": (1, 1),
+    "gelu": (1, 1),
+    "relu": (1, 1),
+    "tanh": (1, 1),
+    "add": (2, 1),
+    "mul": (2, 1),
+    "div": (2, 1),
+}
+
+
+def vector_times(
+    chip: Gpu, elements: Numbers, function: str, *, bits: int = 32, calls: Calls = QUEUED, constants: Constants = SHARED
+) -> Floats:
+    """Times of elementwise work, softmax and normalization over ``elements`` results [s]: bytes over the memory's bandwidth."""
+    reads, writes = PASSES[function]
+    size = np.asarray(elements, float) * (reads + writes) * bits / 8
+    rate = chip.memory_rate * (1.0 if chip.memory_known else constants.memory_share)
+    return np.maximum(calls.floor_s, calls.gap_s + size / rate)
 
 
 def _resident(tile: tuple[int, int]) -> int:

@@ -7,7 +7,7 @@ L2 holds what the blocks of a wave share. Depthwise convolutions have no reducti
 
 from __future__ import annotations
 
-from hwsim.cost.gpu import QUEUED, Products, gpu, products
+from hwsim.cost.gpu import QUEUED, SHARED, Products, gpu, products
 from hwsim.device import Device
 from hwsim.estimation import beside, energy, roofline, zeros
 from hwsim.estimation.assembly import Assumptions, Compute, assemble
@@ -30,7 +30,7 @@ def price(
     plain = roofline.compute(work, device, said)
     priced = [(nest, of_nest(nest, device)) for nest in tiled]
     rest = roofline.compute(Work(nests=tuple(nest for nest in work.nests if nest not in tiled)), device, said).mac_s
-    mac = sum(float(found.compute_s) * nest.repeat for nest, found in priced)
+    mac = sum(float(found.compute_s) * nest.repeat / _gathered(nest) for nest, found in priced)
     starts = sum(float(found.kernel_s - _largest(found)) * nest.repeat for nest, found in priced)
     filled = sum(_filled(nest, found) * nest.macs for nest, found in priced) / sum(nest.macs for nest in tiled)
     flows = roofline.flows_of(work, device, network, residency)
@@ -75,6 +75,11 @@ def of_nest(nest: LoopNest, device: Device) -> Products:
         b_bytes=weights * nest.weight.bits / 8,
         calls=QUEUED,
     )
+
+
+def _gathered(nest: LoopNest) -> float:
+    """Share of a product's rate that is left where its rows are gathered from windows [1]."""
+    return SHARED.gather_share if nest.s * nest.r > 1 else 1.0
 
 
 def _largest(found: Products) -> float:

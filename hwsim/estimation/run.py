@@ -13,7 +13,7 @@ from typing import Any, Literal
 from hwsim.counts import Rules
 from hwsim.device import Device, precision_for
 from hwsim.errors import AssumptionWarning, UnknownOperatorWarning, UsageError, nearest
-from hwsim.estimation import bands, energy, gpu, rigid, roofline, zeros
+from hwsim.estimation import bands, energy, gpu, passes, rigid, roofline, zeros
 from hwsim.estimation.assembly import Assumptions
 from hwsim.estimation.conversion import converted
 from hwsim.estimation.hcm import bit_view
@@ -30,8 +30,8 @@ from hwsim.workload import Work
 
 _LOG = logging.getLogger(__name__)
 #: From the simplest to the most detailed.
-RUNGS = ("roofline", "systolic", "gpu", "mapping", "simulate")
-_PRICES = {"roofline": roofline.price, "systolic": rigid.price, "gpu": gpu.price}
+RUNGS = ("roofline", "systolic", "gpu", "row_stationary", "mapping", "simulate")
+_PRICES = {"roofline": roofline.price, "systolic": rigid.price, "gpu": gpu.price, "row_stationary": passes.price}
 
 
 def estimate(
@@ -178,7 +178,7 @@ def _rungs(device: Device, rung: str | None, tiles: str | None, units: str) -> t
     """The rung that answers and the analytical one that prices; raises UsageError for what there is not, or does not go together."""
     answer = rung or default_rung(device)
     analytical = RUNGS[:-1]
-    streamed = tuple(name for name in analytical if name != "gpu")
+    streamed = tuple(name for name in analytical if name not in {"gpu", "row_stationary"})
     for option, name, known in (("--model", answer, RUNGS), ("--tiles", tiles or analytical[0], streamed)):
         if name not in known:
             raise UsageError(

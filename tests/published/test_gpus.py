@@ -40,5 +40,9 @@ def test_names_of_devices_and_layouts_are_understood(tmp_path: Path) -> None:
         "device,precision,M,N,K,transA,transB,time_ms\nNV_T4,Float,512,512,512,T,N,0.1\nKNL,Float,1,1,1,T,N,1\n"
     )
     (group,) = gpus.read(table)
-    assert (group.dtype, group.along.tolist(), group.seconds.tolist()) == ("float32", [[True, True]], [1e-4])
-    assert "| products | NV_T4 | float32 | 1 |" in "\n".join(gpus.lines([group]))
+    assert (group.dtype, group.extents.tolist(), group.seconds.tolist()) == (
+        "float32",
+        [[1, 512, 512, 512, 1, 1]],
+        [1e-4],
+    )
+    assert "| products | NV_T4 | queued, float32 | 1 |" in "\n".join(gpus.lines([group]))

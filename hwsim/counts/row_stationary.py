@@ -1,0 +1,191 @@
+"""Processing passes of a row-stationary chip: cycles, words through its buffer, words over its edge.
+
+A PE keeps a row of a filter and slides it along a row of the input; a set of kernel height × output rows PEs makes a two-dimensional
+convolution [1]_. In a pass the array works on n images, q·r channels and p·t filters over e rows of the output; m filters' partial sums
+wait in the buffer. A
+pass starts when its filters have come over their bus and the first window of inputs over theirs, then takes as long as the slowest of its
+MACs (and the last column of sums on its way out), its inputs, and its partial sums on the bus of each direction.
+
+.. [1] Y.-H. Chen, J. Emer, V. Sze, "Eyeriss: A Spatial Architecture for Energy-Efficient Dataflow for Convolutional Neural Networks,"
+ISCA 2016; Y.-H. Chen
+   et al., "Eyeriss," IEEE JSSC 52(1), 2017, doi:10.1109/JSSC.2016.2616357, Tables II and III (parameters and their letters).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hwsim.workload import LoopNest
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """What a pass meets. columns, rows : of the array [1]; input_words, weight_words, output_words : of a PE's scratchpads [1].
+
+    buffer_words : of the buffer that inputs and partial sums share, in whole banks of bank_words each [1]. input_rate, weight_rate,
+    output_rate : words over the buses to
+    the PEs
+    and, for outputs, over each of both directions in a cycle [1].
+    """
+
+    columns: int
+    rows: int
+    input_words: int
+    weight_words: int
+    output_words: int
+    buffer_words: int
+    input_rate: float
+    weight_rate: float
+    output_rate: float
+    bank_words: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A row of JSSC's Table III: filters that wait in the buffer, images, output rows of a set, filters and channels of a PE, sets by
+    channels, by filters."""
+
+    m: int
+    n: int
+    e: int
+    p: int
+    q: int
+    r: int
+    t: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowStationaryCounts:
+    """Of one repeat of a nest. cycles : of all passes without the chip's edge [1]; bound_by : the slowest part of a pass; active_pes [1].
+
+    Words: partial sums and inputs through the buffer, inputs, weights and outputs over the chip's edge [1], padding left out.
+    """
+
+    passes: int
+    cycles: float
+    ramp_cycles: float
+    bound_by: str
+    active_pes: int
+    buffer_reads: int
+    buffer_writes: int
+    edge_inputs: int
+    edge_weights: int
+    edge_outputs: int
+
+
+def fits(nest: LoopNest, plan: Plan, chip: Chip) -> bool:
+    """Whether scratchpads, array and buffer have room for a plan."""
+    folds = -(-plan.e // chip.columns)
+    across = chip.columns // -(-plan.e // folds)
+    down = chip.rows // nest.s // folds
+    return (
+        plan.q * nest.r <= chip.input_words
+        and plan.p * plan.q * nest.r <= chip.weight_words
+        and plan.p <= chip.output_words
+        and plan.r * plan.t <= across * down
+        and _waiting(nest, plan, chip) <= chip.buffer_words
+    )
+
+
+def _strip_rows(nest: LoopNest, e: int) -> int:
+    """Rows of input, padding included, that e rows of output take [1]."""
+    return (e - 1) * nest.stride_h + (nest.s - 1) * nest.dilation_h + 1
+
+
+def _row_words(nest: LoopNest) -> int:
+    return (nest.p - 1) * nest.stride_w + (nest.r - 1) * nest.dilation_w + 1
+
+
+def _waiting(nest: LoopNest, plan: Plan, chip: Chip) -> int:
+    """Words of partial sums and of inputs in the buffer at a time, in whole banks each [1]."""
+    sums = plan.n * plan.m * plan.e * nest.p
+    inputs = plan.n * plan.q * plan.r * _strip_rows(nest, plan.e) * _row_words(nest)
+    return _banks(sums, chip) + _banks(inputs, chip)
+
+
+def _banks(words: int, chip: Chip) -> int:
+    return -(-words // chip.bank_words) * chip.bank_words
+
+
+def _stored_rows(nest: LoopNest, e: int) -> int:
+    """Rows of all strips that are data and not padding [1]."""
+    total = 0
+    for first in range(0, nest.q, e):
+        last = min(first + e, nest.q) - 1
+        top = max(0, first * nest.stride_h - nest.pad_top)
+        end = min(nest.input_height, last * nest.stride_h - nest.pad_top + (nest.s - 1) * nest.dilation_h + 1)
+        total += max(0, end - top)
+    return total
+
+
+def count(nest: LoopNest, plan: Plan, chip: Chip) -> RowStationaryCounts:
+    """Passes of one repeat of a nest; partial ones take as long as full ones."""
+    strips, images = -(-nest.q // plan.e), -(-nest.n // plan.n)
+    channels, filters = plan.q * plan.r, plan.p * plan.t
+    chunks, parts = -(-nest.c // channels), -(-nest.k // filters)
+    passes = nest.g * strips * images * chunks * parts
+    rows, width = _strip_rows(nest, plan.e), _row_words(nest)
+    weights = filters * channels * nest.s * nest.r / chip.weight_rate
+    window = nest.r * rows * channels / chip.input_rate
+    sums = plan.n * filters * plan.e * nest.p
+    parts_of_pass = {
+        "compute": plan.n * nest.p * plan.p * plan.q * nest.r + filters * plan.e / chip.output_rate,
+        "input": plan.n * rows * width * channels / chip.input_rate - window,
+        "output": sums / chip.output_rate,
+    }
+    slowest = max(parts_of_pass, key=lambda name: parts_of_pass[name])
+    stored = _stored_rows(nest, plan.e) * min(nest.input_width, width)
+    inputs = nest.n * nest.g * nest.c * stored
+    held = -(-nest.k // plan.m)
+    return RowStationaryCounts(
+        passes=passes,
+        cycles=passes * (weights + window + parts_of_pass[slowest]),
+        ramp_cycles=passes * (weights + window),
+        bound_by=slowest,
+        active_pes=plan.e * nest.s * plan.r * plan.t,
+        buffer_reads=passes * sums + inputs * parts,
+        buffer_writes=passes * sums + inputs * held,
+        edge_inputs=inputs * held,
+        edge_weights=nest.elements[1] * images * strips,
+        edge_outputs=nest.elements[2],
+    )
+
+
+def plans(nest: LoopNest, chip: Chip) -> Iterator[Plan]:
+    """All plans that fit, but for those that another one dominates: of equal numbers of strips and parts the smallest, of filters held
+    the most."""
+    if nest.s > chip.rows or nest.r > chip.input_words:
+        return
+    for e in _distinct(nest.q, chip.columns * (chip.rows // nest.s)):
+        folds = -(-e // chip.columns)
+        sets = (chip.columns // -(-e // folds)) * (chip.rows // nest.s // folds)
+        for q in range(1, min(chip.input_words // nest.r, nest.c) + 1):
+            for p in _distinct(nest.k, min(chip.output_words, chip.weight_words // (q * nest.r))):
+                for r in range(1, sets + 1):
+                    for t in range(1, sets // r + 1):
+                        yield from _held(nest, Plan(p * t, 1, e, p, q, r, t), chip)
+
+
+def _held(nest: LoopNest, plan: Plan, chip: Chip) -> Iterator[Plan]:
+    for n in range(1, nest.n + 1):
+        if nest.n % n:
+            continue
+        row = _strip_rows(nest, plan.e) * _row_words(nest)
+        left = chip.buffer_words - _banks(n * plan.q * plan.r * row, chip)
+        step = plan.p * plan.t
+        left = left // chip.bank_words * chip.bank_words
+        m = min(-(-nest.k // step), left // (n * plan.e * nest.p * step)) * step if left > 0 else 0
+        found = Plan(m, n, plan.e, plan.p, plan.q, plan.r, plan.t)
+        if m >= step and fits(nest, found, chip):
+            yield found
+
+
+def _distinct(extent: int, most: int) -> Iterator[int]:
+    """The smallest factor for each number of parts that factors up to ``most`` cut an extent into."""
+    seen = set()
+    for factor in range(1, min(extent, most) + 1):
+        parts = -(-extent // factor)
+        if parts not in seen:
+            seen.add(parts)
+            yield factor

@@ -1,0 +1,89 @@
+"""Passes walked one by one beside the closed form, and plans that fit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hwsim.counts.row_stationary import Chip, Plan, count, fits, plans
+from hwsim.workload import LoopNest
+
+CHIP = Chip(6, 8, 12, 64, 8, 4000, 1, 4, 4)
+
+
+@st.composite
+def _nests(draw: st.DrawFn) -> LoopNest:
+    kernel, stride, pad = draw(st.integers(1, 4)), draw(st.integers(1, 3)), draw(st.integers(0, 2))
+    size = draw(st.integers(kernel, 12))
+    out = (size + 2 * pad - kernel) // stride + 1
+    return LoopNest(
+        n=draw(st.integers(1, 4)), g=draw(st.integers(1, 2)), k=draw(st.integers(1, 9)), c=draw(st.integers(1, 6)), q=out, p=out, s=kernel,
+        r=kernel, stride_h=stride, stride_w=stride, height=size, width=size, pad_top=pad, pad_left=pad,
+    )  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(_nests(), st.data())
+def test_passes_walked_one_by_one(nest: LoopNest, data: st.DataObject) -> None:
+    found = list(plans(nest, CHIP))
+    if not found:
+        return
+    plan = data.draw(st.sampled_from(found))
+    assert fits(nest, plan, CHIP)
+    passes, loads, busy, sums, inputs, buffered = 0, 0, 0, 0, 0, 0
+    for _group in range(nest.g):
+        for image in range(0, nest.n, plan.n):
+            images = min(plan.n, nest.n - image)
+            for top in range(0, nest.q, plan.e):
+                rows = {
+                    line
+                    for y in range(top, min(top + plan.e, nest.q))
+                    for tap in range(nest.s)
+                    if 0 <= (line := y * nest.stride_h - nest.pad_top + tap) < nest.height
+                }
+                reach = max(rows, default=-1) - min(rows, default=0) + 1 if rows else 0
+                stored = images * nest.c * reach * min(nest.width, (nest.p - 1) * nest.stride_w + nest.r)
+                loads += nest.k * nest.c * nest.s * nest.r
+                for held in range(0, nest.k, plan.m):
+                    inputs += stored
+                    for _part in range(held, min(held + plan.m, nest.k), plan.p * plan.t):
+                        buffered += stored
+                        for _chunk in range(0, nest.c, plan.q * plan.r):
+                            passes += 1
+                            sums += plan.n * plan.p * plan.t * plan.e * nest.p
+                            busy += plan.n * nest.p * plan.p * plan.q * nest.r
+    counted = count(nest, plan, CHIP)
+    assert counted.passes == passes
+    assert (counted.edge_inputs, counted.edge_weights) == (inputs, loads)
+    assert (counted.buffer_reads, counted.buffer_writes) == (sums + buffered, sums + inputs)
+    assert counted.cycles >= busy
+    free = replace(CHIP, input_rate=1e18, weight_rate=1e18, output_rate=1e18)
+    assert count(nest, plan, free).cycles == pytest.approx(busy)
+
+
+def test_the_slowest_bus_of_a_pass_binds() -> None:
+    nest = LoopNest(n=1, k=32, c=4, q=8, p=64, s=3, r=3, height=10, width=66)
+    plan = Plan(32, 1, 6, 8, 4, 1, 1)
+    slow = {"input": replace(CHIP, input_rate=0.01), "output": replace(CHIP, output_rate=0.01), "compute": CHIP}
+    for name, chip in slow.items():
+        assert count(nest, plan, chip).bound_by == name
+    wide, narrow = count(nest, plan, CHIP).cycles, count(nest, plan, replace(CHIP, weight_rate=1)).cycles
+    filters = plan.p * plan.q * 9
+    assert narrow - wide == pytest.approx(count(nest, plan, CHIP).passes * filters * (1 - 1 / 4))
+
+
+def test_sums_and_inputs_take_whole_banks() -> None:
+    """CONV4 of AlexNet on Eyeriss: with four channels a PE instead of Table III's three, 22 and 4 of 25 banks are too many by one."""
+    nest = LoopNest(n=4, g=2, k=192, c=192, q=13, p=13, s=3, r=3, height=13, width=13, pad_top=1, pad_left=1)
+    chip = Chip(14, 12, 12, 224, 24, 51200, 1, 4, 4, 2048)
+    assert fits(nest, Plan(64, 4, 13, 16, 3, 2, 2), chip)
+    assert not fits(nest, Plan(64, 4, 13, 16, 4, 2, 2), chip)
+    assert fits(nest, Plan(64, 4, 13, 16, 4, 2, 2), replace(chip, bank_words=1))
+
+
+def test_a_window_taller_than_the_array_has_no_plan() -> None:
+    assert list(plans(LoopNest(k=4, c=4, q=4, p=4, s=9, r=2), CHIP)) == []
+    assert not fits(LoopNest(k=4, c=4, q=4, p=4, s=3, r=3), Plan(4, 1, 4, 9, 1, 1, 1), CHIP)
