@@ -16,7 +16,8 @@ CHIP = Chip(6, 8, 12, 64, 8, 4000, 1, 4, 4)
 
 @st.composite
 def _nests(draw: st.DrawFn) -> LoopNest:
-    kernel, stride, pad = draw(st.integers(1, 4)), draw(st.integers(1, 3)), draw(st.integers(0, 2))
+    kernel = draw(st.integers(1, 4))
+    stride, pad = draw(st.integers(1, kernel)), draw(st.integers(0, kernel - 1))
     size = draw(st.integers(kernel, 12))
     out = (size + 2 * pad - kernel) // stride + 1
     return LoopNest(
