@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from dataclasses import replace
 from pathlib import PurePath
@@ -21,6 +22,7 @@ from hwsim.errors import UsageError
 if TYPE_CHECKING:
     from hwsim.device import Device
     from hwsim.estimation import Prepared
+    from hwsim.validation.calibration import Calibration
     from hwsim.validation.cases import Case
     from hwsim.validation.comparison import Comparison
     from hwsim.validation.measured import Measured
@@ -189,11 +191,10 @@ def add_calibrate(verb: Verbs) -> None:
 
 def calibrate(arguments: argparse.Namespace) -> int:
     """``hwsim calibrate``."""
-    from hwsim.report import files, validation_tables
     from hwsim.validation.calibration import calibrate as fit
     from hwsim.validation.cases import Cases, cases
+    from hwsim.validation.energies import calibrate_energies, has_energies, has_latencies
     from hwsim.validation.measured import fastest
-    from hwsim.validation.profile import profile_text, verdict
     from hwsim.validation.readers import read
 
     if not arguments.measured and not arguments.from_measure:
@@ -214,30 +215,58 @@ def calibrate(arguments: argparse.Namespace) -> int:
             own = [(replace(case, rows=fastest(measured).rows), measured) for case, measured in own]
         found = Cases((*found.cases, *(case for case, _ in own)), found.strays)
         data += [measured for _, measured in own]
+    of_mode = functools.partial(_in_mode, arguments, chosen)
+    sources = [(item.path, item.sha256) for item in data]
+    energies = None
+    if has_energies(found):
+        energies = calibrate_energies(
+            found,
+            of_mode,
+            rung=arguments.model,
+            hold_out=arguments.hold_out,
+            samples=arguments.samples,
+            seed=arguments.seed,
+            data=sources,
+        )
+    if energies is not None and not has_latencies(found):
+        return _answer(arguments, chosen, energies, None)
     calibration = fit(
         found,
-        lambda mode: _in_mode(arguments, chosen, mode),
+        of_mode,
         rung=arguments.model,
         only=tuple(arguments.fit),
-        hold_out=arguments.hold_out,
+        # of micro-benchmarks each is the only one of its kind: left out as a whole, nothing would say what it attains
+        hold_out=arguments.hold_out or ("layer" if not arguments.measured else None),
         samples=arguments.samples,
         seed=arguments.seed,
-        data=[(item.path, item.sha256) for item in data],
+        data=sources,
         progress=_progress,
     )
+    return _answer(arguments, chosen, calibration, energies)
+
+
+def _answer(
+    arguments: argparse.Namespace, chosen: Device, calibration: Calibration, energies: Calibration | None
+) -> int:
+    """Print and write what was fitted: of times, or of energies alone, or of both."""
+    from hwsim.report import files, validation_tables
+    from hwsim.validation.profile import profile_text, verdict
+
+    both = [calibration, *([energies] if energies is not None else [])]
     if arguments.format == "json":
-        print(files.json_text([calibration.to_dict()]))
+        print(files.json_text([item.to_dict() for item in both]))
     else:
-        print(validation_tables.calibration_text(calibration))
+        print("\n\n".join(validation_tables.calibration_text(item) for item in both))
     if arguments.output:
-        files.save(profile_text(calibration, chosen, arguments.output), arguments.output)
+        files.save(profile_text(calibration, chosen, arguments.output, energies), arguments.output)
         print(
             f"{arguments.output}: written; use it with --device {arguments.output} --model {calibration.rung}",
             file=sys.stderr,
         )
-    if calibration.worse:
-        print(f"worse: {verdict(calibration)}", file=sys.stderr)
-    return 1 if calibration.worse else 0
+    worse = [item for item in both if item.worse]
+    for item in worse:
+        print(f"worse: {verdict(item)}", file=sys.stderr)
+    return 1 if worse else 0
 
 
 def _own_benchmarks(threads: int) -> list[tuple[Case, Measured]]:

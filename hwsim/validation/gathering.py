@@ -96,12 +96,12 @@ def _case(place: int, case: Case, device: Device, hold_out: HoldOut) -> list[tup
         weight = trust * (max(1.0, below * _WHOLE_WEIGHT) if whole else 1.0)
         assert item.row.latency_s is not None
         row = Row(place, tuple(index[name] for name in item.layers), item.row.latency_s, weight)
-        label = {"model": case.name, "mode": device.operating_point, "layer": _fold(case, item.layers)}[hold_out]
+        label = {"model": case.name, "mode": device.operating_point, "layer": fold_of(case, item.layers)}[hold_out]
         found.append((row, label, float(sum(sizes[name] for name in item.layers)), whole))
     return found
 
 
-def _fold(case: Case, layers: Sequence[str]) -> str:
+def fold_of(case: Case, layers: Sequence[str]) -> str:
     """One of a few folds, the same for rows of equal work: a layer may not be predicted from its twin."""
     chosen = set(layers)
     works = [(work.nests, work.vectors, work.moves) for layer, work in case.prepared.priced if layer.name in chosen]

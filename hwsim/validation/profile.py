@@ -16,8 +16,8 @@ from hwsim.validation.constants import entry_name
 from hwsim.version import __version__
 
 
-def profile_text(calibration: Calibration, device: Device, output: str) -> str:
-    """The YAML of the calibrated profile. device : the one that was calibrated; output : where the text will lie."""
+def profile_text(calibration: Calibration, device: Device, output: str, energies: Calibration | None = None) -> str:
+    """The YAML of the calibrated profile. device : what was calibrated; output : where the text will lie; energies : fitted too."""
     names = ", ".join(f"{Path(path).name} (sha256 {digest})" for path, digest in calibration.data) or "measured data"
     fit = f"fitted by hwsim {__version__} ({calibration.rung} model) to {calibration.rows} rows of {names}"
     story = f"{fit}; {verdict(calibration)}"
@@ -31,8 +31,10 @@ def profile_text(calibration: Calibration, device: Device, output: str) -> str:
     ]
     if calibration.worse:
         lines += ["notes:", f"  - {json.dumps(verdict(calibration))}"]
+    if energies is not None:
+        lines.insert(1, f"# Energies: {verdict(energies)}")
     tree: dict[str, Any] = {}
-    for item in calibration.constants:
+    for item in (*calibration.constants, *(energies.constants if energies is not None else ())):
         cell = (
             f"{{value: {_number(item.value)}, source: fitted, quality: fitted, "
             f"interval: [{_number(item.low)}, {_number(item.high)}], note: {json.dumps(note)}}}"

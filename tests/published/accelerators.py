@@ -75,7 +75,7 @@ def primer() -> dict[int, tuple[float, float]]:
 
 
 def spreadsheet(path: Path = SHARED / "measured" / "nvdla_perf_model_layers.csv") -> list[Row]:
-    """Every layer by itself: 2048 MACs at 1 GHz, 10 GB/s; AlexNet's dense layers at a batch of 16, per image; Winograd where the sheet has it."""
+    """Every layer by itself: 2048 MACs at 1 GHz, 10 GB/s; AlexNet's dense layers at a batch of 16, per image; Winograd's where its are."""
     device = nvdla((32, 64), 512, 10)
     with path.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
