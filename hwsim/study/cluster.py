@@ -55,20 +55,26 @@ def evaluated(
         sent: dict[Any, Numbered] = {}
         size = FIRST
 
-        def send() -> list[Any]:
-            chunk = list(islice(waiting, size))
-            if not chunk:
-                return []
+        def submit(chunk: Numbered) -> Any:
             future = client.submit(_rows, *shared, [point for _, point in chunk], pure=False)
             sent[future] = chunk
-            return [future]
+            return future
+
+        def send() -> list[Any]:
+            chunk = list(islice(waiting, size))
+            return [submit(chunk)] if chunk else []
 
         stream = dask.as_completed([future for _ in range(_AHEAD * threads) for future in send()], loop=client.loop)
         for future in stream:
+            if future.status == "lost" and client.status == "running":
+                # it was done, and its result died with the worker before it came here
+                stream.add(submit(sent.pop(future)))
+                continue
             # a lost scheduler gives cancelled futures as if they were done
             if future.status != "finished":
+                why = repr(future.exception()) if future.status == "error" else future.status
                 raise UsageError(
-                    f"--scheduler {address}: lost ({future.status}); what came back is kept: run the study again to go on"
+                    f"--scheduler {address}: lost ({why}); what came back is kept: run the study again to go on"
                 )
             numbered = sent.pop(future)
             seconds, made = future.result()
