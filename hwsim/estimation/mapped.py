@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from hwsim.counts import Rules
 from hwsim.device import Device
 from hwsim.errors import Infeasible
 from hwsim.estimation import beside, energy, roofline, zeros
+from hwsim.estimation.answers import Answers
 from hwsim.estimation.assembly import Assumptions, assemble, operand_bits, transfer_time
 from hwsim.estimation.records import LayerEstimate, Traffic
 from hwsim.estimation.residency import Residency
@@ -38,12 +40,15 @@ class Search:
 
 
 class Mapper:
-    """Prices layers, and remembers the nests that it has searched."""
+    """Prices layers, and remembers the nests that it has searched. answers : what other estimates have found, None without them."""
 
-    def __init__(self, device: Device, search: Search, progress: Progress | None = None) -> None:
+    def __init__(
+        self, device: Device, search: Search, progress: Progress | None = None, answers: Answers | None = None
+    ) -> None:
         self._device = device
         self._search = search
         self._progress = progress
+        self._answers = None if search.seconds is not None else answers
         self._found: dict[LoopNest, Found | Infeasible] = {}
         self._objectives: set[str] = set()
         self._unmapped: dict[str, str] = {}
@@ -80,7 +85,9 @@ class Mapper:
             asked = self._search
             objective = asked.objective or default_objective(hierarchy)
             self._objectives.add(objective)
-            found = best(nest, hierarchy, objective, asked.rules, seconds=asked.seconds, cache=asked.cache)
+            search = partial(best, nest, hierarchy, objective, asked.rules, seconds=asked.seconds, cache=asked.cache)
+            question = (nest, repr(hierarchy), objective, asked.rules)
+            found = search() if self._answers is None else self._answers.get(question, search)
             self._limited += isinstance(found, Found) and found.limited
             self._found[nest] = found
         return self._found[nest]

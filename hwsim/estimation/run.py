@@ -14,6 +14,7 @@ from hwsim.counts import Rules
 from hwsim.device import Device, precision_for
 from hwsim.errors import AssumptionWarning, UnknownOperatorWarning, UsageError, nearest
 from hwsim.estimation import bands, energy, gpu, passes, rigid, roofline, zeros
+from hwsim.estimation.answers import Answers
 from hwsim.estimation.assembly import Assumptions
 from hwsim.estimation.conversion import converted
 from hwsim.estimation.hcm import bit_view
@@ -48,6 +49,7 @@ def estimate(
     counting: Rules = "exact",
     search_seconds: float | None = None,
     cache: bool = True,
+    answers: Answers | None = None,
     progress: Progress | None = None,
     **preparation: Any,
 ) -> Estimate:
@@ -59,7 +61,8 @@ def estimate(
     simulated time.
     units : ``bit`` gives HCM's view, in which every tensor moves once. keep_activations : whether tensors may stay on chip between
     layers (in the mapping rung they do not). overrides : ``dotted.path=value`` on the profile.
-    objective, counting, search_seconds, cache : of the mapping rung's search, see ``search.best``; progress is told what is being searched.
+    objective, counting, search_seconds, cache : of the mapping rung's search, see ``search.best``; progress is told what is being searched;
+    answers : searches shared with other calls.
     limits : largest average_power_w, energy_j, latency_s, area_mm2; what misses them is in ``Estimate.missed``.
     Raises ModelError, ProfileError, UsageError.
     """
@@ -80,7 +83,8 @@ def estimate(
         stays, plan = planned(prepared, works, device, keep)
     else:
         stays = residency(prepared, works, device, keep, keep_weights=units == "byte")
-    mapper = Mapper(device, Search(objective, counting, search_seconds, cache), progress) if rung == "mapping" else None
+    asked = Search(objective, counting, search_seconds, cache)
+    mapper = Mapper(device, asked, progress, answers) if rung == "mapping" else None
     price = mapper.price if mapper else _PRICES[rung]
     layers = [price(layer, work, prepared.network, device, stays, said) for layer, work in prepared.priced]
     simulation = None

@@ -14,6 +14,7 @@ from typing import Any
 from hwsim.device import Device, load
 from hwsim.errors import HwsimError, UsageError, nearest
 from hwsim.estimation import Estimate, Prepared, Totals, estimate, prepare
+from hwsim.estimation.answers import Answers
 from hwsim.study.axes import BITS, DENSITY, DIMS, NAMED, Point, Value
 
 #: Totals of the record, in its order.
@@ -73,6 +74,7 @@ class Evaluator:
     #: Of ``study.fast``: what was worked out for groups of points, and the groups that were met once.
     setups: dict[Any, Any] = field(default_factory=dict)
     seen: set[Any] = field(default_factory=set)
+    answers: Answers = field(default_factory=Answers)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def row(self, point: Mapping[str, Value]) -> Row:
@@ -92,7 +94,8 @@ class Evaluator:
         for name in ("counting", "units"):
             if whole.get(name) is not None:
                 options[name] = whole[name]
-        return estimate(self.prepared(whole), self.device(whole), cache=self.cache, **options)
+        network, device = self.prepared(whole), self.device(whole)
+        return estimate(network, device, cache=self.cache, answers=self.answers, **options)
 
     def prepared(self, whole: Mapping[str, Value]) -> Prepared:
         """The network of a design, read and lowered once."""

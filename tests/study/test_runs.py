@@ -11,12 +11,14 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import hwsim
 from hwsim.cli import main
 from hwsim.errors import UsageError
+from hwsim.estimation import mapped
 from hwsim.study import Study, fast
 from hwsim.study.evaluation import TOTALS, Evaluator, evaluate_batch, limits_of
 from hwsim.study.reading import read_study
@@ -91,6 +93,32 @@ class Counted(Evaluator):
     def estimate(self, point: object) -> hwsim.Estimate:
         self.calls += 1
         return super().estimate(point)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_nest_is_searched_once_for_each_hierarchy(
+    threads: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    search = mapped.best
+
+    def counted(*question: Any, **options: Any) -> Any:
+        asked.append(question)
+        return search(*question, **options)
+
+    monkeypatch.setattr(mapped, "best", counted)
+    table = tmp_path / "layers.csv"
+    table.write_text("op,k,c,p,q,r,s\nConv,8,8,6,6,3,3\nConv,8,8,4,4,3,3\nConv,8,8,6,6,3,3\n", encoding="utf-8")
+    axes = {"compute.vector.ops_per_cycle": [4, 8, 16], "memory.gbuf.capacity_kib": [16, 64]}
+    base = {"model": str(table), "device": "ws_16x16", "bits": "w8a8", "rung": "mapping"}
+    results = Study(axes, base=base).run(threads=threads, cache=False)
+    assert len(asked) == 2 * 2  # nests by capacities
+    rows = list(results.rows())
+    assert len(rows) == 6
+    for row in rows[::4]:
+        overrides = [f"{name}={row[name]}" for name in axes]
+        single = hwsim.estimate(table, "ws_16x16", rung="mapping", bits="w8a8", overrides=overrides, cache=False)
+        assert {name: row[name] for name in TOTALS} == single.totals.to_dict()
 
 
 def test_an_order_does_not_matter() -> None:
