@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.published import products_and_chips
 from tests.published.edge_families import FAMILIES, Accuracy, Family, accuracy
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 BEGIN, END = "<!-- accuracy -->", "<!-- /accuracy -->"
+PARTS_BEGIN, PARTS_END = "<!-- accuracy of parts -->", "<!-- /accuracy of parts -->"
 
 
 def lines(found: list[tuple[Family, Accuracy]]) -> list[str]:
@@ -34,18 +36,24 @@ def _share(value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
-def shown() -> list[str]:
-    """The table as README has it."""
+def shown(begin: str = BEGIN, end: str = END) -> list[str]:
+    """A table as README has it."""
     text = README.read_text(encoding="utf-8")
-    return text.partition(BEGIN)[2].partition(END)[0].strip().splitlines()
+    return text.partition(begin)[2].partition(end)[0].strip().splitlines()
 
 
 def main() -> None:
+    parts = products_and_chips.lines(products_and_chips.rows(products_and_chips.held_out()))
+    tables = {
+        (BEGIN, END): lines([(family, accuracy(family)) for family in FAMILIES]),
+        (PARTS_BEGIN, PARTS_END): parts,
+    }
     text = README.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    table = "\n".join(lines([(family, accuracy(family)) for family in FAMILIES]))
-    README.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", encoding="utf-8")
+    for (begin, end), table in tables.items():
+        before, _, rest = text.partition(begin)
+        _, _, after = rest.partition(end)
+        text = "\n".join([before + begin, *table, end]) + after
+    README.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
