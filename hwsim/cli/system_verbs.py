@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
-from hwsim.cli.arguments import above_zero, add_device_arguments, add_model_arguments, device, emit, prepared_models
+from hwsim.cli.arguments import (
+    above_zero,
+    add_device_arguments,
+    add_model_arguments,
+    binding,
+    device,
+    emit,
+    prepared_models,
+)
 from hwsim.errors import Infeasible, UsageError, nearest
 
 if TYPE_CHECKING:
     from hwsim.estimation import Prepared
     from hwsim.system.decoder import Decoder
+    from hwsim.system.language import LanguageModel
     from hwsim.system.record import SystemEstimate
 
 Verbs = argparse._SubParsersAction
@@ -144,7 +153,20 @@ def _decode(verb: Verbs[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "decoder",
         metavar="DECODER",
-        help="gpt2, or its shape: layers=12,width=768,heads=12,hidden=3072,vocabulary=50257[,...]",
+        help="an ONNX file, gpt2, or its shape: layers=12,width=768,heads=12,hidden=3072,vocabulary=50257[,...]",
+    )
+    parser.add_argument("--bits", metavar="SPEC", help="operand bits of a file: fp16, w4a16")
+    parser.add_argument(
+        "--dim", metavar="NAME=VALUE", action="append", default=[], help="bind a symbolic dim of a file"
+    )
+    parser.add_argument(
+        "--shape", metavar="INPUT=1x128", action="append", default=[], help="set the shape of an input of a file"
+    )
+    parser.add_argument(
+        "--cache-type", metavar="TYPE", help="type of keys and values: int8, float8e4m3fn (default: the model's)"
+    )
+    parser.add_argument(
+        "--cache-memory", metavar="LEVEL", default="", help="level that keeps keys and values (default: the outermost)"
     )
     _one_device(parser)
     parser.add_argument("--prompt", metavar="N", type=int, default=128, help="tokens of the prompt (default 128)")
@@ -281,8 +303,16 @@ def decode(arguments: argparse.Namespace) -> int:
     from hwsim.report import files, system_tables
     from hwsim.system.serving import concurrency, serve, turning_batch
 
-    decoder, chosen = _decoder(arguments.decoder), device(arguments.device, arguments)
-    found = serve(decoder, chosen, arguments.prompt, arguments.tokens, arguments.sequences, rung=arguments.model)
+    decoder, chosen = _language_model(arguments), device(arguments.device, arguments)
+    found = serve(
+        decoder,
+        chosen,
+        arguments.prompt,
+        arguments.tokens,
+        arguments.sequences,
+        rung=arguments.model,
+        cache_memory=arguments.cache_memory,
+    )
     if isinstance(found, Infeasible):
         return _refused(found)
     context = arguments.prompt + arguments.tokens - 1
@@ -293,6 +323,30 @@ def decode(arguments: argparse.Namespace) -> int:
     else:
         emit(arguments, system_tables.serving_text(found, rows, turning, context))
     return 0
+
+
+def _language_model(arguments: argparse.Namespace) -> LanguageModel:
+    from hwsim.graph import dtype_bits
+    from hwsim.onnx_io import wheel_models
+
+    text, cache = arguments.decoder, arguments.cache_type
+    try:
+        dtype_bits(cache or "int8")
+    except ValueError as error:
+        raise UsageError(f"--cache-type {error}") from None
+    if text.endswith(".onnx") or text in wheel_models():
+        from hwsim.estimation import prepare
+        from hwsim.system.language import traced
+
+        given = binding(argparse.Namespace(**{**vars(arguments), "batch": None, "trips": []}))
+        return traced(prepare(text, bits=arguments.bits, **given), cache or "")
+    for option, value in (("--bits", arguments.bits), ("--dim", arguments.dim), ("--shape", arguments.shape)):
+        if value:
+            raise UsageError(
+                f"{option} is for a file; a decoder's types are in its shape: weights=int4,activations=float16"
+            )
+    decoder = _decoder(text)
+    return replace(decoder, cache=cache) if cache else decoder
 
 
 def _decoder(text: str) -> Decoder:
@@ -306,7 +360,7 @@ def _decoder(text: str) -> Decoder:
         name, equals, value = part.partition("=")
         if not equals or name not in kinds:
             raise UsageError(
-                f"{part}: a decoder is gpt2, or name=value of {', '.join(kinds)}{nearest(name, list(kinds))}"
+                f"{part}: a decoder is an ONNX file, gpt2, or name=value of {', '.join(kinds)}{nearest(name, list(kinds))}"
             )
         if kinds[name] == "str":
             given[name] = value

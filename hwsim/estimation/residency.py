@@ -25,6 +25,10 @@ class Residency:
         """Whether a tensor that is read does not cross the chip's edge."""
         return name in self.activations or name in self.weights
 
+    def with_held(self, names: frozenset[str]) -> Residency:
+        """With further activations that stay."""
+        return Residency(self.activations | names, self.weights, self.notes) if names else self
+
 
 def residency(
     prepared: Prepared, works: Sequence[Work], device: Device, keep_activations: bool, keep_weights: bool = True
@@ -38,10 +42,10 @@ def residency(
     """
     network = prepared.network
     weights, held, notes = _resident_weights(network, works, device) if keep_weights else (frozenset[str](), {}, ())
-    store = _activation_store(device)
+    store = activation_store(device)
     if not keep_activations or store is None:
         return Residency(weights=weights, notes=notes)
-    capacity = _capacity(store, ("input", "output"))
+    capacity = level_capacity(store, ("input", "output"))
     if capacity is not None and _shares_weights(store) and "weight" in store.retains:
         capacity = max(0, capacity - held.get(store.name, 0))
     return Residency(_kept_activations(prepared, works, capacity), weights, notes)
@@ -55,11 +59,11 @@ def planned(
     The plan is of the outermost level on the chip that holds activations; weights that it retains lie below them. What a layer reads
     twice it would fetch twice, so tensors that are read often for their size come first.
     """
-    network, store = prepared.network, _activation_store(device)
+    network, store = prepared.network, activation_store(device)
     weights, held, notes = _resident_weights(network, works, device)
     if store is None or device.off_chip is None:
         return Residency(weights=weights, notes=notes), Plan(store.name if store else "", None)
-    capacity = _capacity(store, ("input", "output"))
+    capacity = level_capacity(store, ("input", "output"))
     wanted = _wanted(prepared, works)
     if not keep_activations:
         return Residency(weights=weights, notes=notes), Plan(store.name, capacity, (), tuple(wanted))
@@ -98,7 +102,7 @@ def _resident_weights(
     stores = [memory for memory in device.memories if not memory.off_chip and "weight" in memory.retains]
     if not stores:
         return frozenset(), {}, ()
-    room = {store.name: _capacity(store, ("weight",)) for store in stores}
+    room = {store.name: level_capacity(store, ("weight",)) for store in stores}
     resident: set[str] = set()
     used = dict.fromkeys(room, 0)
     streaming = 0
@@ -142,7 +146,8 @@ def _kept_activations(prepared: Prepared, works: Sequence[Work], capacity: int |
     return frozenset(kept)
 
 
-def _activation_store(device: Device) -> Memory | None:
+def activation_store(device: Device) -> Memory | None:
+    """The outermost level on the chip that holds activations; None where there is none."""
     on_chip = [memory for memory in device.memories if not memory.off_chip]
     return next(
         (
@@ -154,7 +159,8 @@ def _activation_store(device: Device) -> Memory | None:
     )
 
 
-def _capacity(memory: Memory, operands: tuple[Operand, ...]) -> int | None:
+def level_capacity(memory: Memory, operands: tuple[Operand, ...]) -> int | None:
+    """Bytes that a level has for operands, all instances together [B]; None unknown."""
     pools = [pool for pool in memory.pools if pool.operands & set(operands)]
     if any(pool.capacity is None for pool in pools):
         return None

@@ -7,7 +7,7 @@ import math
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from hwsim.counts import Rules
@@ -51,6 +51,7 @@ def estimate(
     cache: bool = True,
     answers: Answers | None = None,
     progress: Progress | None = None,
+    held: frozenset[str] = frozenset(),
     **preparation: Any,
 ) -> Estimate:
     """Latency, energy and area of a model on a device.
@@ -63,6 +64,7 @@ def estimate(
     layers (in the mapping rung they do not). overrides : ``dotted.path=value`` on the profile.
     objective, counting, search_seconds, cache : of the mapping rung's search, see ``search.best``; progress is told what is being searched;
     answers : searches shared with other calls.
+    held : tensors that stay on the chip whatever else does (not in the simulator, which gives everything an address).
     limits : largest average_power_w, energy_j, latency_s, area_mm2; what misses them is in ``Estimate.missed``.
     Raises ModelError, ProfileError, UsageError.
     """
@@ -82,7 +84,7 @@ def estimate(
     if answer == "simulate":
         stays, plan = planned(prepared, works, device, keep)
     else:
-        stays = residency(prepared, works, device, keep, keep_weights=units == "byte")
+        stays = residency(prepared, works, device, keep, keep_weights=units == "byte").with_held(held)
     asked = Search(objective, counting, search_seconds, cache)
     mapper = Mapper(device, asked, progress, answers) if rung == "mapping" else None
     price = mapper.price if mapper else _PRICES[rung]
@@ -144,6 +146,42 @@ def estimate(
     )
     _LOG.info("%s on %s: %s model, %d layers", prepared.network.name, device.name, answer, len(layers))
     return limited(found, device, limits or {})
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A layer's record as it was priced, with the work and what stayed on the chip then."""
+
+    work: Work
+    stays: tuple[bool, ...]
+    record: LayerEstimate
+
+
+def layers_again(
+    prepared: Prepared, device: Device, rung: str | None, known: dict[int, Known], held: frozenset[str] = frozenset()
+) -> tuple[LayerEstimate, ...]:
+    """The layers of ``estimate``, for networks that are priced many times with little changed between (a cache that grows).
+
+    known : records by position, reused where the work and what stays on chip are the same, and added to. The simulator has no such
+    short cut: its layers depend on each other.
+    """
+    answer, rung = _rungs(device, rung, None, "byte")
+    if answer == "simulate":
+        return estimate(prepared, device, rung=answer, held=held).layers
+    keep = _keeps(rung, "byte", None)
+    prepared, _ = converted(prepared, device)
+    stays = residency(prepared, [work for _, work in prepared.priced], device, keep).with_held(held)
+    mapper = Mapper(device, Search(None, "exact", None, True), None) if rung == "mapping" else None
+    price, said = mapper.price if mapper else _PRICES[rung], Assumptions()
+    layers = []
+    for position, (layer, work) in enumerate(prepared.priced):
+        inside = tuple(stays.stays(name) for name, _ in (*work.reads, *work.writes))
+        found = known.get(position)
+        if found is None or found.stays != inside or not (found.work is work or found.work == work):
+            found = Known(work, inside, price(layer, work, prepared.network, device, stays, said))
+            known[position] = found
+        layers.append(found.record)
+    return tuple(energy.with_host(_with_inference_overhead(layers, device.overheads.inference_s), prepared, device))
 
 
 def _with_inference_overhead(layers: list[LayerEstimate], overhead: float) -> list[LayerEstimate]:

@@ -6,6 +6,7 @@ feed-forward layers: Shazeer, arXiv:2002.05202.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from hwsim.errors import UsageError
@@ -58,6 +59,20 @@ class Decoder:
         """Keys and values of ``context`` tokens in all layers [B]."""
         tensor = Tensor("", (batch, context, self.key_width), self.cache)
         return 2 * self.layers * tensor.bytes
+
+    def run(self, tokens: int, context: int, batch: int = 1) -> Prepared:
+        """See ``prepared_pass``."""
+        return prepared_pass(self, tokens, context, batch)
+
+    def cache_names(self) -> frozenset[str]:
+        """Tensors that are the cache, and those appended to it."""
+        names = [f"layer{number}.{kind}" for number in range(self.layers) for kind in ("key", "value")]
+        return frozenset([*names, *(f"{name}_cache" for name in names)])
+
+    def step(self, context: int, batch: int = 1) -> Callable[[int], Prepared]:
+        """One further token, by the number of tokens in the cache with it."""
+        first = prepared_pass(self, 1, context, batch)
+        return lambda tokens: at_context(first, tokens)
 
 
 #: GPT-2 small: Radford et al., 2019, "Language models are unsupervised multitask learners," table 2.

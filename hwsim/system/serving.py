@@ -10,9 +10,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from hwsim.device import Device
-from hwsim.errors import Infeasible, UsageError
+from hwsim.errors import Infeasible, UsageError, nearest
 from hwsim.estimation import Estimate, estimate
-from hwsim.system.decoder import Decoder, at_context, prepared_pass
+from hwsim.estimation.residency import activation_store, level_capacity
+from hwsim.estimation.run import Known, layers_again
+from hwsim.system.language import LanguageModel
 from hwsim.system.run import capacity
 
 SCHEMA = "hwsim/serving/1"
@@ -66,15 +68,25 @@ class Serving:
 
 
 def serve(
-    decoder: Decoder, device: Device, prompt: int, tokens: int, batch: int = 1, *, rung: str | None = None
+    decoder: LanguageModel,
+    device: Device,
+    prompt: int,
+    tokens: int,
+    batch: int = 1,
+    *,
+    rung: str | None = None,
+    cache_memory: str = "",
 ) -> Serving | Infeasible:
     """Price a batch of sequences: prefill ``prompt`` tokens, which gives the first new one, then decode the rest of ``tokens`` one by one.
 
-    Every step is priced with the cache as long as it is then. Infeasible where weights, cache and activations exceed the device's memory.
+    Every step is priced with the cache as long as it is then. cache_memory : the
+    level that keeps it, ``""`` for the outermost; weights that the profile retains there do not give way to it.
+    Infeasible where weights, cache and activations exceed the device's memory.
     """
     if prompt < 1 or tokens < 1:
         raise UsageError("a prompt and an answer have at least one token")
-    first = estimate(prepared_pass(decoder, prompt, prompt, batch), device, rung=rung)
+    held, space = _cache_place(decoder, device, cache_memory)
+    first = estimate(decoder.run(prompt, prompt, batch), device, rung=rung, held=held)
     # the first new token comes with the prefill; the last is never fed back
     steps = range(prompt + 1, prompt + tokens)
     cache = decoder.cache_bytes(prompt + tokens - 1, batch)
@@ -88,17 +100,22 @@ def serve(
             "B of weights, cache and activations",
             ("a smaller batch", "a shorter context", "narrower weights or cache"),
         )
+    if held and space is not None and cache > space:
+        return Infeasible(
+            cache_memory, cache, space, "B of keys and values", ("the outermost memory", "a narrower cache")
+        )
     times: list[float] = []
     joules = first.totals.energy_j
     binding: dict[str, float] = {}
-    step = prepared_pass(decoder, 1, prompt + 1, batch) if steps else None
+    step = decoder.step(prompt + 1, batch) if steps else None
+    known: dict[int, Known] = {}
     for context in steps:
         assert step is not None
-        made = estimate(at_context(step, context), device, rung=rung)
-        times.append(made.totals.latency_s)
-        spent = made.totals.energy_j
-        joules = None if joules is None or spent is None else joules + spent
-        for layer in made.layers:
+        layers = layers_again(step(context), device, rung, known, held)
+        times.append(math.fsum(layer.latency_s for layer in layers))
+        spent = [layer.energy_j for layer in layers if layer.energy_j is not None]
+        joules = None if joules is None or len(spent) < len(layers) else joules + math.fsum(spent)
+        for layer in layers:
             binding[layer.bound_by] = binding.get(layer.bound_by, 0.0) + layer.latency_s
     bound_by = max(binding, key=lambda name: binding[name]) if binding else next(iter(first.shares()), "")
     return Serving(
@@ -117,13 +134,30 @@ def serve(
     )
 
 
-def decode_step(decoder: Decoder, device: Device, context: int, batch: int, rung: str | None = None) -> Estimate:
+def _cache_place(decoder: LanguageModel, device: Device, name: str) -> tuple[frozenset[str], int | None]:
+    """Tensors of the cache that stay on the chip, and the bytes that its level has for them [B] (None unknown)."""
+    store = activation_store(device)
+    outermost = device.memories[-1].name if device.memories else ""
+    if name in ("", outermost):
+        return frozenset(), None
+    if store is None or name != store.name:
+        places = [outermost] if store is None else [store.name, outermost]
+        raise UsageError(
+            f"{name}: {device.name} can keep keys and values in {' or '.join(places)}{nearest(name, places)}"
+        )
+    return decoder.cache_names(), level_capacity(store, ("input", "weight"))
+
+
+def decode_step(
+    decoder: LanguageModel, device: Device, context: int, batch: int, rung: str | None = None, cache_memory: str = ""
+) -> Estimate:
     """The estimate of one further token for each of ``batch`` sequences."""
-    return estimate(prepared_pass(decoder, 1, context, batch), device, rung=rung)
+    held, _ = _cache_place(decoder, device, cache_memory)
+    return estimate(decoder.run(1, context, batch), device, rung=rung, held=held)
 
 
 def concurrency(
-    decoder: Decoder, device: Device, context: int, batches: Sequence[int], rung: str | None = None
+    decoder: LanguageModel, device: Device, context: int, batches: Sequence[int], rung: str | None = None
 ) -> list[dict[str, float | str]]:
     """Time of a token, tokens a second and what binds, by number of sequences decoded together."""
     rows: list[dict[str, float | str]] = []
@@ -138,7 +172,7 @@ def concurrency(
 
 
 def turning_batch(
-    decoder: Decoder, device: Device, context: int, rung: str | None = None, largest: int = 1 << 16
+    decoder: LanguageModel, device: Device, context: int, rung: str | None = None, largest: int = 1 << 16
 ) -> int | None:
     """The smallest batch at which the products with weights spend more time bound by compute than by memory; None up to ``largest``.
 
@@ -146,9 +180,14 @@ def turning_batch(
     peak [op/s] x bytes of a weight / (2 x bandwidth [B/s]).
     """
 
+    first = decoder.run(1, context, 1)
+
     def turned(batch: int) -> bool:
         made = decode_step(decoder, device, context, batch, rung)
-        products = [layer for layer in made.layers if layer.macs and layer.op != "Attention"]
+        weighted = {
+            layer.name for layer, work in first.priced if any(nest.weight_role == "parameter" for nest in work.nests)
+        }
+        products = [layer for layer in made.layers if layer.name in weighted]
         computing = math.fsum(layer.latency_s for layer in products if layer.bound_by == "compute")
         return computing > 0.5 * math.fsum(layer.latency_s for layer in products)
 
