@@ -175,6 +175,11 @@ def add_calibrate(verb: Verbs) -> None:
         "--fit", metavar="KEY", action="append", default=[], help="fit only this key of the profile (repeatable)"
     )
     group.add_argument(
+        "--fit-padding",
+        action="store_true",
+        help="also try multiples to which K and C are filled up (ten times as long)",
+    )
+    group.add_argument(
         "--hold-out",
         choices=("model", "layer", "mode"),
         help="what is left out at a time (default: model where there are several)",
@@ -195,6 +200,7 @@ def calibrate(arguments: argparse.Namespace) -> int:
     from hwsim.validation.cases import Cases, cases
     from hwsim.validation.energies import calibrate_energies, has_energies, has_latencies
     from hwsim.validation.measured import fastest
+    from hwsim.validation.padding import calibrate_padding
     from hwsim.validation.readers import read
 
     if not arguments.measured and not arguments.from_measure:
@@ -230,7 +236,7 @@ def calibrate(arguments: argparse.Namespace) -> int:
         )
     if energies is not None and not has_latencies(found):
         return _answer(arguments, chosen, energies, None)
-    calibration = fit(
+    calibration = (calibrate_padding if arguments.fit_padding else fit)(
         found,
         of_mode,
         rung=arguments.model,

@@ -39,7 +39,7 @@ def profile_text(calibration: Calibration, device: Device, output: str, energies
             f"{{value: {_number(item.value)}, source: fitted, quality: fitted, "
             f"interval: [{_number(item.low)}, {_number(item.high)}], note: {json.dumps(note)}}}"
         )
-        _place(tree, item.path.split("."), cell)
+        _place(tree, item.path.split("."), f"{item.value:.0f}" if ".padded." in item.path else cell)
     lines += _block(tree, device)
     return "\n".join(lines)
 
