@@ -80,7 +80,7 @@ def calibrate_energies(
     of_mode = device if callable(device) else lambda mode: device
     base = of_mode("")
     rung = rung or ("systolic" if base.dataflow.stationary else "roofline")
-    if rung in ("mapping", "simulate"):
+    if rung not in ("roofline", "systolic"):
         raise UsageError(
             f"calibration: energies are fitted with --model roofline or systolic, not {rung}: its counts depend on them"
         )

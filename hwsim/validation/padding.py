@@ -49,17 +49,18 @@ def calibrate_padding(found: Cases, device: Callable[[str], Device], **settings:
         return best
     base = device("")
     multiples = tuple(
-        Fitted(
-            f"compute.precisions.{entry_name(item)}.padded.{dim}",
-            dict(item.padded).get(dim, 1),
-            *[multiple] * 3,
-            best.rows,
+        _multiple(
+            f"compute.precisions.{entry_name(item)}.padded.{dim}", dict(item.padded).get(dim, 1), multiple, best.rows
         )
         for item in base.precisions
         for dim, multiple in chosen.items()
     )
     note = "multiples of padding were chosen by the error on rows held out, which is that much the smaller for it"
     return replace(best, constants=(*best.constants, *multiples), notes=(*best.notes, note))
+
+
+def _multiple(path: str, before: int, value: int, rows: int) -> Fitted:
+    return Fitted(path, before, value, value, value, rows)
 
 
 def _error(calibration: Calibration) -> float:

@@ -78,7 +78,7 @@ def _seconds(part: Part, values: Mapping[str, float]) -> Array:
 
 def terms(prepared: Prepared, device: Device, rung: str) -> Terms:
     """Take a rung apart for one network. Raises UsageError for a rung whose times are not sums of this kind (``mapping``)."""
-    if rung in ("mapping", "simulate"):
+    if rung not in ("roofline", "systolic"):
         raise UsageError(
             f"calibration: times of the {rung} rung are no sums of constants' parts: calibrate with --model roofline or systolic"
         )
