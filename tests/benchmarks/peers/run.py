@@ -25,6 +25,7 @@ import onnx
 
 import hwsim
 from hwsim.onnx_io import resolve
+from hwsim.onnx_io.generation import write as write_onnx
 from tests.benchmarks.peers.runners import QUESTIONS, TAIL, Question
 
 MODEL = "light_resnet50"
@@ -102,7 +103,7 @@ def ours(question: Question, folder: Path, paths: list[str], limit: float) -> Re
     text = question.ours.format(profile=profile) if "{profile}" in question.ours else question.ours
     script.write_text(text + TAIL, encoding="utf-8")
     hwsim_command = shutil.which("hwsim") or "hwsim"
-    words = [word.format(model=paths[0], profile=profile) for word in question.command]
+    words = [word.format(model=paths[0], convolutions=paths[2], profile=profile) for word in question.command]
     return asked([hwsim_command, *words], [sys.executable, str(script), *paths], folder, limit, hwsim.__version__)
 
 
@@ -150,17 +151,25 @@ def _told(result: Result) -> str:
     return ", ".join(f"{name} {value:.4g}" for name, value in (result.answer or {}).items())
 
 
-def convolutions(folder: Path) -> Path:
-    """The convolutions as rows of SCALE-Sim's layer tables: padded height and width, kernel, channels, filters, stride."""
+def convolutions(folder: Path) -> tuple[Path, Path]:
+    """The convolutions alone, for tools that do not read the whole graph.
+
+    As JSON: rows of SCALE-Sim's layer tables, padded height and width, kernel, channels, filters, stride. As ONNX: each by itself.
+    """
     rows = []
+    built = hwsim.Network.builder("convolutions")
     for layer, work in hwsim.prepare(MODEL).priced:
-        for nest in work.nests:
+        for nest in work.nests if layer.op == "Conv" else ():
             height = (nest.q - 1) * nest.stride_h + nest.s
             width = (nest.p - 1) * nest.stride_w + nest.r
             rows.append((layer.name, height, width, nest.s, nest.r, nest.c, nest.k, nest.stride_h))
-    target = folder / "convolutions.json"
-    target.write_text(json.dumps(rows), encoding="utf-8")
-    return target
+            built.input(f"{layer.name}_in", (1, nest.c, height, width))
+            built.conv(nest.k, kernel=(nest.s, nest.r), stride=nest.stride_h, padding=0, bias=False, name=layer.name)
+    table, graph = folder / "convolutions.json", folder / "convolutions.onnx"
+    table.write_text(json.dumps(rows), encoding="utf-8")
+    write_onnx(built.build(), graph)
+    onnx.save(onnx.shape_inference.infer_shapes(onnx.load(graph)), graph)
+    return table, graph
 
 
 def write(text: str) -> None:
@@ -182,7 +191,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     model = folder / "model.onnx"
     onnx.save(onnx.shape_inference.infer_shapes(onnx.load(resolve(MODEL))), model)
-    paths = [str(model), str(convolutions(folder))]
+    paths = [str(model), *map(str, convolutions(folder))]
     kept = folder / "results.json"
     known = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() and arguments.only else {}
     for question in QUESTIONS:
