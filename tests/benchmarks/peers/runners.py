@@ -100,6 +100,9 @@ from scalesim.scale_sim import scalesim
 rows = ["Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,"]
 rows += [f"{name}, {h}, {w}, {s}, {r}, {c}, {k}, {stride}," for name, h, w, s, r, c, k, stride in json.load(open(sys.argv[2]))]
 open("topology.csv", "w").write("\\n".join(rows) + "\\n")
+# not used without a layout of the user's own, and read all the same
+layouts = ["Layer name," + "factor," * 20] + [row.split(",")[0] + "," + "1," * 20 for row in rows[1:]]
+open("layout.csv", "w").write("\\n".join(layouts) + "\\n")
 open("scale.cfg", "w").write('''[general]
 run_name = peers
 [architecture_presets]
@@ -137,7 +140,7 @@ UseRamulatorTrace: False
 ''')
 def ask():
     with contextlib.redirect_stdout(open(os.devnull, "w")):
-        run = scalesim(save_disk_space=True, verbose=False, config="scale.cfg", topology="topology.csv", layout="")
+        run = scalesim(save_disk_space=True, verbose=False, config="scale.cfg", topology="topology.csv", layout="layout.csv")
         run.run_scale(top_path="scalesim_outputs")
     layers = run.runner.single_layer_sim_object_list
     return {"cycles": float(sum(layer.get_compute_report_items()[0] for layer in layers))}
@@ -221,7 +224,7 @@ QUESTIONS = (
     ),
     Question(
         "scalesim",
-        ("scalesim",),
+        ("scalesim", "numpy<2.3"),
         "cycles of the convolutions, 256 × 256, weights stationary",
         _SCALESIM,
         _SYSTOLIC,
