@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -26,9 +27,9 @@ Row = tuple[str, tuple[int, ...], Callable[[int], float]]
 
 
 def cpu(question: Callable[[], object], clock: Callable[[], float] = time.process_time) -> float:
-    """Seconds of the quickest of three."""
-    times = []
-    for _ in range(3):
+    """Seconds of the quickest of three, or of one that takes more than two."""
+    times: list[float] = []
+    while len(times) < 3 and not (times and times[0] > 2):
         start = clock()
         question()
         times.append(clock() - start)
@@ -107,12 +108,12 @@ def cores(count: int) -> float:
 
 
 ROWS: tuple[Row, ...] = (
-    ("nodes read and lowered from a file", (100, 400, 1600, 6400), nodes),
-    ("layers on the roofline", (100, 400, 1600, 6400), layers),
-    ("array, PEs along a side (one mapping search)", (4, 16, 64, 256), array),
-    ("mapping space, channels of a 3 × 3 convolution", (16, 64, 256, 1024), space),
-    ("buffers between registers and DRAM (one search)", (1, 2, 3), levels),
-    ("designs of a study on the roofline", (1000, 4000, 16000, 64000), points),
+    ("nodes read and lowered from a file", (100, 400, 1600), nodes),
+    ("layers on the roofline", (100, 400, 1600), layers),
+    ("array, PEs along a side (one mapping search)", (4, 16, 64), array),
+    ("mapping space, channels of a 3 × 3 convolution", (16, 64, 256), space),
+    ("buffers between registers and DRAM (one search)", (1, 2), levels),
+    ("designs of a study on the roofline", (1000, 4000, 16000), points),
     ("cores, wall-clock seconds of a study that maps", (1, 2), cores),
 )
 
@@ -128,6 +129,7 @@ def table() -> str:
     for name, sizes, ask in ROWS:
         ask(sizes[0])
         times = [ask(size) for size in sizes]
+        print(name, times, file=sys.stderr)
         slope = math.log(times[-1] / times[-2]) / math.log(sizes[-1] / sizes[-2])
         lines.append(
             f"| {name} | {', '.join(f'{size:,}' for size in sizes)} | {', '.join(f'{one:.3g}' for one in times)} | {slope:.2f} |"
