@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hwsim.report.text import columns, safe, shorten, wrapped
+from hwsim.report.text import columns, inputs_text, safe, shorten, wrapped
 from hwsim.units import humanize
 from hwsim.workload.complexity import Complexity, LayerComplexity
 
@@ -12,8 +12,7 @@ from hwsim.workload.complexity import Complexity, LayerComplexity
 def text(complexity: Complexity, top: int = 15, bops_convention: str = "hcm") -> str:
     """Totals, then the layers with most MACs (or, without any, most traffic), the rest summed."""
     product = bops_convention == "product"
-    inputs = ", ".join(f"{safe(name)} {'×'.join(map(str, shape))}" for name, shape in complexity.inputs.items())
-    lines = [f"{safe(complexity.name)}: complexity", *wrapped(f"inputs {inputs}" if inputs else "no inputs"), ""]
+    lines = [f"{safe(complexity.name)}: complexity", *wrapped(inputs_text(complexity.inputs)), ""]
     lines += [f"{name:<17}{value}" for name, value in _totals(complexity, product)]
     lines += ["", *_layers(complexity.layers, top, product), ""]
     lines += wrapped("operators: " + ", ".join(f"{name} ×{count}" for name, count in complexity.operators.items()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hwsim.estimation import Estimate, LayerEstimate
-from hwsim.report.text import columns, safe, shorten, wrapped
+from hwsim.report.text import columns, inputs_text, safe, shorten, wrapped
 from hwsim.units import humanize, rate
 
 
@@ -48,7 +48,6 @@ def comparison_text(estimates: Sequence[Estimate]) -> str:
 
 def _title(estimate: Estimate) -> list[str]:
     settings = estimate.settings
-    inputs = ", ".join(f"{safe(name)} {'×'.join(map(str, shape))}" for name, shape in estimate.model["inputs"].items())
     names = f"{safe(str(estimate.model['name']))} on {safe(str(estimate.device['name']))}"
     title = f"{names}: {settings['model']} model, batch {settings['batch']}"
     sentence = "; ".join(
@@ -56,7 +55,7 @@ def _title(estimate: Estimate) -> list[str]:
         for bound, (share, count) in list(estimate.shares().items())[:3]
         if share >= 0.005
     )
-    return [title, *wrapped(f"inputs {inputs}" if inputs else "no inputs"), *wrapped(sentence or "nothing takes time")]
+    return [title, *wrapped(inputs_text(estimate.model["inputs"])), *wrapped(sentence or "nothing takes time")]
 
 
 def _totals(estimate: Estimate) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 #: Width that every table keeps to.
 WIDTH = 100
@@ -53,3 +53,10 @@ def wrapped(text: str, indent: str = "  ") -> list[str]:
     import textwrap
 
     return textwrap.wrap(safe(text), WIDTH, subsequent_indent=indent, break_long_words=False)
+
+
+def inputs_text(shapes: Mapping[str, Sequence[int]], most: int = 6) -> str:
+    """``inputs x 1×3×224×224``, and how many more there are."""
+    told = [f"{safe(name)} {'×'.join(map(str, shape))}" for name, shape in list(shapes.items())[:most]]
+    more = f" and {len(shapes) - most} more" if len(shapes) > most else ""
+    return f"inputs {', '.join(told)}{more}" if told else "no inputs"

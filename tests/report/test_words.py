@@ -16,6 +16,7 @@ from hwsim.onnx_io import read, resolve
 from hwsim.onnx_io.annotated import annotate
 from hwsim.report import differences, matrices
 from hwsim.report.node_facts import node_facts
+from hwsim.report.text import inputs_text
 from hwsim.report.why import why
 
 
@@ -147,3 +148,9 @@ def test_colours_only_where_wanted(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     monkeypatch.setenv("NO_COLOR", "1")
     main(command)
     assert capsys.readouterr().out == plain
+
+
+def test_many_inputs_are_counted_not_listed() -> None:
+    assert inputs_text({"a": (1, 2), "b\x1b": ()}) == "inputs a 1×2, b\\x1b "
+    assert inputs_text({str(place): (place,) for place in range(9)}).endswith("5 5 and 3 more")
+    assert inputs_text({}) == "no inputs"
