@@ -118,3 +118,30 @@ def test_integers_of_a_plain_product_run_on_dot_products_before_ampere() -> None
 def test_constants_are_within_bounds() -> None:
     shares = ("memory_share", "strided_share", "l1_misses", "reused", "tile_share", "matrix_tile_share", "droop")
     assert all(0 < getattr(Constants(), name) <= 1 for name in shares)
+
+
+@settings(max_examples=30, deadline=None)
+@given(EXTENT, EXTENT, st.integers(1, 2000))
+def test_without_l2_every_block_fetches_its_panels_and_with_all_of_it_nothing_comes_twice(
+    m: int, n: int, k: int
+) -> None:
+    chip = replace(gpu(_LOADED["v100"]), l2_rate=1e30)
+    once = 4 * (m * k + k * n + m * n)
+    assert float(products(replace(chip, l2_bytes=1e18), m, n, k, splits=False).memory_bytes) == once
+    found = products(replace(chip, l2_bytes=0.0), m, n, k, splits=False)
+    across, down = math.ceil(n / float(found.tile_columns)), math.ceil(m / float(found.tile_rows))
+    assert float(found.memory_bytes) == 4 * (across * m * k + down * k * n + m * n)
+
+
+def test_a_reduction_of_one_wave_takes_at_least_its_slabs_and_every_wave_starts() -> None:
+    fast = replace(FAST, macs_per_cycle=1e12)
+    constants = replace(FREE, slab_cycles=100.0, wave_s=5e-6)
+    one_wave = float(products(fast, 128, 128, 800, constants=constants, splits=False).kernel_s)
+    assert one_wave == pytest.approx(100 * 100 / FAST.clock_hz + 5e-6)
+    slots = FAST.sms * 8  # of the smallest tiles, an SM holds eight blocks; 128 x 128 are two
+    many = products(fast, 128 * FAST.sms * 2, 128 * 2, 800, constants=constants, splits=False)
+    waves = math.ceil(FAST.sms * 4 / (FAST.sms * 2))
+    assert slots > FAST.sms
+    assert float(many.kernel_s) == pytest.approx(waves * one_wave)
+    partial = products(fast, 128 * FAST.sms * 2 + 1, 128, 800, constants=constants, splits=False)
+    assert float(partial.kernel_s) == pytest.approx(2 * one_wave)

@@ -50,3 +50,15 @@ def test_what_is_no_gpu_and_what_runs_no_tiles_is_said() -> None:
     with pytest.raises(UsageError, match="--tiles gpu"):
         hwsim.estimate(network, "t4", rung="simulate", tiles="gpu")
     assert hwsim.estimate(network, "t4", rung="simulate").settings["tiles"] == "roofline"
+
+
+def test_what_l2_does_not_hold_crosses_the_edge_again() -> None:
+    network = hwsim.Network.builder("gemm").input("x", (4096, 4096), "float32").dense(4096, bias=False).build()
+    large, none = (load("v100", [f"memory.l2.capacity_mib={size}"]) for size in (4096, 0.001))
+    moved = {}
+    for device in (large, none):
+        moved[device.sha256] = hwsim.estimate(network, device).layers[0].dram_bytes
+        assert moved[device.sha256] == pytest.approx(
+            float(products(gpu(device), 4096, 4096, 4096).memory_bytes), rel=0.01
+        )
+    assert moved[none.sha256] > 2 * moved[large.sha256]
