@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 import onnx
 
@@ -170,6 +171,17 @@ def _options(name: str, dims: Dims | None, symbols: Mapping[str, int]) -> list[s
 def quoted(text: str) -> str:
     """An argument as a shell takes it."""
     return shlex.quote(printable(text))
+
+
+def written_out(dims: Mapping[str, int], known: set[str]) -> dict[str, int]:
+    """Dims with each pattern (``*experts*NonZero*``) replaced by all the names that it matches; what matches nothing stays."""
+    found: dict[str, int] = {}
+    for name, extent in dims.items():
+        matching = [one for one in known if fnmatchcase(one, name)] if "*" in name and name not in known else []
+        for one in matching or [name]:
+            if one not in dims or one == name:
+                found[one] = extent
+    return found
 
 
 def check_names(given: Given, known_dims: set[str], known_tensors: set[str], known_nodes: set[str]) -> None:

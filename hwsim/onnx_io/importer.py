@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
 
 from hwsim.errors import ModelError
 from hwsim.graph import Network, Tensor
-from hwsim.onnx_io.binding import Bound, Given, bind, check_names, element_type
+from hwsim.onnx_io.binding import Bound, Given, bind, check_names, element_type, written_out
 from hwsim.onnx_io.limits import check_expansion
 from hwsim.onnx_io.names import is_odd, printable
 from hwsim.onnx_io.roles import tensors_of
@@ -47,7 +48,7 @@ def _network(model: onnx.ModelProto, name: str, digest: str, given: Given) -> Ne
         raise ModelError(f"{name}: the graph has no outputs, so nothing would be computed")
     functions = functions_of(model)
     check_expansion(graph, functions)
-    _check_options(model, given)
+    given = _check_options(model, given)
     stored = {tensor.name for tensor in graph.initializer} | {tensor.values.name for tensor in graph.sparse_initializer}
     inputs = [info for info in graph.input if info.name not in stored]
     fixed = [info.name for info in inputs if _leads_with_one(info)]
@@ -175,13 +176,16 @@ def _check_shadow(info: onnx.ValueInfoProto, stored: Value, where: str) -> None:
         )
 
 
-def _check_options(model: onnx.ModelProto, given: Given) -> None:
+def _check_options(model: onnx.ModelProto, given: Given) -> Given:
+    """The same with patterns in the names of dims written out; raises ModelError for names that mean nothing here."""
     if not (given.dims or given.shapes or given.trips):
-        return
+        return given
     from hwsim.onnx_io.limits import all_names
 
     symbols, tensors, nodes = all_names(model)
+    given = replace(given, dims=written_out(given.dims, symbols | tensors))
     check_names(given, symbols, tensors, nodes)
+    return given
 
 
 def _duplicates(reading: Reading, graph: onnx.GraphProto) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import hwsim
-from hwsim.errors import UsageError
+from hwsim.errors import ModelError, UsageError
 from hwsim.estimation import Prepared
 from hwsim.system.decoder import GPT2, Decoder, prepared_pass
 from hwsim.system.language import Graph, traced
@@ -108,3 +108,19 @@ def test_prefill_and_decode_exports_of_one_model_agree() -> None:
     for context in (2, 256, 900):
         assert prefill.run(1, context).complexity.macs == decode.run(1, context).complexity.macs
         assert prefill.cache_bytes(context) == decode.cache_bytes(context)
+
+
+@needs_shared
+def test_tokens_of_all_experts_are_given_by_one_pattern() -> None:
+    """Where routing hides them every expert is taken to see all 64 tokens; 8 experts that share them see 8 each."""
+    path = SHARED / "models" / "switch_small__leg17.onnx"
+
+    def macs(tokens: int) -> int:
+        return hwsim.prepare(path, dims={"*experts*NonZero_?_output_0": tokens}).complexity.macs
+
+    assert macs(64) == hwsim.prepare(path).complexity.macs
+    each = (macs(64) - macs(8)) / 56
+    assert macs(1) == macs(64) - 63 * each
+    assert each > 0
+    with pytest.raises(ModelError, match="nothing of that name"):
+        hwsim.prepare(path, dims={"*expertz*": 8})
