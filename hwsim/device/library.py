@@ -45,6 +45,14 @@ def find(name_or_path: str | os.PathLike[str], base: Path | None = None) -> Path
     name_or_path : a name, or a path (it has a separator, ends in .yaml or .yml, or is no str), relative to ``base`` or the working
     directory. Raises ProfileError with the nearest name.
     """
+    try:
+        return _found(name_or_path, base)
+    except (OSError, RuntimeError) as error:  # a name too long for a file, the home of a user that there is not
+        text = os.fspath(name_or_path)
+        raise ProfileError(f"{text[:80]}: no such device ({getattr(error, 'strerror', None) or error})") from None
+
+
+def _found(name_or_path: str | os.PathLike[str], base: Path | None) -> Path:
     text = os.fspath(name_or_path)
     is_path = not isinstance(name_or_path, str) or text.endswith(SUFFIXES) or os.sep in text or "/" in text
     if is_path:

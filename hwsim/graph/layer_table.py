@@ -21,6 +21,8 @@ _NUMBERS: dict[str, int] = {
 }
 _COLUMNS = ("name", "op", "dtype", *_NUMBERS)
 _LIMIT = 2**40
+#: Digits from which on a number is too large, whatever they are.
+_DIGITS = 16
 _PRODUCTS = ("Gemm", "MatMul")
 _VECTOR = ELEMENTWISE | {"Softmax", "LayerNormalization"}
 _OPERATORS = {name.lower(): name for name in ("Conv", *_PRODUCTS, *sorted(_VECTOR))}
@@ -107,14 +109,16 @@ def _row(cells: dict[str, str], line: int, names: set[str]) -> tuple[_Row | None
     numbers = {}
     for column, default in _NUMBERS.items():
         text = cells.get(column, "")
-        if text and not (text.isascii() and text.isdigit() and default <= int(text) <= _LIMIT):
-            findings.append(f"{column}: {text!r} must be a whole number from {default} to 2^40")
-        numbers[column] = int(text) if text.isascii() and text.isdigit() else default
-    op = _OPERATORS.get(cells["op"].lower())
+        number = int(text) if text.isascii() and text.isdigit() and len(text) < _DIGITS else -1
+        if text and not default <= number <= _LIMIT:
+            findings.append(f"{column}: {text[:40]!r} must be a whole number from {default} to 2^40")
+        numbers[column] = number if text and number >= 0 else default
+    word = cells.get("op", "")
+    op = _OPERATORS.get(word.lower())
     if op is None:
-        hint = nearest(cells["op"], list(_OPERATORS.values()))
-        findings.append(f"op: {cells['op']!r} is not one of Conv, Gemm, MatMul and the vector operators{hint}")
-    name = cells.get("name") or f"{cells['op'].lower()}_{line}"
+        hint = nearest(word, list(_OPERATORS.values()))
+        findings.append(f"op: {word!r} is not one of Conv, Gemm, MatMul and the vector operators{hint}")
+    name = cells.get("name") or f"{word.lower()}_{line}"
     if name in names:
         findings.append(f"name: {name!r} is given twice")
     names.add(name)

@@ -122,8 +122,12 @@ def _sum(number: int, row: Sequence[Value]) -> int:
 
 def described(path: Path | str) -> tuple[str, tuple[str, ...], dict[str, Any]]:
     """Signature, columns and provenance of a study file; raises UsageError for what is none."""
-    if not Path(path).is_file():
-        raise UsageError(f"{path}: no such study file")
+    try:
+        there = Path(path).is_file()
+    except OSError:  # a name too long for a file
+        there = False
+    if not there:
+        raise UsageError(f"{str(path)[:80]}: no such study file")
     try:
         with closing(sqlite3.connect(f"file:{Path(path)}?mode=ro", uri=True)) as database:
             found = dict(database.execute("SELECT name, value FROM meta"))

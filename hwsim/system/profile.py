@@ -149,13 +149,16 @@ def available_systems() -> tuple[str, ...]:
 def load_system(name_or_path: str | os.PathLike[str]) -> System:
     """The System of a shipped name or a file; raises ProfileError with every mistake of the file, one a line."""
     text = os.fspath(name_or_path)
-    path = Path(text).expanduser()
-    if not text.endswith(SUFFIXES) and not path.is_file():
-        path = systems_folder() / f"{text}.yaml"
-        if not path.is_file():
-            raise ProfileError(
-                f"{text}: no such system{nearest(text, available_systems()) or ' (hwsim systems lists them)'}"
-            )
+    try:
+        path = Path(text).expanduser()
+        if not text.endswith(SUFFIXES) and not path.is_file():
+            path = systems_folder() / f"{text}.yaml"
+        there = text.endswith(SUFFIXES) or path.is_file()
+    except (OSError, RuntimeError):  # a name too long for a file, the home of a user that there is not
+        there = False
+    if not there:
+        hint = nearest(text, available_systems()) or " (hwsim systems lists them)"
+        raise ProfileError(f"{text[:80]}: no such system{hint}")
     try:
         content = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -288,7 +291,10 @@ def _networks(
         if item.needed > len(on):
             found.say(("networks", index, "needed"), f"{item.needed} pieces of {len(on)}")
         path = folder / item.model
-        model = str(path) if path.is_file() else item.model
+        try:
+            model = str(path) if path.is_file() else item.model
+        except OSError:  # a name too long for a file
+            model = item.model
         parts.append(
             Part(
                 item.name,

@@ -12,8 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from hwsim.errors import UsageError
 from hwsim.validation import tables, traces
 from hwsim.validation.measured import Measured, Measurement
@@ -90,7 +88,7 @@ def _unfinished(text: str) -> Any:
 
 def _number(entry: Mapping[str, Any], key: str, where: str) -> float:
     value = entry.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e18:
         raise UsageError(f"{where}: {str(entry.get('name', 'entry'))[:60]}: {key}: not a time in ms")
     return float(value)
 

@@ -26,6 +26,10 @@ ATEN = {
 }  # fmt: skip
 
 
+#: No time in µs is as long as that, and none that is no number.
+_LONGEST = 1e18
+
+
 def summary(durations: Sequence[float]) -> tuple[float, float, float | None]:
     """The 10th percentile, the least, and the robust relative spread (quartile distance / 1.349 / median) of repeated durations."""
     values = np.asarray(durations, dtype=np.float64)
@@ -172,7 +176,7 @@ def _checked(events: Sequence[Any], where: str) -> list[Event]:
             if (
                 isinstance(value, bool)
                 or not isinstance(value, int | float)
-                or not np.isfinite(value)
+                or not abs(value) < _LONGEST
                 or (key == "dur" and value < 0)
             ):
                 found.append(f"{where}: event {place} ({str(event.get('name', ''))[:40]}): {key}: not a time in µs")
