@@ -42,7 +42,7 @@ class Prepared:
     def priced(self) -> tuple[tuple[Layer, Work], ...]:
         """The layers that ask for something, with their work, in which views stand under the name of what they view."""
         pairs = zip(self.network.layers, self.works, strict=True)
-        return tuple((layer, _unaliased(work, self.aliases)) for layer, work in pairs if not work.free)
+        return tuple((layer, unaliased(work, self.aliases)) for layer, work in pairs if not work.free)
 
     @property
     def free(self) -> str:
@@ -134,7 +134,8 @@ def _leading(network: Network) -> int:
     return next((shape[0] for shape in shapes if shape), 1)
 
 
-def _unaliased(work: Work, aliases: Mapping[str, str]) -> Work:
+def unaliased(work: Work, aliases: Mapping[str, str]) -> Work:
+    """The same work, reading tensors under the name of what they view; itself where it reads no view."""
     if not any(name in aliases for name, _ in work.reads):
         return work
     return replace(work, reads=tuple((aliases.get(name, name), size) for name, size in work.reads))

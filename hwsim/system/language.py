@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 
 from hwsim.errors import UsageError
 from hwsim.estimation import Prepared
+from hwsim.estimation.prepare import unaliased
 from hwsim.graph import Layer, Network, Tensor
 from hwsim.workload import LoopNest, Work
 from hwsim.workload.work import DataMove, VectorOp
@@ -166,7 +167,7 @@ class Graph:
                 reads.append((name, _times(size, grown)))
             else:
                 reads.append((name, _times(size, at.factors[growth])))
-        return replace(
+        made = replace(
             work,
             nests=tuple(
                 self._nest(nest, result, held, result == "scores" or (len(work.nests) > 1 and not number), at)
@@ -180,6 +181,8 @@ class Graph:
             reads=tuple(reads),
             writes=tuple((name, _times(size, at.factors[self.growth.get(name, "none")])) for name, size in work.writes),
         )
+        # under the names of what views stand for, so that work that does not change stays the same object in every step
+        return made if made.free else unaliased(made, self.prepared.aliases)
 
     def _nest(
         self, nest: LoopNest, result: Growth, held: tuple[str, int] | None, scores: bool, at: _Extents

@@ -65,6 +65,31 @@ def test_trace_of_a_network(device: str) -> None:
         assert own[-1] == 0
 
 
+#: Fields that the Trace Event Format asks of each phase that is written, with their types.
+_FIELDS = {
+    "X": {"name": str, "ts": (int, float), "dur": (int, float), "pid": int, "tid": int},
+    "C": {"name": str, "ts": (int, float), "pid": int, "args": dict},
+    "M": {"name": str, "pid": int, "args": dict},
+}
+
+
+def test_every_event_is_as_the_format_documents_it() -> None:
+    """Trace Event Format (Chromium): complete events, counters whose series are numbers, metadata that name or sort tracks."""
+    estimate = hwsim.estimate("light_squeezenet", "tpu_v1", rung="simulate")
+    assert estimate.simulation is not None
+    record = json.loads(json.dumps(trace(estimate.simulation, "tpu_v1"), allow_nan=False))
+    assert isinstance(record["traceEvents"], list)
+    for event in record["traceEvents"]:
+        for field, kind in _FIELDS[event["ph"]].items():
+            assert isinstance(event[field], kind), event  # type: ignore[arg-type]
+        if event["ph"] == "C":
+            assert event["args"]
+            assert all(isinstance(value, int | float) for value in event["args"].values())
+        if event["ph"] == "M":
+            assert event["name"] in ("process_name", "thread_name", "process_sort_index", "thread_sort_index")
+            assert set(event["args"]) == {"sort_index" if event["name"].endswith("index") else "name"}
+
+
 def test_names_are_made_safe() -> None:
     network = Network.builder("x").input("x", (1, 8, 8, 8)).conv(8, name='a"}\n\x1b[31m</script>').build()
     estimate = hwsim.estimate(network, "tpu_v1", rung="simulate")
