@@ -6,7 +6,7 @@ import logging
 import math
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -25,6 +25,7 @@ from hwsim.estimation.priced import Priced
 from hwsim.estimation.records import Estimate, LayerEstimate, Totals
 from hwsim.estimation.residency import planned, residency
 from hwsim.estimation.simulated import Simulated, simulated
+from hwsim.graph import Layer, Network
 from hwsim.search import Objective
 from hwsim.version import __version__
 from hwsim.workload import Work
@@ -174,14 +175,32 @@ def layers_again(
     mapper = Mapper(device, Search(None, "exact", None, True), None) if rung == "mapping" else None
     price, said = mapper.price if mapper else _PRICES[rung], Assumptions()
     layers = []
+    fresh: dict[Hashable, LayerEstimate] = {}  # blocks of a network repeat: what differs in names alone is priced once
     for position, (layer, work) in enumerate(prepared.priced):
         inside = tuple(stays.stays(name) for name, _ in (*work.reads, *work.writes))
         found = known.get(position)
         if found is None or found.stays != inside or not (found.work is work or found.work == work):
-            found = Known(work, inside, price(layer, work, prepared.network, device, stays, said))
+            alike = _likeness(layer, work, inside, prepared.network)
+            record = fresh.get(alike)
+            if record is None:
+                record = fresh[alike] = price(layer, work, prepared.network, device, stays, said)
+            found = Known(work, inside, replace(record, name=layer.name, fused=layer.fused))
             known[position] = found
         layers.append(found.record)
     return tuple(energy.with_host(_with_inference_overhead(layers, device.overheads.inference_s), prepared, device))
+
+
+def _likeness(layer: Layer, work: Work, inside: tuple[bool, ...], network: Network) -> Hashable:
+    """All of a layer that its price depends on, names left out."""
+    moved = [network.tensors[name] for name, _ in (*work.reads, *work.writes)]
+    operands = [network.tensors[name] for name in (*layer.inputs, *layer.outputs) if name in network.tensors]
+    return (
+        (layer.op, layer.domain, layer.repeat, tuple(member.op for member in layer.members), repr(layer.attributes)),
+        (work.nests, work.vectors, work.moves, work.known),
+        tuple(size for _, size in (*work.reads, *work.writes)),
+        (len(work.reads), inside, tuple((one.role, one.dtype, one.density) for one in moved)),
+        tuple((one.role, one.dtype) for one in operands),
+    )
 
 
 def _with_inference_overhead(layers: list[LayerEstimate], overhead: float) -> list[LayerEstimate]:
