@@ -100,7 +100,7 @@ def scan(
             pack_hierarchy(hierarchy),
             MappingArrays._make(array[first:last] for array in arrays),
             nest.repeat,
-            _growth(nest),
+            growth(nest),
             empty_counts(levels),
             ScanArrays._make(array[first:last] for array in results),
         )
@@ -113,7 +113,7 @@ def scan(
     return Scan(rules, results, hierarchy.clock_hz)
 
 
-def _growth(nest: LoopNest) -> float:
+def growth(nest: LoopNest) -> float:
     """How much larger than its iterations any sum of bits of a mapping can be: a box's addresses for each point, nine directions, bits."""
     spread = (nest.stride_h + nest.dilation_h) * (nest.stride_w + nest.dilation_w)
     return 16.0 * spread * max(nest.input.bits, nest.weight.bits, nest.output.bits, nest.accumulator.bits)

@@ -11,12 +11,31 @@ a level's time is no less than any one boundary's share of it.
 
 from __future__ import annotations
 
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 
 from hwsim.kernels.jit import inline_kernel, kernel
-from hwsim.kernels.packed import INPUT, OUTPUT, WEIGHT, C, Float, G, Int, K, N, P, Q, R, S
+from hwsim.kernels.packed import (
+    INPUT,
+    OUTPUT,
+    WEIGHT,
+    C,
+    CountArrays,
+    Float,
+    G,
+    HierarchyArrays,
+    Int,
+    K,
+    MappingArrays,
+    N,
+    NestArrays,
+    P,
+    Q,
+    R,
+    S,
+)
+from hwsim.kernels.scan import FITS, ScanArrays, scan_exact, scan_timeloop
 from hwsim.kernels.search_terms import (
     ADDRESSES,
     AT_MOST,
@@ -24,14 +43,17 @@ from hwsim.kernels.search_terms import (
     COMPUTE,
     COUNT,
     DATA,
+    ENERGY,
     FINAL_BITS,
     FIXED,
     FREE_OF,
     KEEP,
+    LATENCY,
     LEADS,
     LEAVES,
     LENGTH,
     MAC_LEAST,
+    OBJECTIVE,
     ORDERS,
     PARENT,
     PASS_CYCLES,
@@ -40,7 +62,6 @@ from hwsim.kernels.search_terms import (
     POOL,
     POOL_BITS,
     RATE,
-    REAL,
     SHARE,
     SIZE,
     SPATIAL,
@@ -52,12 +73,15 @@ from hwsim.kernels.search_terms import (
     ceiling,
     neighbours,
     overlap,
+    side_words,
     span,
     value_of,
     windows,
 )
 
 _DEPTHS = np.array((R, S, P, Q, N, K, C, G), np.int64)
+#: Typed as 64 bits, for a literal would be a type of its own to compile for.
+_ZERO, _ONE, _NONE = cast(int, np.int64(0)), cast(int, np.int64(1)), cast(int, np.int64(-1))
 #: Depth from which on both axes of the input are known.
 _AXES = 4
 
@@ -80,34 +104,37 @@ def cycles_of(compute: float, load: Float, base: Float) -> float:
     return hidden + shown + most
 
 
-#: How ``fits`` sees a tile: some dims still open; all known; all known, and whether outputs arrive once, too.
-_OPEN, _KNOWN, _STRICT = cast(int, np.int64(0)), cast(int, np.int64(1)), cast(int, np.int64(2))
-#: Typed as 64 bits, for a literal would be a type of its own to compile for.
-_ZERO, _ONE, _NONE = cast(int, np.int64(0)), cast(int, np.int64(1)), cast(int, np.int64(-1))
+class Exact(NamedTuple):
+    """What counting a mapping as a whole takes. growth : see ``scan``; counts, results : room for one."""
+
+    nest: NestArrays
+    hierarchy: HierarchyArrays
+    growth: float
+    counts: CountArrays
+    results: ScanArrays
 
 
 @inline_kernel
-def _side(axis: int, rows: int, taps: int, view: int, nest: Int) -> int:
-    """Inputs of the largest tile along one axis. Padding is left out; without a strict view perhaps too much of it."""
-    addresses = nest[ADDRESSES]
-    stride, dilation = nest[WINDOW + 2 * axis], nest[WINDOW + 2 * axis + 1]
-    words = span(rows, taps, stride, dilation, addresses)
-    if not addresses:
-        return words
-    position, tap = (Q, S) if axis == 0 else (P, R)
-    before, size = nest[REAL + 2 * axis], nest[REAL + 2 * axis + 1]
-    if view < _STRICT:
-        after = (nest[position] - 1) * stride + (nest[tap] - 1) * dilation + 1 - before - size
-        before, after = max(0, before), max(0, after)
-        if taps < nest[tap] or rows >= nest[position]:
-            words -= before + after
-        elif 2 * rows >= nest[position]:
-            words -= min(before, after)
-    return max(0, min(words, size))
+def _counted(nest: Int, reals: Float, exact: Exact, candidates: MappingArrays) -> float:
+    """The objective of a mapping, counted and priced as a whole; infinity where it does not fit."""
+    if nest[ADDRESSES]:
+        scan_exact(exact.nest, exact.hierarchy, candidates, _ONE, exact.growth, exact.counts, exact.results)
+    else:
+        scan_timeloop(exact.nest, exact.hierarchy, candidates, _ONE, exact.growth, exact.counts, exact.results)
+    if exact.results.status[0] != FITS:
+        return np.inf
+    cycles, joules = exact.results.cycles[0], exact.results.joules[0]
+    if nest[OBJECTIVE] == LATENCY:
+        return cycles
+    return joules if nest[OBJECTIVE] == ENERGY else joules * cycles
+
+
+#: Tiles that one might look at in the time that it takes to count a mapping.
+_COUNTED = cast(int, np.int64(100))
 
 
 @inline_kernel
-def tile_bits(operand: int, tile: Int, view: int, partial: bool, nest: Int) -> int:
+def tile_bits(operand: int, tile: Int, partial: bool, nest: Int, sides: Int) -> int:
     """Bits of the tile of one operand; tile [8]. Outputs are as wide as complete ones, unless they are ``partial``."""
     words = min(tile[G], nest[G])
     if operand == WEIGHT:
@@ -118,26 +145,25 @@ def tile_bits(operand: int, tile: Int, view: int, partial: bool, nest: Int) -> i
     if operand == OUTPUT:
         bits = nest[BITS + operand] if partial else min(nest[FINAL_BITS], nest[BITS + operand])
         return words * min(tile[K], nest[K]) * rows * columns * bits
-    rows = _side(0, rows, min(tile[S], nest[S]), view, nest)
-    columns = _side(1, columns, min(tile[R], nest[R]), view, nest)
+    rows = side_words(0, rows, min(tile[S], nest[S]), nest, sides)
+    columns = side_words(1, columns, min(tile[R], nest[R]), nest, sides)
     return words * min(tile[C], nest[C]) * rows * columns * nest[BITS + operand]
 
 
 @inline_kernel
-def fits(level: int, tile: Int, view: int, partial: bool, nest: Int, levels: Int) -> bool:
-    """Whether the tiles kept at ``level`` fit its pools; tile [8]. partial : outputs are incomplete, where the view is strict.
+def fits(level: int, tile: Int, known: bool, nest: Int, levels: Int, sides: Int) -> bool:
+    """Whether the tiles kept at ``level`` may fit its pools; tile [8]. known : no dim of the tile is open.
 
-    Else they are known to be only where no level inside keeps outputs and the tile leaves some of C, S, R out: sums that were completed
-    further inside arrive once, however little of those the tile covers.
+    Outputs are certain to be incomplete only where no level inside keeps any and the tile leaves some of C, S, R out: sums that were
+    completed further inside arrive once, however little of those the tile covers.
     """
     first = second = third = 0
-    if view != _STRICT:
-        partial = view == _KNOWN and not (tile[C] >= nest[C] and tile[S] >= nest[S] and tile[R] >= nest[R])
-        for inner in range(level):
-            partial = partial and not levels[KEEP, inner, OUTPUT]
+    partial = known and not (tile[C] >= nest[C] and tile[S] >= nest[S] and tile[R] >= nest[R])
+    for inner in range(level):
+        partial = partial and not levels[KEEP, inner, OUTPUT]
     for operand in range(3):
         if levels[KEEP, level, operand]:
-            bits = tile_bits(operand, tile, view, partial, nest)
+            bits = tile_bits(operand, tile, partial, nest, sides)
             place = levels[POOL, level, operand]
             if place == 0:
                 first += bits
@@ -150,38 +176,69 @@ def fits(level: int, tile: Int, view: int, partial: bool, nest: Int, levels: Int
 
 
 @inline_kernel
-def axis_least(level: int, axis: int, position_at: int, tap_at: int, plain: float, problem: Problem) -> float:
-    """The same inputs as ``axis_words``, with the overlap of neighbours along the better dim never fetched again."""
+def axis_least(
+    level: int, axis: int, position_at: int, tap_at: int, plain: float, touched: float, problem: Problem
+) -> float:
+    """The same inputs as ``axis_words``, with what neighbours along the better dim have in common never fetched again.
+
+    In a run of steps in which no other dim of the tile moves, each child fetches its first tile but for what the end of the run before has
+    left there, and of each further one what is new. touched : inputs along the axis that the nest needs at all.
+    """
     position, tap = (Q, S) if axis == 0 else (P, R)
     nest, factors, tables = problem.nest, problem.factors, problem.tables
     stride, dilation, addresses = nest[WINDOW + 2 * axis], nest[WINDOW + 2 * axis + 1], nest[ADDRESSES]
     tile, taps = tables[SIZE, level, position, position_at], tables[SIZE, level, tap, tap_at]
     whole = span(tile, taps, stride, dilation, addresses)
-    common = 0
+    common = back = 0
+    moving = 0
+    number = children = 1
     for dim in (position, tap):
         left = tables[COUNT, level, dim, position_at if dim == position else tap_at]
         most = 1
         for outer in range(level + 1, factors.shape[1]):
             most *= factors[SPATIAL, outer, dim]
+        number *= left
+        children *= min(most, left)
         if left <= most:
             continue
+        moving += 1
         step = factors[SPATIAL, level + 1, dim] * (tile * stride if dim == position else taps * dilation)
         common = max(common, overlap(tile, taps, stride, dilation, step, addresses))
-    return plain * (1.0 - common / whole)
+        shortest = (
+            1 if left % most else left // most - 1
+        )  # strides back to the first tile, where factors may not divide
+        back = max(back, overlap(tile, taps, stride, dilation, step * shortest, addresses))
+    if moving == 0:
+        return plain
+    if not addresses:
+        return plain - number * common
+    if moving == 2:
+        common = back = whole
+    return max(0.0, plain - (number - children) * common - children * back, touched - children * back)
 
 
 @kernel
 def axes(problem: Problem, plain: Float, least: Float) -> None:
     """Fill ``axis_words`` and ``axis_least`` of height and width for every choice of every level [L, 2, M, M]."""
-    for level in range(problem.factors.shape[1] - 1):
-        for axis in range(2):
-            position, tap = (Q, S) if axis == 0 else (P, R)
+    nest, tables = problem.nest, problem.tables
+    for axis in range(2):
+        position, tap = (Q, S) if axis == 0 else (P, R)
+        touched = axis_words(axis, nest[position], _ONE, nest[tap], _ONE, nest, problem.sides)
+        for level in range(problem.factors.shape[1] - 1):
             for position_at in range(problem.factors[LENGTH, level, position]):
                 for tap_at in range(problem.factors[LENGTH, level, tap]):
-                    words = axis_words(level, axis, position_at, tap_at, problem.nest, problem.tables)
+                    words = axis_words(
+                        axis,
+                        tables[SIZE, level, position, position_at],
+                        tables[COUNT, level, position, position_at],
+                        tables[SIZE, level, tap, tap_at],
+                        tables[COUNT, level, tap, tap_at],
+                        nest,
+                        problem.sides,
+                    )
                     plain[level, axis, position_at, tap_at] = words
                     least[level, axis, position_at, tap_at] = axis_least(
-                        level, axis, position_at, tap_at, words, problem
+                        level, axis, position_at, tap_at, words, touched, problem
                     )
 
 
@@ -214,6 +271,7 @@ def tiles(
     Returns how many there are (beyond T they are not written), and the least energy, cycles and value of all that fit.
     """
     nest, factors, tables, levels, words = problem.nest, problem.factors, problem.tables, problem.levels, problem.words
+    sides = problem.sides
     resources = problem.base.shape[1] - 1
     size = np.empty(8, np.int64)
     at = np.empty(8, np.int64)
@@ -238,7 +296,7 @@ def tiles(
             depth -= 1
             continue
         size[dim] = tables[SIZE, level, dim, at[dim]]
-        if not fits(level, size, _OPEN, False, nest, levels):
+        if not fits(level, size, False, nest, levels, sides):
             size[dim] = 1
             depth -= 1
             continue
@@ -253,7 +311,7 @@ def tiles(
             depth += 1
             at[_DEPTHS[depth]] = -1
             continue
-        if not fits(level, size, _KNOWN, False, nest, levels):
+        if not fits(level, size, True, nest, levels, sides):
             continue
         moving = saved = 0.0
         for operand in range(3):
@@ -414,7 +472,9 @@ def _trips(dim: int, level: int, upper: int, number: int, goal: int, nest: Int, 
 
 
 @inline_kernel
-def _finish(lowest: int, count: Int, temporal: Int, exact_tile: Int, nest: Int, factors: Int, levels: Int) -> bool:
+def _finish(
+    lowest: int, count: Int, temporal: Int, exact_tile: Int, nest: Int, factors: Int, levels: Int, sides: Int
+) -> bool:
     """Temporal factors of the innermost chosen level, and all extents; False where something does not fit after all."""
     for dim in range(8):
         extent, number = 1, nest[dim]
@@ -430,7 +490,7 @@ def _finish(lowest: int, count: Int, temporal: Int, exact_tile: Int, nest: Int, 
             extent *= temporal[level, dim]
             exact_tile[level, dim] = extent
     for level in range(count.shape[0]):
-        if not fits(level, exact_tile[level], _KNOWN, False, nest, levels):
+        if not fits(level, exact_tile[level], True, nest, levels, sides):
             return False
     return True
 
@@ -447,24 +507,28 @@ def join(  # noqa: PLR0917
     rest_energy: Float,
     rest_cycles: Float,
     best: float,
+    first: int,
     budget: int,
     each: int,
-    trust: int,
+    exact: Exact,
+    candidates: MappingArrays,
     out_temporal: Int,
     out_order: Int,
-) -> tuple[float, int, int, float]:
+) -> tuple[float, int, int, float, int]:
     """The best way to put tiles of all levels together, if its value is below ``best``.
 
     keys [T], found [T, 8] : tiles of the outermost level whose tile is a choice, in the order of their keys. path [3, L] : the next such
     level outside and inside of each; then the outermost and the innermost. plain, least [L, 2, M, M] : ``axes``. stays [L, A] : operand
-    that an order leaves in place, -1 any. rest_energy, rest_cycles [L] : least of all boundaries inside of a level's own. budget : tiles
-    to look at, at most; each : of them for one outermost tile under one order (then what is returned is no bound). trust : 1 to take for
-    granted that a tile of inputs in the padding or of complete outputs is as small as it can be.
+    that an order leaves in place, -1 any. rest_energy, rest_cycles [L] : least of all boundaries inside of a level's own. first : the
+    tile to begin with. budget : tiles
+    to look at, at most; each : of them for one outermost tile under one order (then what is returned is no bound). candidates : one
+    mapping with its spatial factors and kept operands; loops are written into it to count it.
     out_temporal, out_order [L, 8] : the loops found.
     Returns its value (``best`` where there is none), tiles looked at, mappings priced, and the bound on what was left when the budget ran
-    out or on what may not fit (infinity where nothing was).
+    out (infinity where nothing was), and the tile at which it did.
     """
     nest, factors, tables, levels, words = problem.nest, problem.factors, problem.tables, problem.levels, problem.words
+    sides = problem.sides
     orders, base, reals = problem.orders, problem.base, problem.reals
     depths = factors.shape[1]
     resources = base.shape[1] - 1
@@ -477,7 +541,7 @@ def join(  # noqa: PLR0917
     reach = np.empty(8, np.int64)
     moved = np.empty(2, np.float64)
     energy = np.empty(depths, np.float64)
-    inputs = np.empty(depths, np.float64)
+    state = np.empty((3, 8), np.int64)
     load = np.empty((depths, resources), np.float64)
     pick = np.empty((depths, 8), np.int64)
     listed = np.empty((depths, 8), np.int64)
@@ -489,8 +553,6 @@ def join(  # noqa: PLR0917
     partial = np.empty((depths, 9, 6), np.float64)
     fewest = np.empty((depths, 9, 6), np.float64)
     volume = np.empty(3, np.float64)
-    once = np.empty(depths, np.bool_)
-    doubt = np.inf
     _volumes(nest, volume)
     outermost, lowest = path[2, 0], path[2, 1]
     top = depths - 1
@@ -504,23 +566,25 @@ def join(  # noqa: PLR0917
     for resource in range(resources):
         load[top, resource] = base[3, 1 + resource]
     looked = leaves = begun = 0
-    candidate, level = -1, outermost
+    candidate, level = first - 1, outermost
     while True:
         over = path[0, level]
         if level == outermost:
             # The next order of the outermost level's tile, or the next tile.
-            if candidate >= 0:
+            if candidate >= first:
                 chosen[over] += 1
-            if candidate < 0 or chosen[over] >= levels[ORDERS, over, 0]:
+            if candidate < first or chosen[over] >= levels[ORDERS, over, 0]:
                 candidate += 1
                 if candidate >= keys.shape[0] or keys[candidate] >= best:
                     break
                 if looked > budget:
-                    return best, looked, leaves, min(doubt, keys[candidate])
+                    return best, looked, leaves, keys[candidate], candidate
                 for dim in range(8):
                     pick[level, dim] = found[candidate, dim]
                 chosen[over] = 0
             begun = looked
+        elif looked > budget:
+            return best, looked, leaves, keys[candidate], candidate
         elif looked - begun > each:
             level = outermost
             continue
@@ -553,7 +617,7 @@ def join(  # noqa: PLR0917
             choice = choices[level, dim, index]
             pick[level, dim] = choice
             tile[level, dim] = tables[SIZE, level, dim, choice]
-            if not fits(level, tile[level], _KNOWN if here == 7 else _OPEN, False, nest, levels):
+            if not fits(level, tile[level], here == 7, nest, levels, sides):
                 continue
             for place in range(6):
                 partial[level, here + 1, place] = partial[level, here, place]
@@ -619,19 +683,29 @@ def join(  # noqa: PLR0917
             continue
         if level != outermost and stays[over, chosen[over]] >= 0 and pure != (carried[level] == 1):
             continue
-        inputs[level] = (
-            plain[level, 0, pick[level, Q], pick[level, S]] * plain[level, 1, pick[level, P], pick[level, R]]
-        )
+        high_words = plain[level, 0, pick[level, Q], pick[level, S]]
+        wide_words = plain[level, 1, pick[level, P], pick[level, R]]
         energy[level] = energy[over]
         for resource in range(resources):
             load[level, resource] = load[over, resource]
         for operand in range(3):
             if not levels[KEEP, level, operand]:
                 continue
-            boundary(operand, level, inputs[level], count, tile, temporal, chosen, problem, reach, moved)
+            boundary(
+                operand,
+                level,
+                high_words,
+                wide_words,
+                count,
+                tile,
+                temporal,
+                chosen,
+                problem,
+                reach,
+                state,
+                moved,
+            )
             looked += 1
-            if operand == OUTPUT:
-                once[levels[PARENT, level, operand]] = moved[0] <= volume[OUTPUT] * 1.0000001
             energy[level] += words[level, operand, 0, 0] * moved[0] + words[level, operand, 1, 0] * moved[1]
             for resource in range(resources):
                 load[level, resource] += (
@@ -651,17 +725,12 @@ def join(  # noqa: PLR0917
                 for dim in range(8):
                     tile[inner, dim] = 1
             continue
-        if not _finish(lowest, count, temporal, exact_tile, nest, factors, levels):
+        if not _finish(lowest, count, temporal, exact_tile, nest, factors, levels, sides):
             continue
         leaves += 1
         total = energy[level]
         for operand in range(3):
             more = mac_words(operand, temporal, exact_tile, nest, factors, levels)
-            if operand == OUTPUT:
-                nearest = 0
-                while not levels[KEEP, nearest, OUTPUT]:
-                    nearest += 1
-                once[nearest] = more <= volume[OUTPUT] * 1.0000001
             more -= reals[MAC_LEAST + operand]
             total += more * base[operand, 0]
             for resource in range(resources):
@@ -680,18 +749,34 @@ def join(  # noqa: PLR0917
         value = value_of(total, cycles, nest, reals)
         if value >= best:
             continue
-        certain = True
         for here in range(depths):
-            certain = certain and fits(here, exact_tile[here], _STRICT, not once[here], nest, levels)
-        if not certain and not trust:
-            doubt = min(doubt, value)
-        else:
+            for place in range(8):
+                candidates.temporal[0, here, place] = temporal[here, place]
+                candidates.order[0, here, place] = orders[here, chosen[here], place]
+        looked += _COUNTED
+        value = _counted(nest, reals, exact, candidates)
+        if value < best:
             best = value
-            for here in range(depths):
-                for place in range(8):
-                    out_temporal[here, place] = temporal[here, place]
-                    out_order[here, place] = orders[here, chosen[here], place]
-    return best, looked, leaves, doubt
+            out_temporal[:] = candidates.temporal[0]
+            out_order[:] = candidates.order[0]
+    return best, looked, leaves, np.inf, candidate
+
+
+@inline_kernel
+def _unheld(dim: int, level: int, over: int, factors: Int, levels: Int) -> bool:
+    """Whether nothing that is held at ``level`` or inside of it depends on a dim that is not spread over children between it and ``over``.
+
+    Then all its trips may as well run inside of the tile: none of what is held there grows, nor moves more often; what is held further out
+    sees the same tile of ``over``; and one loop in place of two takes no more steps.
+    """
+    for inner in range(level + 1):
+        for operand in range(3):
+            if levels[KEEP, inner, operand] and FREE_OF[dim] != operand:
+                return False
+    for outer in range(level + 1, over + 1):
+        if factors[SPATIAL, outer, dim] > 1:
+            return False
+    return True
 
 
 @inline_kernel
@@ -710,7 +795,14 @@ def _lists(
         dim = _DEPTHS[here]
         number = 0
         away = inside = np.inf
-        for choice in range(factors[LENGTH, level, dim]):
+        first, last = _ZERO, factors[LENGTH, level, dim]
+        if _unheld(dim, level, over, factors, problem.levels):
+            # The largest tile is as good as any: the last choice that takes a single trip.
+            for choice in range(last - 1, -1, -1):
+                if _trips(dim, level, over, tables[COUNT, level, dim, choice], count[over, dim], nest, factors) == 1:
+                    first, last = choice, choice + 1
+                    break
+        for choice in range(first, last):
             factor = _trips(dim, level, over, tables[COUNT, level, dim, choice], count[over, dim], nest, factors)
             if factor > 0:
                 choices[level, dim, number], trips[level, dim, number] = choice, factor

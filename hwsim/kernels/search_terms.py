@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hwsim.kernels.jit import inline_kernel
+from hwsim.kernels.counting_sets import set_size
+from hwsim.kernels.jit import inline_kernel, kernel
 from hwsim.kernels.packed import INPUT, OUTPUT, WEIGHT, C, Float, G, Int, N, P, Q, R, S
 
 #: The operand that does not depend on a dim, -1 where all three do: N, G, K, C, Q, P, S, R.
@@ -48,6 +49,8 @@ class Problem(NamedTuple):
     level that keeps each operand, then of all that tiles do not change; in the last row 0 for resources that hide behind compute, else
     the number (from 1) of the level whose transfers add. still [L, 3, 2] : how often the tile of an operand leaves the parent and arrives
     that stays in place over all loops outside; for inputs times the least share of children with inputs of their own. reals [7].
+    sides [2, 2, extent, taps] : along height and width what the tiles of such an extent hold together, and the largest (``tabulate``);
+    without entries where that would be long or is no matter of addresses.
     """
 
     nest: Int
@@ -59,6 +62,7 @@ class Problem(NamedTuple):
     base: Float
     still: Float
     reals: Float
+    sides: Int
 
 
 @inline_kernel
@@ -171,83 +175,127 @@ def neighbours(level: int, parent: int, tile: Int, nest: Int, factors: Int, leve
     return share
 
 
-@inline_kernel
-def axis_words(level: int, axis: int, position_at: int, tap_at: int, nest: Int, tables: Int) -> float:
-    """Inputs along height (axis 0) or width (1), summed over all pairs of a window tile and a tap tile; padding left out where known.
+@kernel
+def tabulate(side: int, axes: Int, words: Int) -> None:
+    """Fill ``words`` [2, extent + 1, taps + 1] for one side of the input with what tiles of each extent hold: all together, and the
+    largest of them or of any larger ones at least. axes [2, 4] : stride, dilation, pad and size of height and width."""
+    rows, taps = words.shape[1] - 1, words.shape[2] - 1
+    for tile in range(rows, 0, -1):
+        for depth in range(taps, 0, -1):
+            total = largest = 0
+            for first in range(0, rows, tile):
+                for deep in range(0, taps, depth):
+                    here = set_size(first, min(tile, rows - first), deep, min(depth, taps - deep), axes, side)
+                    total += here
+                    largest = max(largest, here)
+            words[0, tile, depth] = total
+            if tile < rows:
+                largest = min(largest, words[1, tile + 1, depth])
+            if depth < taps:
+                largest = min(largest, words[1, tile, depth + 1])
+            words[1, tile, depth] = largest
 
-    Never more than the true number: of a tile that reaches into the padding, all that lies between its first and last address there is
-    taken off, holes too.
-    """
+
+@inline_kernel
+def _outside(axis: int, nest: Int) -> int:
+    """Padding along height or width, on both sides together."""
     position, tap = (Q, S) if axis == 0 else (P, R)
-    stride, dilation, addresses = (
-        nest[WINDOW + 2 * axis],
-        nest[WINDOW + 2 * axis + 1],
-        nest[ADDRESSES],
-    )
-    tile, kernel = tables[SIZE, level, position, position_at], tables[SIZE, level, tap, tap_at]
-    many, taps = tables[COUNT, level, position, position_at], tables[COUNT, level, tap, tap_at]
-    if not addresses:
-        return float(many * taps * span(tile, kernel, stride, dilation, 0))
-    total = 0
     before, size = nest[REAL + 2 * axis], nest[REAL + 2 * axis + 1]
-    for place in range(many):
-        wide = min(tile, nest[position] - place * tile)
-        if wide <= 0:
-            break
-        for part in range(taps):
-            deep = min(kernel, nest[tap] - part * kernel)
-            if deep <= 0:
-                break
-            first = place * tile * stride + part * kernel * dilation - before
-            last = first + (wide - 1) * stride + (deep - 1) * dilation
-            outside = max(0, min(last + 1, 0) - first) + max(0, last - max(first, size) + 1)
-            total += max(0, span(wide, deep, stride, dilation, 1) - outside)
+    reach = (nest[position] - 1) * nest[WINDOW + 2 * axis] + (nest[tap] - 1) * nest[WINDOW + 2 * axis + 1] + 1
+    return max(0, before) + max(0, reach - before - size)
+
+
+@inline_kernel
+def side_words(axis: int, rows: int, taps: int, nest: Int, sides: Int) -> int:
+    """Inputs along height (axis 0) or width (1) in the largest tile of at least so many positions and taps, at least."""
+    if sides.shape[1]:
+        return sides[axis, 1, rows, taps]
+    addresses = nest[ADDRESSES]
+    words = span(rows, taps, nest[WINDOW + 2 * axis], nest[WINDOW + 2 * axis + 1], addresses)
+    return max(0, words - _outside(axis, nest)) if addresses else words
+
+
+@inline_kernel
+def _largest(extent: int, tiles: int, perfect: int, least: int) -> int:
+    """The largest extent of so many tiles, not above the dim's."""
+    if perfect:
+        return least
+    return extent if tiles == 1 else (extent - 1) // (tiles - 1)
+
+
+@inline_kernel
+def axis_words(axis: int, least_tile: int, tiles: int, least_kernel: int, kernels: int, nest: Int, sides: Int) -> float:
+    """Inputs along height (axis 0) or width (1), summed over all pairs of a window tile and a tap tile: the least that it can be for so
+    many tiles, whatever their extent from the least one on."""
+    position, tap = (Q, S) if axis == 0 else (P, R)
+    if not nest[ADDRESSES]:
+        stride, dilation = nest[WINDOW + 2 * axis], nest[WINDOW + 2 * axis + 1]
+        return float(tiles * kernels * span(least_tile, least_kernel, stride, dilation, 0))
+    if not sides.shape[1]:  # one address each at least
+        return float(max(0, nest[position] - _outside(axis, nest)))
+    total = sides[axis, 0, least_tile, least_kernel]
+    for tile in range(least_tile, _largest(nest[position], tiles, nest[PERFECT], least_tile) + 1):
+        for depth in range(least_kernel, _largest(nest[tap], kernels, nest[PERFECT], least_kernel) + 1):
+            total = min(total, sides[axis, 0, tile, depth])
     return float(total)
 
 
 @inline_kernel
-def moved_inputs(
+def moved_inputs(  # noqa: PLR0917
     level: int,
     stop_level: int,
     stop_place: int,
-    plain: float,
+    high_words: float,
+    wide_words: float,
+    count: Int,
     tile: Int,
     temporal: Int,
     chosen: Int,
     nest: Int,
     factors: Int,
     orders: Int,
+    state: Int,
 ) -> float:
-    """Inputs that arrive in the tiles of ``level``: ``plain`` (every tile fetched whole) less what each step finds there already.
+    """Inputs that arrive in the tiles of ``level``: all that they hold along height and width, less what each step finds there already.
 
     The loops are walked outwards from the first that moves the tile. A step of loop j moves it by its own stride less the way back over
     the loops inside: one stride each in the reference's samples, all strides but one in truth. The reference credits only a move equal to
-    one of the innermost loop; in truth every overlap counts.
+    one of the innermost loop; in truth every overlap counts. Where a factor does not divide what is left, the way back can be shorter: by
+    ``slack`` at most. state [3, 8], room to work in: of each dim trips left of one child, children so far, and steps of all of them.
     """
     addresses = nest[ADDRESSES]
     rows, taps_high = tile[level, Q], tile[level, S]
     columns, taps_wide = tile[level, P], tile[level, R]
-    height = span(rows, taps_high, nest[WINDOW + 0], nest[WINDOW + 1], addresses)
-    width = span(columns, taps_wide, nest[WINDOW + 2], nest[WINDOW + 3], addresses)
-    whole = float(height * width)
+    tiles_high, tiles_wide = count[level, Q] * count[level, S], count[level, P] * count[level, R]
     saved = 0.0
-    behind_high = behind_wide = 0
+    behind_high = behind_wide = slack_high = slack_wide = 0
     first_high = first_wide = 0
-    elsewhere = False
-    passed = 1.0
+    elsewhere = started = False
+    for dim in range(8):
+        state[0, dim] = state[2, dim] = count[level, dim]
+        state[1, dim] = 1
+    for outer in range(level + 1, stop_level):
+        for dim in range(8):
+            state[1, dim] *= factors[SPATIAL, outer, dim]
+            state[0, dim] = ceiling(ceiling(state[0, dim], factors[SPATIAL, outer, dim]), temporal[outer, dim])
+    share = 1.0
     begin = stop_place
-    started = False
     for outer in range(stop_level, temporal.shape[0]):
+        for dim in range(8):
+            state[1, dim] *= factors[SPATIAL, outer, dim]
+            state[0, dim] = ceiling(state[0, dim], factors[SPATIAL, outer, dim])
         for place in range(begin, 8):
             dim = orders[outer, chosen[outer], place]
             trips = temporal[outer, dim]
             if trips == 1:
                 continue
-            passed *= trips
+            left = state[0, dim]
+            after = ceiling(left, trips)
             step = tile[outer - 1, dim] * factors[SPATIAL, outer, dim]
             high = step * (nest[WINDOW + 0] if dim == Q else nest[WINDOW + 1]) if dim in (Q, S) else 0
             wide = step * (nest[WINDOW + 2] if dim == P else nest[WINDOW + 3]) if dim in (P, R) else 0
             here = dim not in (N, G, C)
+            rest = min(state[2, dim], state[1, dim] * after) / state[2, dim]
             if here and not elsewhere:
                 move_high, move_wide = abs(high - behind_high), abs(wide - behind_wide)
                 credited = True
@@ -255,9 +303,17 @@ def moved_inputs(
                     credited = high - behind_high == first_high and wide - behind_wide == first_wide
                     credited = credited or (move_high == 0 and move_wide == 0)
                 if credited:
-                    common = overlap(rows, taps_high, nest[WINDOW + 0], nest[WINDOW + 1], move_high, addresses)
-                    common *= overlap(columns, taps_wide, nest[WINDOW + 2], nest[WINDOW + 3], move_wide, addresses)
-                    saved += common / whole * (trips - 1) / passed
+                    move_high, move_wide = max(0, move_high - slack_high), max(0, move_wide - slack_wide)
+                    both = high_words
+                    if move_high:
+                        common = overlap(rows, taps_high, nest[WINDOW + 0], nest[WINDOW + 1], move_high, addresses)
+                        both = min(both, float(common * tiles_high))
+                    if move_wide:
+                        common = overlap(columns, taps_wide, nest[WINDOW + 2], nest[WINDOW + 3], move_wide, addresses)
+                        both *= min(wide_words, float(common * tiles_wide))
+                    else:
+                        both *= wide_words
+                    saved += both * share * (1.0 - 1.0 / trips)
             if not started:
                 started = True
                 first_high, first_wide = high, wide
@@ -266,31 +322,40 @@ def moved_inputs(
             back = trips - 1 if addresses else 1
             behind_high += high * back
             behind_wide += wide * back
+            if addresses:
+                short = trips - 1 - (left - 1) % trips if after * trips != left else 0
+                slack_high += high * short
+                slack_wide += wide * short
+            share *= rest
+            state[2, dim] = min(state[2, dim], state[1, dim] * after)
+            state[0, dim] = after
             if elsewhere and not addresses:
                 break
         if elsewhere:
             break
         begin = 0
-    return plain * max(0.0, 1.0 - saved)
+    return max(0.0, high_words * wide_words - saved)
 
 
 @inline_kernel
 def boundary(
     operand: int,
     level: int,
-    plain: float,
+    high_words: float,
+    wide_words: float,
     count: Int,
     tile: Int,
     temporal: Int,
     chosen: Int,
     problem: Problem,
     reach: Int,
+    state: Int,
     out: Float,
 ) -> None:
     """Words that leave the parent for the tile of ``operand`` at ``level``, and that arrive there, all instances: ``out[0]``, ``out[1]``.
 
     count, tile, temporal [L, 8], known from ``level`` outwards; chosen [L] : order of each level's loops, known outside of ``level``;
-    plain : inputs of all tiles along height and width, fetched whole; reach [8] : room to work in.
+    high_words, wide_words : inputs of all tiles along height and along width, fetched whole; reach [8], state [3, 8] : room to work in.
     """
     levels = count.shape[0]
     parent = problem.levels[PARENT, level, operand]
@@ -321,19 +386,22 @@ def boundary(
             leaves *= problem.nest[dim]
             arrives *= problem.nest[dim]
     if operand == INPUT:
-        words = plain
+        words = high_words * wide_words
         if stop_level < levels:
             words = moved_inputs(
                 level,
                 stop_level,
                 stop_place,
-                plain,
+                high_words,
+                wide_words,
+                count,
                 tile,
                 temporal,
                 chosen,
                 problem.nest,
                 problem.factors,
                 problem.orders,
+                state,
             )
         leaves *= words * neighbours(level, parent, tile, problem.nest, problem.factors, problem.levels)
         arrives *= words

@@ -48,7 +48,7 @@ def why(space: Space, progress: Progress) -> Infeasible:
             homes = [
                 operand for operand in range(3) if keep[level][operand] and space.packed.pool[level, operand] == place
             ]
-            need = sum(int(tile_bits(operand, tile, 0, False, problem.nest)) for operand in homes)
+            need = sum(int(tile_bits(operand, tile, False, problem.nest, problem.sides)) for operand in homes)
             have = int(space.packed.pool_bits[level, place])
             if need > have:
                 kept = "+".join(OPERANDS[operand] for operand in homes)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.kernels.packed import Int
-from hwsim.kernels.search_terms import CHOICE, FREE_OF, ORDERS, Problem
+from hwsim.kernels.search_terms import CHOICE, FREE_OF, ORDERS, Problem, tabulate
 from hwsim.search.space import Keep, Space, chains
 from hwsim.search.terms import Terms, parents
 
@@ -78,7 +79,32 @@ def build(space: Space, keep: Keep, spatial: Int, objective: str, terms: Terms, 
             ),
             np.float64,
         ),
+        sides=_sides(space),
     )
+
+
+#: Extents times taps up to which tiles are looked up, not bounded.
+_LOOKED_UP = 1 << 19
+
+
+def _sides(space: Space) -> Int:
+    """``Problem.sides`` of a space."""
+    nest, extents = space.packed_nest, space.extents
+    rows, taps = 1 + max(extents[4:6]), 1 + max(extents[6:8])
+    if not space.exact or rows * taps > _LOOKED_UP:
+        return np.zeros((2, 2, 0, 0), np.int64)
+    axes = np.stack((nest.stride, nest.dilation, nest.pad, nest.size), axis=1)
+    return _tabulated(extents[4:], tuple(int(figure) for figure in axes.reshape(-1)))
+
+
+@lru_cache(maxsize=64)
+def _tabulated(extents: tuple[int, ...], axes: tuple[int, ...]) -> Int:
+    found = np.zeros((2, 2, 1 + max(extents[:2]), 1 + max(extents[2:])), np.int64)
+    for side in range(2):
+        own = np.zeros((2, extents[side] + 1, extents[side + 2] + 1), np.int64)
+        tabulate(side, np.array(axes, np.int64).reshape(2, 4), own)
+        found[side, :, : own.shape[1], : own.shape[2]] = own
+    return found
 
 
 def staying(space: Space) -> Int:

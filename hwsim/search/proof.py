@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.counts import count
-from hwsim.errors import Infeasible
-from hwsim.kernels.packed import Float, Int, MappingArrays
-from hwsim.kernels.search import axes, join, tiles
+from hwsim.cost.scanning import growth
+from hwsim.kernels.packed import Float, Int, MappingArrays, empty_counts
+from hwsim.kernels.scan import empty_scan
+from hwsim.kernels.search import Exact, axes, join, tiles
 from hwsim.kernels.search_terms import CHOICE, COMPUTE, ENERGY, LATENCY, LEAKAGE_J, OBJECTIVE, Problem
 from hwsim.mapping import Mapping
-from hwsim.mapping.pack import unpack_mapping
+from hwsim.mapping.pack import pack_hierarchy, pack_nest, unpack_mapping
 from hwsim.search.bounds import compulsory, floors, values
 from hwsim.search.patterns import Patterns, at_work, patterns
 from hwsim.search.problem import build, staying
@@ -40,6 +40,8 @@ _DEEPLY, _DEEP, _TASTED, _TASTE, _EACH = 1, 300_000, 40, 10_000, 100
 _UNLISTED, _UNSEEN, _FLOOR, _BOUNDED, _BEGUN = range(5)
 #: Patterns whose floors are found at a time, those with the fewest steps first.
 _AT_A_TIME = 4096
+#: Tiles looked at between looks at the clock.
+_CHUNK = 300_000
 #: What finding the bound of a pattern's tiles counts for, in tiles looked at.
 _SETUP_WORK = 2_000
 
@@ -60,9 +62,14 @@ class Progress:
     @property
     def exhausted(self) -> bool:
         """Whether the budget of work or time is spent."""
+        return self.late or self.left <= 0
+
+    @property
+    def late(self) -> bool:
+        """Whether the time is over."""
         if time.perf_counter() > self.deadline:
             self.limited = True
-        return self.limited or self.left <= 0
+        return self.limited
 
     @property
     def left(self) -> int:
@@ -224,26 +231,29 @@ def _solve(
     levels = problem.factors.shape[1]
     spent = 0
 
-    def put_together(
-        keys: Float, found: Int, limit: float, budget: int, each: int, trust: bool = True
-    ) -> tuple[float, float]:
+    candidates = _candidates(*along, keep)
+    exact = _exact(space)
+
+    def put_together(keys: Float, found: Int, limit: float, budget: int, each: int) -> tuple[float, float]:
         nonlocal spent
         temporal, order = np.ones((levels, 8), np.int64), np.zeros((levels, 8), np.int64)
         start = (problem, keys, found, *setup.start)
-        value, looked, leaves, left = join(*start, limit, budget, each, int(trust), temporal, order)
+        at, chunk, looked, known = 0, _CHUNK, 0, min(limit, progress.value)
+        while True:
+            part = budget - looked if math.isinf(progress.deadline) else min(chunk, budget - looked)
+            limit, more, leaves, left, stop = join(*start, limit, at, part, each, exact, candidates, temporal, order)
+            looked += more
+            progress.evaluated += leaves
+            if math.isinf(left) or looked > budget or progress.late:
+                break
+            chunk = 2 * chunk if stop == at else _CHUNK
+            at = stop
         spent += looked
         progress.priced += looked
-        progress.evaluated += leaves
-        if value >= min(limit, progress.value):
-            return value, left
-        mapping = mapping_of(temporal, order, *along, keep)
-        if isinstance(count(space.nest, space.hierarchy, mapping, space.rules), Infeasible):
-            if trust:
-                return put_together(keys, found, limit, budget, each, False)
-            progress.given_up = min(progress.given_up, value)
-            return value, left
-        progress.value, progress.mapping = value, mapping
-        return value, left
+        if limit < known:
+            progress.value = limit
+            progress.mapping = unpack_mapping(_one(candidates, temporal, order))
+        return limit, left
 
     for widening in _WIDENINGS if each == _ALL else (_WIDE,):
         limit = min(progress.value, setup.bound * widening)
@@ -256,20 +266,39 @@ def _solve(
         value, left = put_together(keys, found, limit, budget - spent, each)
         if each != _ALL:
             return setup.bound
-        if math.isfinite(left) and spent <= budget:
-            progress.given_up = min(
-                progress.given_up, left
-            )  # not for want of work: a tile of which it is not known whether it fits
-            left = math.inf
         if value < limit or limit == progress.value or spent > budget:
             return left
     return math.inf
 
 
-def mapping_of(temporal: Int, order: Int, along_x: Int, along_y: Int, keep: Keep) -> Mapping:
-    """The record of what a kernel found."""
-    plain = np.tile(np.arange(8), (len(temporal), 1))
-    return unpack_mapping(MappingArrays(temporal, along_x, along_y, order, plain, plain, np.array(keep)))
+def _exact(space: Space) -> Exact:
+    return Exact(
+        pack_nest(space.nest),
+        pack_hierarchy(space.hierarchy),
+        growth(space.nest),
+        empty_counts(space.levels),
+        empty_scan(1, space.levels),
+    )
+
+
+def _candidates(along_x: Int, along_y: Int, keep: Keep) -> MappingArrays:
+    """One mapping [1, L, .] whose temporal loops are still open."""
+    plain = np.tile(np.arange(8), (1, len(along_x), 1))
+    return MappingArrays(
+        np.ones_like(plain),
+        np.ascontiguousarray(along_x)[None],
+        np.ascontiguousarray(along_y)[None],
+        plain.copy(),
+        plain,
+        plain,
+        np.array([keep]),
+    )
+
+
+def _one(candidates: MappingArrays, temporal: Int, order: Int) -> MappingArrays:
+    """The mapping of ``candidates`` with these loops."""
+    only = MappingArrays._make(array[0] for array in candidates)
+    return only._replace(temporal=temporal, order=order)
 
 
 def _listing(
