@@ -211,7 +211,8 @@ def axis_least(
     if moving == 0:
         return plain
     if not addresses:
-        return plain - number * common
+        # At least every other step is one of the innermost loop that moves the tile.
+        return plain - number * common if moving == 1 else max(float(children * whole), 0.5 * (plain - number * common))
     if moving == 2:
         common = back = whole
     return max(0.0, plain - (number - children) * common - children * back, touched - children * back)
@@ -738,7 +739,7 @@ def join(  # noqa: PLR0917
         steps = passes = 1.0
         for dim in range(8):
             steps *= steps_of(dim, _ZERO, _NONE, temporal, exact_tile, nest[dim], factors[SPATIAL])
-        if nest[PASS_LEVEL] >= 0 and nest[ADDRESSES]:
+        if nest[PASS_LEVEL] >= 0:
             for dim in range(8):
                 inside = _ONE
                 for inner in range(nest[PASS_LEVEL]):

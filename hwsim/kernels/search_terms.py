@@ -208,7 +208,7 @@ def _outside(axis: int, nest: Int) -> int:
 @inline_kernel
 def side_words(axis: int, rows: int, taps: int, nest: Int, sides: Int) -> int:
     """Inputs along height (axis 0) or width (1) in the largest tile of at least so many positions and taps, at least."""
-    if sides.shape[1]:
+    if sides.shape[2]:
         return sides[axis, 1, rows, taps]
     addresses = nest[ADDRESSES]
     words = span(rows, taps, nest[WINDOW + 2 * axis], nest[WINDOW + 2 * axis + 1], addresses)
@@ -231,7 +231,7 @@ def axis_words(axis: int, least_tile: int, tiles: int, least_kernel: int, kernel
     if not nest[ADDRESSES]:
         stride, dilation = nest[WINDOW + 2 * axis], nest[WINDOW + 2 * axis + 1]
         return float(tiles * kernels * span(least_tile, least_kernel, stride, dilation, 0))
-    if not sides.shape[1]:  # one address each at least
+    if not sides.shape[2]:  # one address each at least
         return float(max(0, nest[position] - _outside(axis, nest)))
     total = sides[axis, 0, least_tile, least_kernel]
     for tile in range(least_tile, _largest(nest[position], tiles, nest[PERFECT], least_tile) + 1):

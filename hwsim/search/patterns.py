@@ -37,7 +37,8 @@ def patterns(space: Space, share: float) -> Patterns:
     """All patterns in which every axis of every mesh is filled to at least ``share`` of the most that the nest allows there.
 
     Patterns that differ only in how a dim's children are split between x and y count the same (where wires cost nothing) and are listed
-    once. Factors with the same number of trips left over are listed once, the smallest: it uses fewer children for the same steps.
+    once. Of factors with the same number of trips left over the smallest is listed: it uses fewer children for the same steps. Others are
+    only where a level inside has a limited rate, for the busiest of more children may have less to do: its last tile may be a partial one.
     """
     levels = space.levels
     extents = np.array(space.extents, np.int64)
@@ -102,10 +103,13 @@ def _level_patterns(
     Where axes can be filled in too many ways only those that fill a larger share are listed.
     """
     fixed, at_most = space.spatial_fixed[level], space.spatial_at_most[level]
+    every = not space.perfect and bool(
+        np.isfinite(space.packed.bandwidth[:level]).any() or np.isfinite(space.packed.network[:level]).any()
+    )
     unlisted = np.inf
     for least in (share, *(larger for larger in _SHARES if larger > share)):
-        across = _axis(left, fan_x, space.along[level, 0], fixed, at_most, space.perfect, least)
-        along = _axis(left, fan_y, space.along[level, 1], fixed, at_most, space.perfect, least)
+        across = _axis(left, fan_x, space.along[level, 0], fixed, at_most, space.perfect, every, least)
+        along = _axis(left, fan_y, space.along[level, 1], fixed, at_most, space.perfect, every, least)
         if least > share:
             most = float(across.prod(axis=1).max()) * float(along.prod(axis=1).max())
             unlisted = float(left.astype(np.float64).prod()) / (least * most)
@@ -121,14 +125,16 @@ def _level_patterns(
     return across[where // len(along)], along[where % len(along)], unlisted
 
 
-def _axis(left: Int, fan: int, allowed: Int, fixed: Int, at_most: Int, perfect: bool, share: float) -> Int:
-    """Factors by dim along one axis with at most ``fan`` children, filling ``share`` of the most that fills it [A, 8]."""
+def _axis(left: Int, fan: int, allowed: Int, fixed: Int, at_most: Int, perfect: bool, every: bool, share: float) -> Int:
+    """Factors by dim along one axis with at most ``fan`` children, filling ``share`` of the most that fills it [A, 8]. every : also
+    factors that leave as many trips as a smaller one."""
     rows: list[tuple[int, tuple[int, ...]]] = [(1, (1,) * 8)]
     for dim in range(8):
         if left[dim] == 1 or not allowed[dim]:
             continue
         limit = min(fan, int(at_most[dim]), int(fixed[dim]) or ANY)
-        options = [factor for factor in factors_of(int(left[dim]), perfect) if factor <= limit]
+        listed = range(1, min(limit, int(left[dim])) + 1) if every else factors_of(int(left[dim]), perfect)
+        options = [factor for factor in listed if factor <= limit]
         if fixed[dim] > 1 and int(fixed[dim]) <= fan and int(fixed[dim]) not in options:
             options.append(int(fixed[dim]))
         rows = [

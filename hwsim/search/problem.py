@@ -128,12 +128,13 @@ def _choices(space: Space, kept: NDArray[np.bool_]) -> Int:
     """1 for levels whose tile is a choice: those below the outermost that keep something.
 
     Where a level keeps nothing its temporal loops might as well be the innermost of the level outside, for no tile is held between;
-    unless constraints there or here tell them apart.
+    unless constraints there or here tell them apart, or passes do, which end with the loops of a level.
     """
     idle = np.zeros(space.levels, np.bool_)
     for level in range(space.levels):
         told = all(space.fixed[level, dim] == 1 for dim, extent in enumerate(space.extents) if extent > 1)
-        idle[level] = told or not any(space.constrained[level:])
+        passes = space.packed.pass_cycles > 0 and level < space.packed.pass_level
+        idle[level] = told or not (passes or any(space.constrained[level:]))
     choice = kept.any(axis=1) | ~idle
     choice[-1] = False
     return choice.astype(np.int64)
