@@ -244,13 +244,72 @@ def axes(problem: Problem, plain: Float, least: Float) -> None:
 
 
 @inline_kernel
-def _volumes(nest: Int, volume: Float) -> None:
-    """Words of each operand but for height and width of inputs [3]."""
+def _volumes(problem: Problem, volume: Float) -> None:
+    """Words of each operand but for height and width of inputs; these, as far as they are needed at all [5]."""
+    nest = problem.nest
     for operand in range(3):
         volume[operand] = 1.0
         for dim in range(8):
             if FREE_OF[dim] != operand and (operand != INPUT or dim not in (Q, P, S, R)):
                 volume[operand] *= nest[dim]
+    volume[3] = axis_words(_ZERO, nest[Q], _ONE, nest[S], _ONE, nest, problem.sides)
+    volume[4] = axis_words(_ONE, nest[P], _ONE, nest[R], _ONE, nest, problem.sides)
+
+
+@inline_kernel
+def _holds(operand: int, level: int, over: int, tile: Int, room: Int, problem: Problem) -> bool:
+    """Whether a child's part of the tile of ``over`` may fit ``level``; tile [8]; room [8] to work in."""
+    factors, levels = problem.factors, problem.levels
+    for dim in range(8):
+        extent = tile[dim]
+        for between in range(level + 1, over + 1):
+            extent = ceiling(extent, factors[SPATIAL, between, dim])
+        room[dim] = extent
+    bits = tile_bits(operand, room, False, problem.nest, problem.sides)
+    return bits <= levels[POOL_BITS, level, levels[POOL, level, operand]]
+
+
+@inline_kernel
+def _inside(
+    over: int, tile: Int, count: Int, within: Float, volume: Float, room: Int, load: Float, problem: Problem
+) -> float:
+    """Least energy of all boundaries inside of ``over`` under a tile of it; adds to ``load`` what they move at least.
+
+    A level that cannot hold a child's part of that tile fetches it anew for each tile of ``over``, of those that differ in dims that the
+    operand is free of, too. tile, count [8] : of ``over``. within [L] : least energy of each level's boundary, whatever the tile
+    of ``over``, -1 where a level has none. volume [5] : words of each operand but for height and width of inputs, then these.
+    """
+    levels, words = problem.levels, problem.words
+    energy = 0.0
+    for level in range(over):
+        if within[level] < 0:
+            continue
+        own = 0.0
+        for operand in range(3):
+            if not levels[KEEP, level, operand]:
+                continue
+            away, here_in = problem.still[level, operand, 0], problem.still[level, operand, 1]
+            if not _holds(operand, level, over, tile, room, problem):
+                away = here_in = 1.0
+                parent = levels[PARENT, level, operand]
+                for dim in range(8):
+                    if FREE_OF[dim] == operand and problem.nest[dim] > 1:
+                        leaves, arrives = windows(
+                            dim, level, parent, over, count[dim], operand, problem.factors, levels
+                        )
+                        away *= leaves
+                        here_in *= arrives
+            amount = volume[operand]
+            if operand == INPUT:
+                amount *= volume[3] * volume[4]
+                away *= problem.reals[MAC_LEAST + 3 + level]
+            own += amount * (words[level, operand, 0, 0] * away + words[level, operand, 1, 0] * here_in)
+            for resource in range(load.shape[0]):
+                load[resource] += amount * (
+                    words[level, operand, 0, 1 + resource] * away + words[level, operand, 1, 1 + resource] * here_in
+                )
+        energy += max(within[level], own)
+    return energy
 
 
 @kernel
@@ -261,13 +320,15 @@ def tiles(
     least: Float,
     other_energy: float,
     other_cycles: float,
+    within: Float,
     limit: float,
     keys: Float,
     found: Int,
 ) -> tuple[int, float, float, float]:
     """List the tiles of one level that fit and whose least value is below ``limit``.
 
-    plain, least [2, M, M] : the level's ``axes``. other_energy, other_cycles : least of all other boundaries, base included. keys [T],
+    plain, least [2, M, M] : the level's ``axes``. other_energy, other_cycles : least of all boundaries outside, base included, and of all
+    others. within [L] : least energy of each boundary inside, -1 for none. keys [T],
     found [T, 8] : value and choice of each.
     Returns how many there are (beyond T they are not written), and the least energy, cycles and value of all that fit.
     """
@@ -279,14 +340,18 @@ def tiles(
     total = np.empty((9, 8), np.float64)
     ends = np.empty((3, 2), np.float64)
     fixed = np.empty((3, 2), np.float64)
-    volume = np.empty(3, np.float64)
+    volume = np.empty(5, np.float64)
     load = np.empty(resources, np.float64)
+    held, room = np.empty(8, np.int64), np.empty(8, np.int64)
     for dim in range(8):
         size[dim] = 1
         total[0, dim] = 1.0
-    _volumes(nest, volume)
+    _volumes(problem, volume)
     number = 0
     least_energy = least_cycles = least_value = np.inf
+    rest = 0.0
+    for inner_level in range(level):
+        rest += max(0.0, within[inner_level])
     depth = 0
     at[_DEPTHS[0]] = -1
     while depth >= 0:
@@ -352,8 +417,16 @@ def tiles(
             if waits < np.inf:
                 cycles = max(cycles, waits)
         least_energy, least_cycles = min(least_energy, energy), min(least_cycles, cycles)
-        value = value_of(other_energy + energy, max(other_cycles, cycles), nest, problem.reals)
+        value = value_of(other_energy + rest + energy, max(other_cycles, cycles), nest, problem.reals)
         least_value = min(least_value, value)
+        if value < limit and level > 0:
+            for resource in range(resources):
+                load[resource] = problem.base[3, 1 + resource]
+            for place in range(8):
+                held[place] = tables[COUNT, level, place, at[place]]
+            inside = _inside(level, size, held, within, volume, room, load, problem)
+            cycles = max(cycles, other_cycles, cycles_of(problem.reals[COMPUTE], load, problem.base))
+            value = value_of(other_energy + energy + inside, cycles, nest, problem.reals)
         if value < limit:
             if number < keys.shape[0]:
                 keys[number] = value
@@ -505,6 +578,7 @@ def join(  # noqa: PLR0917
     plain: Float,
     least: Float,
     stays: Int,
+    within: Float,
     rest_energy: Float,
     rest_cycles: Float,
     best: float,
@@ -520,10 +594,10 @@ def join(  # noqa: PLR0917
 
     keys [T], found [T, 8] : tiles of the outermost level whose tile is a choice, in the order of their keys. path [3, L] : the next such
     level outside and inside of each; then the outermost and the innermost. plain, least [L, 2, M, M] : ``axes``. stays [L, A] : operand
-    that an order leaves in place, -1 any. rest_energy, rest_cycles [L] : least of all boundaries inside of a level's own. first : the
-    tile to begin with. budget : tiles
-    to look at, at most; each : of them for one outermost tile under one order (then what is returned is no bound). candidates : one
-    mapping with its spatial factors and kept operands; loops are written into it to count it.
+    that an order leaves in place, -1 any. within [L] : least energy of each boundary, -1 for none. rest_energy, rest_cycles [L] : least
+    of all boundaries inside of a level's own. first : the tile to begin with. budget : tiles to look at, at most; each : of them for one
+    outermost tile under one order (then what is returned is no bound). candidates : one mapping with its spatial factors and kept
+    operands; loops are written into it to count it.
     out_temporal, out_order [L, 8] : the loops found.
     Returns its value (``best`` where there is none), tiles looked at, mappings priced, and the bound on what was left when the budget ran
     out (infinity where nothing was), and the tile at which it did.
@@ -542,7 +616,7 @@ def join(  # noqa: PLR0917
     reach = np.empty(8, np.int64)
     moved = np.empty(2, np.float64)
     energy = np.empty(depths, np.float64)
-    state = np.empty((3, 8), np.int64)
+    state, room, spare = np.empty((3, 8), np.int64), np.empty(8, np.int64), np.empty(resources, np.float64)
     load = np.empty((depths, resources), np.float64)
     pick = np.empty((depths, 8), np.int64)
     listed = np.empty((depths, 8), np.int64)
@@ -553,8 +627,8 @@ def join(  # noqa: PLR0917
     carried = np.empty(depths, np.int64)
     partial = np.empty((depths, 9, 6), np.float64)
     fewest = np.empty((depths, 9, 6), np.float64)
-    volume = np.empty(3, np.float64)
-    _volumes(nest, volume)
+    volume = np.empty(5, np.float64)
+    _volumes(problem, volume)
     outermost, lowest = path[2, 0], path[2, 1]
     top = depths - 1
     for here in range(depths):
@@ -717,6 +791,12 @@ def join(  # noqa: PLR0917
         if value_of(energy[level] + rest_energy[level], cycles, nest, reals) >= best:
             continue
         if level != lowest:
+            for resource in range(resources):
+                spare[resource] = load[level, resource]
+            total = energy[level] + _inside(level, tile[level], count[level], within, volume, room, spare, problem)
+            cycles = max(cycles, cycles_of(reals[COMPUTE], spare, base))
+            if value_of(total, cycles, nest, reals) >= best:
+                continue
             inner = path[1, level]
             if _lists(inner, level, count, listed, choices, trips, fewest, problem):
                 level = inner

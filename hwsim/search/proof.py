@@ -172,7 +172,8 @@ def _share(begun: int) -> tuple[int, int]:
 class _Setup:
     """What is known of a pattern before its tiles are put together. bound : no mapping of it costs less."""
 
-    start: tuple[Int, Float, Float, Int, Float, Float]
+    start: tuple[Int, Float, Float, Int, Float, Float, Float]
+    within: Float
     plain: Float
     fewest: Float
     outermost: int
@@ -188,9 +189,10 @@ def _setup(problem: Problem, stays: Int) -> _Setup | None:
     longest_list = problem.tables.shape[3]
     plain, fewest = np.zeros((2, levels, 2, longest_list, longest_list))
     axes(problem, plain, fewest)
-    nothing = np.empty(0), np.empty((0, 8), np.int64)
+    nothing, nowhere = (np.empty(0), np.empty((0, 8), np.int64)), np.full(levels, -1.0)
     least = {
-        level: tiles(level, problem, plain[level], fewest[level], 0.0, 0.0, -math.inf, *nothing) for level in chosen
+        level: tiles(level, problem, plain[level], fewest[level], 0.0, 0.0, nowhere, -math.inf, *nothing)
+        for level in chosen
     }
     path = np.full((3, levels), -1, np.int64)
     for inner, outer in zip(chosen, [*chosen[1:], levels - 1], strict=True):
@@ -204,14 +206,18 @@ def _setup(problem: Problem, stays: Int) -> _Setup | None:
     for level in chosen:
         rest_energy[level] = sum(energies[inner] for inner in chosen if inner < level)
         rest_cycles[level] = max((cycles[inner] for inner in chosen if inner < level), default=0.0)
+    within = nowhere.copy()
+    for level in chosen:
+        within[level] = max(0.0, energies[level])
     total = problem.base[3, 0] + sum(energies.values())
     outermost = chosen[-1]
     return _Setup(
-        start=(path, plain, fewest, stays, rest_energy, rest_cycles),
+        start=(path, plain, fewest, stays, within, rest_energy, rest_cycles),
+        within=within,
         plain=plain[outermost],
         fewest=fewest[outermost],
         outermost=outermost,
-        others=problem.base[3, 0] + rest_energy[outermost],
+        others=problem.base[3, 0],
         wait=max(problem.reals[COMPUTE], rest_cycles[outermost]),
         bound=_value(total, max(problem.reals[COMPUTE], *cycles.values()), problem),
     )
@@ -259,7 +265,7 @@ def _solve(
         limit = min(progress.value, setup.bound * widening)
         if setup.bound >= limit:
             return math.inf
-        keys, found = _listing(setup.outermost, problem, setup.plain, setup.fewest, setup.others, setup.wait, limit)
+        keys, found = _listing(problem, setup, limit)
         if math.isinf(progress.value):
             put_together(keys[:_DIVE], found[:_DIVE], math.inf, _DIVE_BUDGET, _ALL)
             limit = min(progress.value, limit)
@@ -301,16 +307,16 @@ def _one(candidates: MappingArrays, temporal: Int, order: Int) -> MappingArrays:
     return only._replace(temporal=temporal, order=order)
 
 
-def _listing(
-    level: int, problem: Problem, plain: Float, fewest: Float, others: float, wait: float, limit: float
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _listing(problem: Problem, setup: _Setup, limit: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Tiles of the outermost level that may lead below ``limit``, most promising first."""
+    given = (setup.outermost, problem, setup.plain, setup.fewest, setup.others, setup.wait, setup.within, limit)
     keys = np.empty(4096)
     found = np.empty((4096, 8), np.int64)
-    number = tiles(level, problem, plain, fewest, others, wait, limit, keys, found)[0]
+    number = tiles(*given, keys, found)[0]
     if number > len(keys):
         keys = np.empty(number)
         found = np.empty((number, 8), np.int64)
-        number = tiles(level, problem, plain, fewest, others, wait, limit, keys, found)[0]
+        number = tiles(*given, keys, found)[0]
     ranked = np.argsort(keys[:number], kind="stable")
     return keys[ranked], found[ranked]
 
