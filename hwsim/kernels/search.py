@@ -40,6 +40,8 @@ from hwsim.kernels.search_terms import (
     ADDRESSES,
     AT_MOST,
     BITS,
+    BY_POSITION,
+    BY_TAP,
     COMPUTE,
     COUNT,
     DATA,
@@ -47,6 +49,7 @@ from hwsim.kernels.search_terms import (
     FINAL_BITS,
     FIXED,
     FREE_OF,
+    HELD,
     KEEP,
     LATENCY,
     LEADS,
@@ -177,7 +180,7 @@ def fits(level: int, tile: Int, known: bool, nest: Int, levels: Int, sides: Int)
 
 @inline_kernel
 def axis_least(
-    level: int, axis: int, position_at: int, tap_at: int, plain: float, touched: float, problem: Problem
+    level: int, axis: int, position_at: int, tap_at: int, words: Float, touched: float, problem: Problem
 ) -> float:
     """The same inputs as ``axis_words``, with what neighbours along the better dim have in common never fetched again.
 
@@ -189,8 +192,8 @@ def axis_least(
     stride, dilation, addresses = nest[WINDOW + 2 * axis], nest[WINDOW + 2 * axis + 1], nest[ADDRESSES]
     tile, taps = tables[SIZE, level, position, position_at], tables[SIZE, level, tap, tap_at]
     whole = span(tile, taps, stride, dilation, addresses)
-    common = back = 0
-    moving = 0
+    plain, common, back, moving = words[0], 0, 0, 0
+    new = plain
     number = children = 1
     for dim in (position, tap):
         left = tables[COUNT, level, dim, position_at if dim == position else tap_at]
@@ -202,6 +205,8 @@ def axis_least(
         if left <= most:
             continue
         moving += 1
+        if most == 1 and addresses:
+            new = words[1 if dim == position else 2]
         step = factors[SPATIAL, level + 1, dim] * (tile * stride if dim == position else taps * dilation)
         common = max(common, overlap(tile, taps, stride, dilation, step, addresses))
         shortest = (
@@ -215,29 +220,35 @@ def axis_least(
         return plain - number * common if moving == 1 else max(float(children * whole), 0.5 * (plain - number * common))
     if moving == 2:
         common = back = whole
-    return max(0.0, plain - (number - children) * common - children * back, touched - children * back)
+        new = 0.0
+    elif new == plain:
+        new = plain - (number - children) * common
+    return max(0.0, new - children * back, touched - children * back)
 
 
 @kernel
-def axes(problem: Problem, plain: Float, least: Float) -> None:
-    """Fill ``axis_words`` and ``axis_least`` of height and width for every choice of every level [L, 2, M, M]."""
+def axes(problem: Problem, plain: Float, least: Float, swept: Float) -> None:
+    """Fill ``axis_words`` and ``axis_least`` of height and width for every choice of every level [L, 2, M, M]; swept [L, 2, 3, M, M]."""
     nest, tables = problem.nest, problem.tables
     for axis in range(2):
         position, tap = (Q, S) if axis == 0 else (P, R)
-        touched = axis_words(axis, nest[position], _ONE, nest[tap], _ONE, nest, problem.sides)
+        touched = axis_words(HELD, axis, nest[position], _ONE, nest[tap], _ONE, nest, problem.sides)
         for level in range(problem.factors.shape[1] - 1):
             for position_at in range(problem.factors[LENGTH, level, position]):
                 for tap_at in range(problem.factors[LENGTH, level, tap]):
-                    words = axis_words(
-                        axis,
-                        tables[SIZE, level, position, position_at],
-                        tables[COUNT, level, position, position_at],
-                        tables[SIZE, level, tap, tap_at],
-                        tables[COUNT, level, tap, tap_at],
-                        nest,
-                        problem.sides,
-                    )
-                    plain[level, axis, position_at, tap_at] = words
+                    for place in range(3):
+                        swept[level, axis, place, position_at, tap_at] = axis_words(
+                            HELD if place == 0 else BY_POSITION if place == 1 else BY_TAP,
+                            axis,
+                            tables[SIZE, level, position, position_at],
+                            tables[COUNT, level, position, position_at],
+                            tables[SIZE, level, tap, tap_at],
+                            tables[COUNT, level, tap, tap_at],
+                            nest,
+                            problem.sides,
+                        )
+                    words = swept[level, axis, :, position_at, tap_at]
+                    plain[level, axis, position_at, tap_at] = words[0]
                     least[level, axis, position_at, tap_at] = axis_least(
                         level, axis, position_at, tap_at, words, touched, problem
                     )
@@ -252,8 +263,13 @@ def _volumes(problem: Problem, volume: Float) -> None:
         for dim in range(8):
             if FREE_OF[dim] != operand and (operand != INPUT or dim not in (Q, P, S, R)):
                 volume[operand] *= nest[dim]
-    volume[3] = axis_words(_ZERO, nest[Q], _ONE, nest[S], _ONE, nest, problem.sides)
-    volume[4] = axis_words(_ONE, nest[P], _ONE, nest[R], _ONE, nest, problem.sides)
+    for axis in range(2):
+        position, tap = (Q, S) if axis == 0 else (P, R)
+        if nest[ADDRESSES]:
+            volume[3 + axis] = axis_words(HELD, axis, nest[position], _ONE, nest[tap], _ONE, nest, problem.sides)
+        else:  # without what boxes hold in between
+            stride, dilation = nest[WINDOW + 2 * axis], nest[WINDOW + 2 * axis + 1]
+            volume[3 + axis] = span(nest[position], nest[tap], stride, dilation, _ONE)
 
 
 @inline_kernel
@@ -277,12 +293,12 @@ def _inside(
 
     A level that cannot hold a child's part of that tile fetches it anew for each tile of ``over``, of those that differ in dims that the
     operand is free of, too. tile, count [8] : of ``over``. within [L] : least energy of each level's boundary, whatever the tile
-    of ``over``, -1 where a level has none. volume [5] : words of each operand but for height and width of inputs, then these.
+    of ``over``, -inf where a level has none. volume [5] : words of each operand but for height and width of inputs, then these.
     """
     levels, words = problem.levels, problem.words
     energy = 0.0
     for level in range(over):
-        if within[level] < 0:
+        if within[level] == -np.inf:
             continue
         own = 0.0
         for operand in range(3):
@@ -328,7 +344,7 @@ def tiles(
     """List the tiles of one level that fit and whose least value is below ``limit``.
 
     plain, least [2, M, M] : the level's ``axes``. other_energy, other_cycles : least of all boundaries outside, base included, and of all
-    others. within [L] : least energy of each boundary inside, -1 for none. keys [T],
+    others. within [L] : least energy of each boundary inside, -inf for none. keys [T],
     found [T, 8] : value and choice of each.
     Returns how many there are (beyond T they are not written), and the least energy, cycles and value of all that fit.
     """
@@ -351,7 +367,7 @@ def tiles(
     least_energy = least_cycles = least_value = np.inf
     rest = 0.0
     for inner_level in range(level):
-        rest += max(0.0, within[inner_level])
+        rest += within[inner_level] if within[inner_level] > -np.inf else 0.0
     depth = 0
     at[_DEPTHS[0]] = -1
     while depth >= 0:
@@ -577,6 +593,7 @@ def join(  # noqa: PLR0917
     path: Int,
     plain: Float,
     least: Float,
+    swept: Float,
     stays: Int,
     within: Float,
     rest_energy: Float,
@@ -593,11 +610,11 @@ def join(  # noqa: PLR0917
     """The best way to put tiles of all levels together, if its value is below ``best``.
 
     keys [T], found [T, 8] : tiles of the outermost level whose tile is a choice, in the order of their keys. path [3, L] : the next such
-    level outside and inside of each; then the outermost and the innermost. plain, least [L, 2, M, M] : ``axes``. stays [L, A] : operand
-    that an order leaves in place, -1 any. within [L] : least energy of each boundary, -1 for none. rest_energy, rest_cycles [L] : least
-    of all boundaries inside of a level's own. first : the tile to begin with. budget : tiles to look at, at most; each : of them for one
-    outermost tile under one order (then what is returned is no bound). candidates : one mapping with its spatial factors and kept
-    operands; loops are written into it to count it.
+    level outside and inside of each; then the outermost and the innermost. plain, least [L, 2, M, M], swept [L, 2, 3, M, M] : ``axes``.
+    stays [L, A] : operand that an order leaves in place, -1 any. within [L] : least energy of each boundary, -inf for none. rest_energy,
+    rest_cycles [L] : least of all boundaries inside of a level's own. first : the tile to begin with. budget : tiles to look at, at most;
+    each : of them for one outermost tile under one order (then what is returned is no bound). candidates : one mapping with its spatial
+    factors and kept operands; loops are written into it to count it.
     out_temporal, out_order [L, 8] : the loops found.
     Returns its value (``best`` where there is none), tiles looked at, mappings priced, and the bound on what was left when the budget ran
     out (infinity where nothing was), and the tile at which it did.
@@ -616,6 +633,7 @@ def join(  # noqa: PLR0917
     reach = np.empty(8, np.int64)
     moved = np.empty(2, np.float64)
     energy = np.empty(depths, np.float64)
+    held = np.empty((2, 3), np.float64)
     state, room, spare = np.empty((3, 8), np.int64), np.empty(8, np.int64), np.empty(resources, np.float64)
     load = np.empty((depths, resources), np.float64)
     pick = np.empty((depths, 8), np.int64)
@@ -758,8 +776,9 @@ def join(  # noqa: PLR0917
             continue
         if level != outermost and stays[over, chosen[over]] >= 0 and pure != (carried[level] == 1):
             continue
-        high_words = plain[level, 0, pick[level, Q], pick[level, S]]
-        wide_words = plain[level, 1, pick[level, P], pick[level, R]]
+        for place in range(3):
+            held[0, place] = swept[level, 0, place, pick[level, Q], pick[level, S]]
+            held[1, place] = swept[level, 1, place, pick[level, P], pick[level, R]]
         energy[level] = energy[over]
         for resource in range(resources):
             load[level, resource] = load[over, resource]
@@ -769,8 +788,7 @@ def join(  # noqa: PLR0917
             boundary(
                 operand,
                 level,
-                high_words,
-                wide_words,
+                held,
                 count,
                 tile,
                 temporal,

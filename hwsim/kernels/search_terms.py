@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hwsim.kernels.counting_sets import set_size
+from hwsim.kernels.counting_sets import common_size, set_size
 from hwsim.kernels.jit import inline_kernel, kernel
-from hwsim.kernels.packed import INPUT, OUTPUT, WEIGHT, C, Float, G, Int, N, P, Q, R, S
+from hwsim.kernels.packed import INPUT, OUTPUT, WEIGHT, C, Float, G, Int, K, N, P, Q, R, S
 
 #: The operand that does not depend on a dim, -1 where all three do: N, G, K, C, Q, P, S, R.
 FREE_OF = np.array((WEIGHT, -1, INPUT, OUTPUT, WEIGHT, WEIGHT, OUTPUT, OUTPUT), np.int64)
@@ -49,7 +49,7 @@ class Problem(NamedTuple):
     level that keeps each operand, then of all that tiles do not change; in the last row 0 for resources that hide behind compute, else
     the number (from 1) of the level whose transfers add. still [L, 3, 2] : how often the tile of an operand leaves the parent and arrives
     that stays in place over all loops outside; for inputs times the least share of children with inputs of their own. reals [7].
-    sides [2, 2, extent, taps] : along height and width what the tiles of such an extent hold together, and the largest (``tabulate``);
+    sides [2, 4, extent, taps] : along height and width what the tiles of such an extent hold (``tabulate``);
     without entries where that would be long or is no matter of addresses.
     """
 
@@ -175,25 +175,39 @@ def neighbours(level: int, parent: int, tile: Int, nest: Int, factors: Int, leve
     return share
 
 
+#: ``Problem.sides``: what tiles hold together, the largest of them, and what arrives of the first where each position follows the one
+#: before it for every tap, or each tap for every position.
+HELD, LARGEST, BY_POSITION, BY_TAP = range(4)
+
+
 @kernel
 def tabulate(side: int, axes: Int, words: Int) -> None:
-    """Fill ``words`` [2, extent + 1, taps + 1] for one side of the input with what tiles of each extent hold: all together, and the
-    largest of them or of any larger ones at least. axes [2, 4] : stride, dilation, pad and size of height and width."""
+    """Fill ``words`` [4, extent + 1, taps + 1] for one side of the input, see HELD. The largest is that of any larger tiles, too.
+
+    axes [2, 4] : stride, dilation, pad and size of height and width.
+    """
     rows, taps = words.shape[1] - 1, words.shape[2] - 1
     for tile in range(rows, 0, -1):
         for depth in range(taps, 0, -1):
-            total = largest = 0
+            total = largest = kept_rows = kept_taps = 0
             for first in range(0, rows, tile):
+                wide = min(tile, rows - first)
                 for deep in range(0, taps, depth):
-                    here = set_size(first, min(tile, rows - first), deep, min(depth, taps - deep), axes, side)
+                    many = min(depth, taps - deep)
+                    here = set_size(first, wide, deep, many, axes, side)
                     total += here
                     largest = max(largest, here)
-            words[0, tile, depth] = total
+                    if first > 0:
+                        kept_rows += common_size(first, wide, deep, many, first - tile, tile, deep, many, axes, side)
+                    if deep > 0:
+                        kept_taps += common_size(first, wide, deep, many, first, wide, deep - depth, depth, axes, side)
+            words[HELD, tile, depth] = total
             if tile < rows:
-                largest = min(largest, words[1, tile + 1, depth])
+                largest = min(largest, words[LARGEST, tile + 1, depth])
             if depth < taps:
-                largest = min(largest, words[1, tile, depth + 1])
-            words[1, tile, depth] = largest
+                largest = min(largest, words[LARGEST, tile, depth + 1])
+            words[LARGEST, tile, depth] = largest
+            words[BY_POSITION, tile, depth], words[BY_TAP, tile, depth] = total - kept_rows, total - kept_taps
 
 
 @inline_kernel
@@ -209,7 +223,7 @@ def _outside(axis: int, nest: Int) -> int:
 def side_words(axis: int, rows: int, taps: int, nest: Int, sides: Int) -> int:
     """Inputs along height (axis 0) or width (1) in the largest tile of at least so many positions and taps, at least."""
     if sides.shape[2]:
-        return sides[axis, 1, rows, taps]
+        return sides[axis, LARGEST, rows, taps]
     addresses = nest[ADDRESSES]
     words = span(rows, taps, nest[WINDOW + 2 * axis], nest[WINDOW + 2 * axis + 1], addresses)
     return max(0, words - _outside(axis, nest)) if addresses else words
@@ -224,29 +238,31 @@ def _largest(extent: int, tiles: int, perfect: int, least: int) -> int:
 
 
 @inline_kernel
-def axis_words(axis: int, least_tile: int, tiles: int, least_kernel: int, kernels: int, nest: Int, sides: Int) -> float:
-    """Inputs along height (axis 0) or width (1), summed over all pairs of a window tile and a tap tile: the least that it can be for so
-    many tiles, whatever their extent from the least one on."""
+def axis_words(
+    which: int, axis: int, least_tile: int, tiles: int, least_kernel: int, kernels: int, nest: Int, sides: Int
+) -> float:
+    """HELD, BY_POSITION or BY_TAP along height (axis 0) or width (1) of so many pairs of a window tile and a tap tile: the least that it
+    can be, whatever their extent from the least one on. Where tiles are boxes, only HELD is known, and stands for all."""
     position, tap = (Q, S) if axis == 0 else (P, R)
     if not nest[ADDRESSES]:
         stride, dilation = nest[WINDOW + 2 * axis], nest[WINDOW + 2 * axis + 1]
         return float(tiles * kernels * span(least_tile, least_kernel, stride, dilation, 0))
     if not sides.shape[2]:  # one address each at least
         return float(max(0, nest[position] - _outside(axis, nest)))
-    total = sides[axis, 0, least_tile, least_kernel]
+    least_tile, least_kernel = min(least_tile, nest[position]), min(least_kernel, nest[tap])
+    total = sides[axis, which, least_tile, least_kernel]
     for tile in range(least_tile, _largest(nest[position], tiles, nest[PERFECT], least_tile) + 1):
         for depth in range(least_kernel, _largest(nest[tap], kernels, nest[PERFECT], least_kernel) + 1):
-            total = min(total, sides[axis, 0, tile, depth])
+            total = min(total, sides[axis, which, tile, depth])
     return float(total)
 
 
 @inline_kernel
-def moved_inputs(  # noqa: PLR0917
+def moved_inputs(
     level: int,
     stop_level: int,
     stop_place: int,
-    high_words: float,
-    wide_words: float,
+    held: Float,
     count: Int,
     tile: Int,
     temporal: Int,
@@ -266,6 +282,7 @@ def moved_inputs(  # noqa: PLR0917
     addresses = nest[ADDRESSES]
     rows, taps_high = tile[level, Q], tile[level, S]
     columns, taps_wide = tile[level, P], tile[level, R]
+    high_words, wide_words = held[0, 0], held[1, 0]
     tiles_high, tiles_wide = count[level, Q] * count[level, S], count[level, P] * count[level, R]
     saved = 0.0
     behind_high = behind_wide = slack_high = slack_wide = 0
@@ -302,7 +319,12 @@ def moved_inputs(  # noqa: PLR0917
                 if not addresses and started:
                     credited = high - behind_high == first_high and wide - behind_wide == first_wide
                     credited = credited or (move_high == 0 and move_wide == 0)
-                if credited:
+                if addresses and not started and here and dim != K and after == 1 and left == count[level, dim]:
+                    # One loop goes through all tiles of the dim.
+                    axis = 0 if dim in (Q, S) else 1
+                    swept = held[axis, 1 if dim in (Q, P) else 2]
+                    saved += (high_words - swept) * wide_words if axis == 0 else (wide_words - swept) * high_words
+                elif credited:
                     move_high, move_wide = max(0, move_high - slack_high), max(0, move_wide - slack_wide)
                     both = high_words
                     if move_high:
@@ -341,8 +363,7 @@ def moved_inputs(  # noqa: PLR0917
 def boundary(
     operand: int,
     level: int,
-    high_words: float,
-    wide_words: float,
+    held: Float,
     count: Int,
     tile: Int,
     temporal: Int,
@@ -355,7 +376,7 @@ def boundary(
     """Words that leave the parent for the tile of ``operand`` at ``level``, and that arrive there, all instances: ``out[0]``, ``out[1]``.
 
     count, tile, temporal [L, 8], known from ``level`` outwards; chosen [L] : order of each level's loops, known outside of ``level``;
-    high_words, wide_words : inputs of all tiles along height and along width, fetched whole; reach [8], state [3, 8] : room to work in.
+    held [2, 3] : ``axis_words`` of height and width, by HELD, by position and by tap; reach [8], state [3, 8] : room to work in.
     """
     levels = count.shape[0]
     parent = problem.levels[PARENT, level, operand]
@@ -386,14 +407,13 @@ def boundary(
             leaves *= problem.nest[dim]
             arrives *= problem.nest[dim]
     if operand == INPUT:
-        words = high_words * wide_words
+        words = held[0, 0] * held[1, 0]
         if stop_level < levels:
             words = moved_inputs(
                 level,
                 stop_level,
                 stop_place,
-                high_words,
-                wide_words,
+                held,
                 count,
                 tile,
                 temporal,

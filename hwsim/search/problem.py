@@ -92,16 +92,16 @@ def _sides(space: Space) -> Int:
     nest, extents = space.packed_nest, space.extents
     rows, taps = 1 + max(extents[4:6]), 1 + max(extents[6:8])
     if not space.exact or rows * taps > _LOOKED_UP:
-        return np.zeros((2, 2, 0, 0), np.int64)
+        return np.zeros((2, 4, 0, 0), np.int64)
     axes = np.stack((nest.stride, nest.dilation, nest.pad, nest.size), axis=1)
     return _tabulated(extents[4:], tuple(int(figure) for figure in axes.reshape(-1)))
 
 
 @lru_cache(maxsize=64)
 def _tabulated(extents: tuple[int, ...], axes: tuple[int, ...]) -> Int:
-    found = np.zeros((2, 2, 1 + max(extents[:2]), 1 + max(extents[2:])), np.int64)
+    found = np.zeros((2, 4, 1 + max(extents[:2]), 1 + max(extents[2:])), np.int64)
     for side in range(2):
-        own = np.zeros((2, extents[side] + 1, extents[side + 2] + 1), np.int64)
+        own = np.zeros((4, extents[side] + 1, extents[side + 2] + 1), np.int64)
         tabulate(side, np.array(axes, np.int64).reshape(2, 4), own)
         found[side, :, : own.shape[1], : own.shape[2]] = own
     return found

@@ -67,7 +67,7 @@ class Progress:
     @property
     def late(self) -> bool:
         """Whether the time is over."""
-        if time.perf_counter() > self.deadline:
+        if time.perf_counter() > self.deadline and self.mapping:
             self.limited = True
         return self.limited
 
@@ -172,7 +172,7 @@ def _share(begun: int) -> tuple[int, int]:
 class _Setup:
     """What is known of a pattern before its tiles are put together. bound : no mapping of it costs less."""
 
-    start: tuple[Int, Float, Float, Int, Float, Float, Float]
+    start: tuple[Int, Float, Float, Float, Int, Float, Float, Float]
     within: Float
     plain: Float
     fewest: Float
@@ -188,8 +188,9 @@ def _setup(problem: Problem, stays: Int) -> _Setup | None:
     chosen = [level for level in range(levels - 1) if problem.levels[CHOICE, level, 0]]
     longest_list = problem.tables.shape[3]
     plain, fewest = np.zeros((2, levels, 2, longest_list, longest_list))
-    axes(problem, plain, fewest)
-    nothing, nowhere = (np.empty(0), np.empty((0, 8), np.int64)), np.full(levels, -1.0)
+    swept = np.zeros((levels, 2, 3, longest_list, longest_list))
+    axes(problem, plain, fewest, swept)
+    nothing, nowhere = (np.empty(0), np.empty((0, 8), np.int64)), np.full(levels, -np.inf)
     least = {
         level: tiles(level, problem, plain[level], fewest[level], 0.0, 0.0, nowhere, -math.inf, *nothing)
         for level in chosen
@@ -208,11 +209,11 @@ def _setup(problem: Problem, stays: Int) -> _Setup | None:
         rest_cycles[level] = max((cycles[inner] for inner in chosen if inner < level), default=0.0)
     within = nowhere.copy()
     for level in chosen:
-        within[level] = max(0.0, energies[level])
+        within[level] = energies[level]
     total = problem.base[3, 0] + sum(energies.values())
     outermost = chosen[-1]
     return _Setup(
-        start=(path, plain, fewest, stays, within, rest_energy, rest_cycles),
+        start=(path, plain, fewest, swept, stays, within, rest_energy, rest_cycles),
         within=within,
         plain=plain[outermost],
         fewest=fewest[outermost],
