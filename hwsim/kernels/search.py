@@ -273,6 +273,23 @@ def _volumes(problem: Problem, volume: Float) -> None:
 
 
 @inline_kernel
+def _unheld(dim: int, level: int, over: int, factors: Int, levels: Int) -> bool:
+    """Whether nothing that is held at ``level`` or inside of it depends on a dim that is not spread over children between it and ``over``.
+
+    Then all its trips may as well run inside of the tile: none of what is held there grows, nor moves more often; what is held further out
+    sees the same tile of ``over``; and one loop in place of two takes no more steps.
+    """
+    for inner in range(level + 1):
+        for operand in range(3):
+            if levels[KEEP, inner, operand] and FREE_OF[dim] != operand:
+                return False
+    for outer in range(level + 1, over + 1):
+        if factors[SPATIAL, outer, dim] > 1:
+            return False
+    return True
+
+
+@inline_kernel
 def _holds(operand: int, level: int, over: int, tile: Int, room: Int, problem: Problem) -> bool:
     """Whether a child's part of the tile of ``over`` may fit ``level``; tile [8]; room [8] to work in."""
     factors, levels = problem.factors, problem.levels
@@ -328,31 +345,55 @@ def _inside(
     return energy
 
 
+@inline_kernel
+def _part(level: int, total: Float, volume: Float, problem: Problem) -> float:
+    """Least energy of a level's boundary with some dims of its tile chosen; total [8] : deliveries so far, volume [5] : ``_volumes``."""
+    levels, words = problem.levels, problem.words
+    moving = saved = 0.0
+    for operand in range(3):
+        if not levels[KEEP, level, operand]:
+            continue
+        outer, inner, amount = words[level, operand, 0, 0], words[level, operand, 1, 0], volume[operand]
+        if outer < 0 or inner < 0:
+            return -np.inf
+        if operand == INPUT:
+            amount *= volume[3] * volume[4]
+            outer *= problem.reals[MAC_LEAST + 3 + level]
+        moves = amount * (outer * total[2 * operand] + inner * total[2 * operand + 1])
+        moving += moves
+        if levels[LEADS, level + 1, operand]:
+            still = outer * problem.still[level, operand, 0] + inner * problem.still[level, operand, 1]
+            saved = max(saved, moves - amount * still)
+    return moving - saved
+
+
 @kernel
 def tiles(
     level: int,
     problem: Problem,
     plain: Float,
     least: Float,
+    alone: int,
     other_energy: float,
     other_cycles: float,
     within: Float,
     limit: float,
     keys: Float,
     found: Int,
-) -> tuple[int, float, float, float]:
+) -> tuple[int, float]:
     """List the tiles of one level that fit and whose least value is below ``limit``.
 
-    plain, least [2, M, M] : the level's ``axes``. other_energy, other_cycles : least of all boundaries outside, base included, and of all
-    others. within [L] : least energy of each boundary inside, -inf for none. keys [T],
-    found [T, 8] : value and choice of each.
-    Returns how many there are (beyond T they are not written), and the least energy, cycles and value of all that fit.
+    plain, least [2, M, M] : the level's ``axes``. alone : 1 where the value is the energy of the level's own boundary. other_energy,
+    other_cycles : least of all boundaries outside, base included, and of all others. within [L] : least energy of each boundary inside,
+    -inf for none. keys [T], found [T, 8] : value and choice of each; without any room for them only the least is looked for.
+    Returns how many there are (beyond T they are not written), and the least value of all that are below ``limit`` (else infinity).
     """
     nest, factors, tables, levels, words = problem.nest, problem.factors, problem.tables, problem.levels, problem.words
     sides = problem.sides
     resources = problem.base.shape[1] - 1
     size = np.empty(8, np.int64)
     at = np.empty(8, np.int64)
+    first = np.zeros(8, np.int64)
     total = np.empty((9, 8), np.float64)
     ends = np.empty((3, 2), np.float64)
     fixed = np.empty((3, 2), np.float64)
@@ -362,14 +403,17 @@ def tiles(
     for dim in range(8):
         size[dim] = 1
         total[0, dim] = 1.0
+        if _unheld(dim, level, factors.shape[1] - 1, factors, levels):
+            last = factors[LENGTH, level, dim] - 1
+            first[dim] = last if tables[COUNT, level, dim, last] == 1 else 0
     _volumes(problem, volume)
     number = 0
-    least_energy = least_cycles = least_value = np.inf
-    rest = 0.0
+    smallest = np.inf
+    rest = other_energy
     for inner_level in range(level):
         rest += within[inner_level] if within[inner_level] > -np.inf else 0.0
     depth = 0
-    at[_DEPTHS[0]] = -1
+    at[_DEPTHS[0]] = first[_DEPTHS[0]] - 1
     while depth >= 0:
         dim = _DEPTHS[depth]
         at[dim] += 1
@@ -390,8 +434,12 @@ def tiles(
             total[depth + 1, 2 * free + 1] *= tables[COUNT, level, dim, at[dim]]
         total[depth + 1, 6] *= tables[STEPS, level, dim, at[dim]]
         if depth < 7:
+            energy = _part(level, total[depth + 1], volume, problem)
+            value = energy if alone else value_of(rest + energy, other_cycles, nest, problem.reals)
+            if value >= (limit if keys.shape[0] else min(limit, smallest)):
+                continue
             depth += 1
-            at[_DEPTHS[depth]] = -1
+            at[_DEPTHS[depth]] = first[_DEPTHS[depth]] - 1
             continue
         if not fits(level, size, True, nest, levels, sides):
             continue
@@ -414,7 +462,13 @@ def tiles(
             if levels[LEADS, level + 1, operand]:
                 saved = max(saved, moves - outer * fixed[operand, 0] - inner * fixed[operand, 1])
         energy = moving - saved
-        cycles = total[8, 6] / problem.reals[RATE]
+        if alone:
+            smallest = min(smallest, energy)
+            continue
+        cycles = max(other_cycles, total[8, 6] / problem.reals[RATE])
+        value = value_of(rest + energy, cycles, nest, problem.reals)
+        if value >= limit:
+            continue
         if resources > 0:
             waits = np.inf
             for stays in range(3):
@@ -432,24 +486,21 @@ def tiles(
                 waits = min(waits, cycles_of(0.0, load, problem.base))
             if waits < np.inf:
                 cycles = max(cycles, waits)
-        least_energy, least_cycles = min(least_energy, energy), min(least_cycles, cycles)
-        value = value_of(other_energy + rest + energy, max(other_cycles, cycles), nest, problem.reals)
-        least_value = min(least_value, value)
-        if value < limit and level > 0:
-            for resource in range(resources):
-                load[resource] = problem.base[3, 1 + resource]
-            for place in range(8):
-                held[place] = tables[COUNT, level, place, at[place]]
-            inside = _inside(level, size, held, within, volume, room, load, problem)
-            cycles = max(cycles, other_cycles, cycles_of(problem.reals[COMPUTE], load, problem.base))
-            value = value_of(other_energy + energy + inside, cycles, nest, problem.reals)
+        for resource in range(resources):
+            load[resource] = problem.base[3, 1 + resource]
+        for place in range(8):
+            held[place] = tables[COUNT, level, place, at[place]]
+        inside = _inside(level, size, held, within, volume, room, load, problem)
+        cycles = max(cycles, cycles_of(problem.reals[COMPUTE], load, problem.base))
+        value = value_of(other_energy + energy + inside, cycles, nest, problem.reals)
         if value < limit:
+            smallest = min(smallest, value)
             if number < keys.shape[0]:
                 keys[number] = value
                 for other in range(8):
                     found[number, other] = at[other]
             number += 1
-    return number, least_energy, least_cycles, least_value
+    return number, smallest
 
 
 @inline_kernel
@@ -597,7 +648,6 @@ def join(  # noqa: PLR0917
     stays: Int,
     within: Float,
     rest_energy: Float,
-    rest_cycles: Float,
     best: float,
     first: int,
     budget: int,
@@ -611,10 +661,10 @@ def join(  # noqa: PLR0917
 
     keys [T], found [T, 8] : tiles of the outermost level whose tile is a choice, in the order of their keys. path [3, L] : the next such
     level outside and inside of each; then the outermost and the innermost. plain, least [L, 2, M, M], swept [L, 2, 3, M, M] : ``axes``.
-    stays [L, A] : operand that an order leaves in place, -1 any. within [L] : least energy of each boundary, -inf for none. rest_energy,
-    rest_cycles [L] : least of all boundaries inside of a level's own. first : the tile to begin with. budget : tiles to look at, at most;
-    each : of them for one outermost tile under one order (then what is returned is no bound). candidates : one mapping with its spatial
-    factors and kept operands; loops are written into it to count it.
+    stays [L, A] : operand that an order leaves in place, -1 any. within [L] : least energy of each boundary, -inf for none. rest_energy
+    [L] : least of all boundaries inside of a level's own. first : the tile to begin with. budget : tiles to look at, at most; each : of
+    them for one outermost tile under one order (then what is returned is no bound). candidates : one mapping with its spatial factors and
+    kept operands; loops are written into it to count it.
     out_temporal, out_order [L, 8] : the loops found.
     Returns its value (``best`` where there is none), tiles looked at, mappings priced, and the bound on what was left when the budget ran
     out (infinity where nothing was), and the tile at which it did.
@@ -745,7 +795,7 @@ def join(  # noqa: PLR0917
                         )
                         away *= reals[MAC_LEAST + 3 + level]
                     total += amount * (words[level, operand, 0, 0] * away + words[level, operand, 1, 0] * here_in)
-                cycles = max(cycles_of(reals[COMPUTE], load[over], base), rest_cycles[level])
+                cycles = cycles_of(reals[COMPUTE], load[over], base)
                 if value_of(total + rest_energy[level], cycles, nest, reals) >= best:
                     continue
             if here < 7:
@@ -805,7 +855,7 @@ def join(  # noqa: PLR0917
                     words[level, operand, 0, 1 + resource] * moved[0]
                     + words[level, operand, 1, 1 + resource] * moved[1]
                 )
-        cycles = max(cycles_of(reals[COMPUTE], load[level], base), rest_cycles[level])
+        cycles = cycles_of(reals[COMPUTE], load[level], base)
         if value_of(energy[level] + rest_energy[level], cycles, nest, reals) >= best:
             continue
         if level != lowest:
@@ -859,23 +909,6 @@ def join(  # noqa: PLR0917
             out_temporal[:] = candidates.temporal[0]
             out_order[:] = candidates.order[0]
     return best, looked, leaves, np.inf, candidate
-
-
-@inline_kernel
-def _unheld(dim: int, level: int, over: int, factors: Int, levels: Int) -> bool:
-    """Whether nothing that is held at ``level`` or inside of it depends on a dim that is not spread over children between it and ``over``.
-
-    Then all its trips may as well run inside of the tile: none of what is held there grows, nor moves more often; what is held further out
-    sees the same tile of ``over``; and one loop in place of two takes no more steps.
-    """
-    for inner in range(level + 1):
-        for operand in range(3):
-            if levels[KEEP, inner, operand] and FREE_OF[dim] != operand:
-                return False
-    for outer in range(level + 1, over + 1):
-        if factors[SPATIAL, outer, dim] > 1:
-            return False
-    return True
 
 
 @inline_kernel

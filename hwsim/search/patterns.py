@@ -71,6 +71,8 @@ def patterns(space: Space, share: float) -> Patterns:
             dropped = min(dropped, float(steps[ranked[MOST]]) / further)
             chosen = np.sort(ranked[:MOST])
             along_x, along_y = along_x[chosen], along_y[chosen]
+        if not len(along_x):
+            break
     steps = _steps(extents, along_x * along_y)
     ranked = np.argsort(steps, kind="stable")
     return Patterns(along_x[ranked], along_y[ranked], steps[ranked], float(dropped))
@@ -79,7 +81,7 @@ def patterns(space: Space, share: float) -> Patterns:
 def at_work(space: Space, listed: Patterns) -> Patterns:
     """The patterns that put the hierarchy's least share of its PEs to work."""
     need = space.packed.min_utilization * space.hierarchy.pes_x * space.hierarchy.pes_y
-    busy = listed.factors.reshape(len(listed.steps), -1).astype(np.float64).prod(axis=1) >= need * (1 - 1e-12)
+    busy = listed.factors.astype(np.float64).prod(axis=(1, 2)) >= need * (1 - 1e-12)
     return Patterns(listed.along_x[busy], listed.along_y[busy], listed.steps[busy], listed.dropped)
 
 
@@ -110,7 +112,7 @@ def _level_patterns(
     for least in (share, *(larger for larger in _SHARES if larger > share)):
         across = _axis(left, fan_x, space.along[level, 0], fixed, at_most, space.perfect, every, least)
         along = _axis(left, fan_y, space.along[level, 1], fixed, at_most, space.perfect, every, least)
-        if least > share:
+        if least > 0:
             most = float(across.prod(axis=1).max()) * float(along.prod(axis=1).max())
             unlisted = float(left.astype(np.float64).prod()) / (least * most)
         if len(across) * len(along) <= _PAIRS:
@@ -120,9 +122,33 @@ def _level_patterns(
     legal &= ((fixed == 0) | (both == fixed)).all(axis=1)
     legal &= (left % both == 0).all(axis=1) if space.perfect else (both < 2 * left).all(axis=1)
     where = np.flatnonzero(legal)
-    _, first = np.unique(both[where], axis=0, return_index=True)
-    where = where[np.sort(first)]
+    where = where[first_of_each(both[where])]
     return across[where // len(along)], along[where % len(along)], unlisted
+
+
+#: Odd numbers to tell rows apart by; rows that are told apart wrongly are looked at one by one.
+_MIXED = np.array(
+    [int.from_bytes(bytes((7 * dim + 13 * byte) % 251 for byte in range(8)), "little") | 1 for dim in range(64)],
+    np.uint64,
+)
+
+
+def first_of_each(rows: Int) -> Int:
+    """Numbers of rows [P, 8 or so] that equal no earlier one, ascending."""
+    flat = rows.reshape(len(rows), int(np.prod(rows.shape[1:]))).astype(np.uint64)
+    code = (flat * _MIXED[: flat.shape[1]]).sum(axis=1, dtype=np.uint64)
+    _, first, group = np.unique(code, return_index=True, return_inverse=True)
+    if not (flat == flat[first[group]]).all():
+        _, first = np.unique(flat, axis=0, return_index=True)
+    return np.asarray(np.sort(first), np.int64)
+
+
+def further(listed: Patterns, known: Patterns) -> Patterns:
+    """What of ``listed`` is not among ``known``."""
+    both = np.concatenate((known.factors, listed.factors))
+    fresh = first_of_each(both)
+    fresh = fresh[fresh >= len(known.steps)] - len(known.steps)
+    return Patterns(listed.along_x[fresh], listed.along_y[fresh], listed.steps[fresh], listed.dropped)
 
 
 def _axis(left: Int, fan: int, allowed: Int, fixed: Int, at_most: Int, perfect: bool, every: bool, share: float) -> Int:

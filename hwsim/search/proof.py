@@ -5,20 +5,19 @@ from __future__ import annotations
 import heapq
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hwsim.cost.scanning import growth
 from hwsim.kernels.packed import Float, Int, MappingArrays, empty_counts
 from hwsim.kernels.scan import empty_scan
 from hwsim.kernels.search import Exact, axes, join, tiles
-from hwsim.kernels.search_terms import CHOICE, COMPUTE, ENERGY, LATENCY, LEAKAGE_J, OBJECTIVE, Problem
+from hwsim.kernels.search_terms import CHOICE, COMPUTE, Problem
 from hwsim.mapping import Mapping
 from hwsim.mapping.pack import pack_hierarchy, pack_nest, unpack_mapping
 from hwsim.search.bounds import compulsory, floors, values
-from hwsim.search.patterns import Patterns, at_work, patterns
+from hwsim.search.patterns import Patterns, at_work, further, patterns
 from hwsim.search.problem import build, staying
 from hwsim.search.space import Keep, Space
 from hwsim.search.terms import Terms, terms_of
@@ -30,6 +29,8 @@ _LISTED = 1 << 20
 #: How far above its bound a pattern is searched first, then next, while no mapping is known.
 _WIDENINGS = (1.01, 1.05, 1.2, 2.0, math.inf)
 _WIDE = 4.0
+#: Tiles up to how far above the least are listed while no mapping is known.
+_NEAR = 1.5
 _DIVE, _DIVE_BUDGET = 64, 50_000
 _ALL = 1 << 62
 #: Patterns that are searched deeply, tiles looked at in each; patterns begun before any is searched to its end; tiles looked at in
@@ -38,10 +39,14 @@ _DEEPLY, _DEEP, _TASTED, _TASTE, _EACH = 1, 300_000, 40, 10_000, 100
 #: What is known of a pattern that waits: only that others have fewer steps, and whether it is listed at all; its floor; the bound of its
 #: tiles; that, and a part of it was searched.
 _UNLISTED, _UNSEEN, _FLOOR, _BOUNDED, _BEGUN = range(5)
+#: Shares of the most that an axis can be filled with, of the patterns that are listed first, next, and so on.
+_SHARES = (0.99, 0.9, 0.75, 0.5, 0.25, 0.0)
 #: Patterns whose floors are found at a time, those with the fewest steps first.
 _AT_A_TIME = 4096
 #: Tiles looked at between looks at the clock.
 _CHUNK = 300_000
+#: Patterns whose tiles are kept until their turn comes.
+_READY = 256
 #: What finding the bound of a pattern's tiles counts for, in tiles looked at.
 _SETUP_WORK = 2_000
 
@@ -77,88 +82,144 @@ class Progress:
         return self.budget * (1 if self.mapping else _UNTIL_FOUND) - self.priced
 
 
-def prove(space: Space, objective: str, progress: Progress) -> None:  # noqa: PLR0912, PLR0915
+def prove(space: Space, objective: str, progress: Progress) -> None:
     """Search all patterns and kept operands, most promising first; what is cut is bounded by ``progress.value`` or ``given_up``.
 
     A pattern waits under the best bound that is known of it: first its floor, then that of its tiles, then that of what was left of it when
     its share of the work was spent. The first are searched deeply, the next only tasted, for a good mapping lets all others be cut
     sooner; then whatever may still hold a better one is searched to its end.
     """
-    listed = at_work(space, patterns(space, 0.0))
-    if not len(listed.steps):
-        return
-    stays = staying(space)
-    least = compulsory(space)
-    known: dict[int, list[Terms]] = {}
-    waiting: list[tuple[float, int, int]] = []
-
-    def beyond(steps: float) -> float:
-        """What no pattern with so many steps can beat."""
-        return float(values(space, np.array([least]), np.array([steps / space.packed.macs_per_pe]), objective)[0])
-
-    waiting.append((beyond(float(listed.steps[0])), 0, _UNSEEN))
-    if math.isfinite(listed.dropped):
-        waiting.append((beyond(listed.dropped), 0, _UNLISTED))
-    heapq.heapify(waiting)
-    tasted: list[tuple[float, int, int]] = []
+    queue = _Queue(space, objective)
+    tasted: list[tuple[float, _Job]] = []
     begun = 0
-    while waiting or tasted:
-        if tasted and (begun >= _TASTED or not waiting or waiting[0][0] >= progress.value):
-            waiting += tasted
+    while queue.waiting or tasted:
+        if tasted and (begun >= _TASTED or queue.least >= progress.value):
+            for waits in tasted:
+                queue.push(*waits)
             tasted.clear()
-            heapq.heapify(waiting)
-        bound, place, stage = heapq.heappop(waiting)
+        bound, job = queue.pop()
         if bound >= progress.value:
             break
         if progress.exhausted:
-            progress.given_up = min(progress.given_up, bound, *(other for other, _, _ in tasted))
+            progress.given_up = min(progress.given_up, bound, *(other for other, _ in tasted))
             break
-        if stage == _UNLISTED:
-            progress.given_up = min(progress.given_up, bound)
+        if job.stage <= _UNSEEN:
+            queue.open(job, bound, progress.value)
+            progress.given_up = min(progress.given_up, queue.never)
             continue
-        if stage == _UNSEEN:
-            known[place], fresh = _floors_of(space, objective, listed, place)
-            for other, job in fresh:
-                if other < progress.value:
-                    heapq.heappush(waiting, (max(bound, other), job, _FLOOR))
-            if place + _AT_A_TIME < len(listed.steps):
-                further = beyond(float(listed.steps[place + _AT_A_TIME]))
-                heapq.heappush(waiting, (further, place + _AT_A_TIME, _UNSEEN))
+        setup = queue.setup(job, progress.value)
+        if setup is None:
             continue
-        number, index = divmod(place, len(listed.steps))
-        keep = space.keeps[number]
-        group, within = divmod(index, _AT_A_TIME)
-        terms = known[group * _AT_A_TIME][number]
-        problem = build(space, keep, listed.along_x[index] * listed.along_y[index], objective, terms, within)
-        setup = None if problem is None else _setup(problem, stays)
-        if problem is None or setup is None:
-            continue
-        if stage == _FLOOR:
+        if job.stage == _FLOOR:
             progress.priced += _SETUP_WORK
-            heapq.heappush(waiting, (max(bound, setup.bound), place, _BOUNDED))
+            queue.push(max(bound, setup.bound), job.at(_BOUNDED), setup)
             continue
-        budget, each = _share(begun) if stage == _BOUNDED else (_ALL, _ALL)
-        begun += stage == _BOUNDED
+        budget, each = _share(begun) if job.stage == _BOUNDED else (_ALL, _ALL)
+        begun += job.stage == _BOUNDED
         budget = min(budget, max(0, progress.left))
-        along = listed.along_x[index], listed.along_y[index]
-        left = _solve(space, problem, setup, keep, along, progress, budget, each)
+        left = _solve(space, setup, space.keeps[job.keep], queue.along(job), progress, budget, each)
         if left < progress.value:
-            tasted.append((max(bound, left), place, _BEGUN))
+            tasted.append((max(bound, left), job.at(_BEGUN)))
+            queue.ready(job, setup)
 
 
-def _floors_of(
-    space: Space, objective: str, listed: Patterns, start: int
-) -> tuple[list[Terms], list[tuple[float, int]]]:
-    """Terms of the patterns from ``start`` on for each choice of kept operands; the floor and the place of each of them."""
-    part = slice(start, start + _AT_A_TIME)
-    factors, steps = listed.along_x[part] * listed.along_y[part], listed.steps[part]
-    known = [terms_of(space, keep, factors) for keep in space.keeps]
-    fresh = []
-    for number, terms in enumerate(known):
-        floor = values(space, *floors(space, terms, steps), objective)
-        first = number * len(listed.steps) + start
-        fresh += [(float(bound), first + place) for place, bound in enumerate(floor)]
-    return known, fresh
+@dataclass(frozen=True, slots=True, order=True)
+class _Job:
+    """What waits: kept operands and a pattern, by the list that it is in and its number there; or the rest of a list."""
+
+    stage: int
+    listing: int
+    keep: int = 0
+    index: int = 0
+
+    def at(self, stage: int) -> _Job:
+        return replace(self, stage=stage)
+
+
+class _Queue:
+    """Patterns in the order of the bounds that are known of them; those that fill the meshes less are listed when their turn comes."""
+
+    def __init__(self, space: Space, objective: str) -> None:
+        self.space, self.objective = space, objective
+        self.waiting: list[tuple[float, _Job]] = []
+        self.lists: list[Patterns] = []
+        self.never = math.inf
+        self._stays, self._compulsory = staying(space), compulsory(space)
+        self._terms: dict[tuple[int, int, int], Terms] = {}
+        self._ready: dict[_Job, _Setup] = {}
+        self._shares = list(_SHARES)
+        self.push(self._beyond(1.0), _Job(_UNLISTED, 0))
+
+    @property
+    def least(self) -> float:
+        """The least bound of all that wait."""
+        return self.waiting[0][0] if self.waiting else math.inf
+
+    def push(self, bound: float, job: _Job, setup: _Setup | None = None) -> None:
+        heapq.heappush(self.waiting, (bound, job))
+        if setup is not None:
+            self.ready(job, setup)
+
+    def pop(self) -> tuple[float, _Job]:
+        return heapq.heappop(self.waiting)
+
+    def ready(self, job: _Job, setup: _Setup) -> None:
+        """Keep what is known of a pattern until its turn comes, if there is room."""
+        if len(self._ready) < _READY:
+            self._ready[job.at(_FLOOR)] = setup
+
+    def along(self, job: _Job) -> tuple[Int, Int]:
+        """Children along x and y [L, 8]."""
+        listed = self.lists[job.listing]
+        return listed.along_x[job.index], listed.along_y[job.index]
+
+    def open(self, job: _Job, bound: float, limit: float) -> None:
+        """List patterns that fill the meshes less, or find the floors of the next ones of a list."""
+        if job.stage == _UNLISTED and not self._shares:
+            self.never = bound
+            return
+        if job.stage == _UNLISTED:
+            self._list(bound)
+            return
+        listed, start = self.lists[job.listing], job.index
+        part = slice(start, start + _AT_A_TIME)
+        factors, steps = listed.along_x[part] * listed.along_y[part], listed.steps[part]
+        for number, keep in enumerate(self.space.keeps):
+            terms = terms_of(self.space, keep, factors)
+            self._terms[job.listing, number, start] = terms
+            found = values(self.space, *floors(self.space, terms, steps), self.objective)
+            for place in np.flatnonzero(found < limit):
+                self.push(max(bound, float(found[place])), _Job(_FLOOR, job.listing, number, start + int(place)))
+        if start + _AT_A_TIME < len(listed.steps):
+            further_on = self._beyond(float(listed.steps[start + _AT_A_TIME]))
+            self.push(max(bound, further_on), replace(job, index=start + _AT_A_TIME))
+
+    def _list(self, bound: float) -> None:
+        listed = at_work(self.space, patterns(self.space, self._shares.pop(0)))
+        for known in self.lists:
+            listed = further(listed, known)
+        self.lists.append(listed)
+        if len(listed.steps):
+            self.push(max(bound, self._beyond(float(listed.steps[0]))), _Job(_UNSEEN, len(self.lists) - 1))
+        if math.isfinite(listed.dropped):
+            self.push(max(bound, self._beyond(listed.dropped)), _Job(_UNLISTED, len(self.lists)))
+
+    def _beyond(self, steps: float) -> float:
+        """What no pattern with so many steps can beat."""
+        cycles = np.array([steps / self.space.packed.macs_per_pe])
+        return float(values(self.space, np.array([self._compulsory]), cycles, self.objective)[0])
+
+    def setup(self, job: _Job, limit: float) -> _Setup | None:
+        """What is known of a pattern; None where no mapping of it is below ``limit``."""
+        setup = self._ready.pop(job.at(_FLOOR), None)
+        if setup is None:
+            start = job.index // _AT_A_TIME * _AT_A_TIME
+            across, along = self.along(job)
+            terms = self._terms[job.listing, job.keep, start]
+            keep = self.space.keeps[job.keep]
+            problem = build(self.space, keep, across * along, self.objective, terms, job.index - start)
+            setup = None if problem is None else _setup(problem, self._stays, limit)
+        return setup if setup is not None and setup.bound < limit else None
 
 
 def _share(begun: int) -> tuple[int, int]:
@@ -170,63 +231,79 @@ def _share(begun: int) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class _Setup:
-    """What is known of a pattern before its tiles are put together. bound : no mapping of it costs less."""
+    """What is known of a pattern before its tiles are put together.
 
-    start: tuple[Int, Float, Float, Float, Int, Float, Float, Float]
-    within: Float
-    plain: Float
-    fewest: Float
-    outermost: int
-    others: float
-    wait: float
+    start : what ``join`` takes; keys, found : tiles of the outermost level that is a choice, most promising first, all that are below
+    ``limit``. bound : no mapping of the pattern costs less, or less than the limit.
+    """
+
+    problem: Problem
+    start: tuple[Int, Float, Float, Float, Int, Float, Float]
+    keys: Float
+    found: Int
+    limit: float
     bound: float
 
+    def listed(self, limit: float) -> tuple[Float, Int]:
+        """The tiles below ``limit``."""
+        if limit > self.limit:
+            _, keys, found = _listing(self.problem, self.start, limit)
+            return keys, found
+        return self.keys, self.found
 
-def _setup(problem: Problem, stays: Int) -> _Setup | None:
-    """None where no tile of some level fits."""
+
+def _setup(problem: Problem, stays: Int, limit: float) -> _Setup | None:
+    """None where no tile of some level fits, or no mapping can be below ``limit``."""
     levels = problem.factors.shape[1]
     chosen = [level for level in range(levels - 1) if problem.levels[CHOICE, level, 0]]
     longest_list = problem.tables.shape[3]
     plain, fewest = np.zeros((2, levels, 2, longest_list, longest_list))
     swept = np.zeros((levels, 2, 3, longest_list, longest_list))
     axes(problem, plain, fewest, swept)
-    nothing, nowhere = (np.empty(0), np.empty((0, 8), np.int64)), np.full(levels, -np.inf)
-    least = {
-        level: tiles(level, problem, plain[level], fewest[level], 0.0, 0.0, nowhere, -math.inf, *nothing)
-        for level in chosen
-    }
+    within, rest = np.full(levels, -np.inf), np.zeros(levels)
     path = np.full((3, levels), -1, np.int64)
     for inner, outer in zip(chosen, [*chosen[1:], levels - 1], strict=True):
         path[0, inner], path[1, outer] = outer, inner
     path[2, :2] = chosen[-1], chosen[0]
-    energies = {level: least[level][1] for level in chosen}
-    cycles = {level: least[level][2] for level in chosen}
-    if any(math.isinf(energy) for energy in energies.values()):
+    for level in chosen[:-1]:
+        alone = tiles(level, problem, plain[level], fewest[level], 1, 0.0, 0.0, within, math.inf, *_NOTHING)
+        within[level] = alone[1]
+        if math.isinf(alone[1]):
+            return None
+    for level in chosen:
+        rest[level] = sum(within[inner] for inner in chosen if inner < level)
+    start = (path, plain, fewest, swept, stays, within, rest)
+    if math.isinf(limit):  # the least first, then what is near to it
+        bound, _, _ = _listing(problem, start, math.inf, False)
+        limit = bound * _NEAR
+    least, keys, found = _listing(problem, start, limit)
+    if not len(keys):
         return None
-    rest_energy, rest_cycles = np.zeros(levels), np.zeros(levels)
-    for level in chosen:
-        rest_energy[level] = sum(energies[inner] for inner in chosen if inner < level)
-        rest_cycles[level] = max((cycles[inner] for inner in chosen if inner < level), default=0.0)
-    within = nowhere.copy()
-    for level in chosen:
-        within[level] = energies[level]
-    total = problem.base[3, 0] + sum(energies.values())
-    outermost = chosen[-1]
-    return _Setup(
-        start=(path, plain, fewest, swept, stays, within, rest_energy, rest_cycles),
-        within=within,
-        plain=plain[outermost],
-        fewest=fewest[outermost],
-        outermost=outermost,
-        others=problem.base[3, 0],
-        wait=max(problem.reals[COMPUTE], rest_cycles[outermost]),
-        bound=_value(total, max(problem.reals[COMPUTE], *cycles.values()), problem),
-    )
+    return _Setup(problem, start, keys, found, limit, least)
+
+
+_NOTHING = (np.empty(0), np.empty((0, 8), np.int64))
+
+
+def _listing(
+    problem: Problem, start: tuple[Int, Float, Float, Float, Int, Float, Float], limit: float, listed: bool = True
+) -> tuple[float, Float, Int]:
+    """The least value of tiles of the outermost level; those below ``limit``, most promising first."""
+    path, plain, fewest, _, _, within, _ = start
+    level = int(path[2, 0])
+    given = (level, problem, plain[level], fewest[level], 0, float(problem.base[3, 0]), float(problem.reals[COMPUTE]))
+    room = 4096 if listed else 0
+    keys, found = np.empty(room), np.empty((room, 8), np.int64)
+    number, least = tiles(*given, within, limit, keys, found)
+    if listed and number > room:
+        keys, found = np.empty(number), np.empty((number, 8), np.int64)
+        number, least = tiles(*given, within, limit, keys, found)
+    ranked = np.argsort(keys[:number], kind="stable")
+    return float(least), keys[ranked], found[ranked]
 
 
 def _solve(
     space: Space,
-    problem: Problem,
     setup: _Setup,
     keep: Keep,
     along: tuple[Int, Int],
@@ -235,16 +312,15 @@ def _solve(
     each: int,
 ) -> float:
     """Search one pattern for at most ``budget`` tiles; returns a bound on what was not looked at (infinity where all was)."""
-    levels = problem.factors.shape[1]
+    levels = space.levels
     spent = 0
-
     candidates = _candidates(*along, keep)
     exact = _exact(space)
 
     def put_together(keys: Float, found: Int, limit: float, budget: int, each: int) -> tuple[float, float]:
         nonlocal spent
         temporal, order = np.ones((levels, 8), np.int64), np.zeros((levels, 8), np.int64)
-        start = (problem, keys, found, *setup.start)
+        start = (setup.problem, keys, found, *setup.start)
         at, chunk, looked, known = 0, _CHUNK, 0, min(limit, progress.value)
         while True:
             part = budget - looked if math.isinf(progress.deadline) else min(chunk, budget - looked)
@@ -266,7 +342,7 @@ def _solve(
         limit = min(progress.value, setup.bound * widening)
         if setup.bound >= limit:
             return math.inf
-        keys, found = _listing(problem, setup, limit)
+        keys, found = setup.listed(limit)
         if math.isinf(progress.value):
             put_together(keys[:_DIVE], found[:_DIVE], math.inf, _DIVE_BUDGET, _ALL)
             limit = min(progress.value, limit)
@@ -306,25 +382,3 @@ def _one(candidates: MappingArrays, temporal: Int, order: Int) -> MappingArrays:
     """The mapping of ``candidates`` with these loops."""
     only = MappingArrays._make(array[0] for array in candidates)
     return only._replace(temporal=temporal, order=order)
-
-
-def _listing(problem: Problem, setup: _Setup, limit: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Tiles of the outermost level that may lead below ``limit``, most promising first."""
-    given = (setup.outermost, problem, setup.plain, setup.fewest, setup.others, setup.wait, setup.within, limit)
-    keys = np.empty(4096)
-    found = np.empty((4096, 8), np.int64)
-    number = tiles(*given, keys, found)[0]
-    if number > len(keys):
-        keys = np.empty(number)
-        found = np.empty((number, 8), np.int64)
-        number = tiles(*given, keys, found)[0]
-    ranked = np.argsort(keys[:number], kind="stable")
-    return keys[ranked], found[ranked]
-
-
-def _value(energy: float, cycles: float, problem: Problem) -> float:
-    whole = math.ceil(cycles - 1e-9 * cycles)
-    if problem.nest[OBJECTIVE] == LATENCY:
-        return float(whole)
-    total = float(energy + problem.reals[LEAKAGE_J] * whole)
-    return total if problem.nest[OBJECTIVE] == ENERGY else total * whole
