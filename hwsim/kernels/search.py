@@ -11,61 +11,46 @@ a level's time is no less than any one boundary's share of it.
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import cast
 
 import numpy as np
 
 from hwsim.kernels.jit import inline_kernel, kernel
 from hwsim.kernels.packed import (
     INPUT,
-    OUTPUT,
-    WEIGHT,
     C,
-    CountArrays,
     Float,
     G,
-    HierarchyArrays,
     Int,
     K,
     MappingArrays,
     N,
-    NestArrays,
     P,
     Q,
     R,
     S,
 )
-from hwsim.kernels.scan import FITS, ScanArrays, scan_exact, scan_timeloop
 from hwsim.kernels.search_terms import (
     ADDRESSES,
     AT_MOST,
-    BITS,
     BY_POSITION,
     BY_TAP,
     COMPUTE,
     COUNT,
-    DATA,
-    ENERGY,
-    FINAL_BITS,
     FIXED,
     FREE_OF,
     HELD,
     KEEP,
-    LATENCY,
     LEADS,
     LEAVES,
     LENGTH,
     MAC_LEAST,
-    OBJECTIVE,
     ORDERS,
     PARENT,
-    PASS_CYCLES,
-    PASS_LEVEL,
     PERFECT,
     POOL,
     POOL_BITS,
     RATE,
-    SHARE,
     SIZE,
     SPATIAL,
     STEPS,
@@ -74,108 +59,21 @@ from hwsim.kernels.search_terms import (
     axis_words,
     boundary,
     ceiling,
-    neighbours,
     overlap,
-    side_words,
     span,
     value_of,
     windows,
 )
+from hwsim.kernels.search_tile import ONE, ZERO, cycles_of, fits, mac_words, tile_bits
+from hwsim.kernels.search_whole import Exact, compute_cycles, counted
 
 _DEPTHS = np.array((R, S, P, Q, N, K, C, G), np.int64)
-#: Typed as 64 bits, for a literal would be a type of its own to compile for.
-_ZERO, _ONE, _NONE = cast(int, np.int64(0)), cast(int, np.int64(1)), cast(int, np.int64(-1))
 #: Depth from which on both axes of the input are known.
 _AXES = 4
 
 
-@inline_kernel
-def cycles_of(compute: float, load: Float, base: Float) -> float:
-    """Cycles of a layer: the larger of compute and hidden transfers, then the transfers that nothing hides."""
-    hidden = compute
-    shown = 0.0
-    last, most = 0, 0.0
-    for resource in range(load.shape[0]):
-        group = int(base[4, 1 + resource])
-        if group == 0:
-            hidden = max(hidden, load[resource])
-            continue
-        if group != last:
-            shown += most
-            last, most = group, 0.0
-        most = max(most, load[resource])
-    return hidden + shown + most
-
-
-class Exact(NamedTuple):
-    """What counting a mapping as a whole takes. growth : see ``scan``; counts, results : room for one."""
-
-    nest: NestArrays
-    hierarchy: HierarchyArrays
-    growth: float
-    counts: CountArrays
-    results: ScanArrays
-
-
-@inline_kernel
-def _counted(nest: Int, reals: Float, exact: Exact, candidates: MappingArrays) -> float:
-    """The objective of a mapping, counted and priced as a whole; infinity where it does not fit."""
-    if nest[ADDRESSES]:
-        scan_exact(exact.nest, exact.hierarchy, candidates, _ONE, exact.growth, exact.counts, exact.results)
-    else:
-        scan_timeloop(exact.nest, exact.hierarchy, candidates, _ONE, exact.growth, exact.counts, exact.results)
-    if exact.results.status[0] != FITS:
-        return np.inf
-    cycles, joules = exact.results.cycles[0], exact.results.joules[0]
-    if nest[OBJECTIVE] == LATENCY:
-        return cycles
-    return joules if nest[OBJECTIVE] == ENERGY else joules * cycles
-
-
 #: Tiles that one might look at in the time that it takes to count a mapping.
 _COUNTED = cast(int, np.int64(100))
-
-
-@inline_kernel
-def tile_bits(operand: int, tile: Int, partial: bool, nest: Int, sides: Int) -> int:
-    """Bits of the tile of one operand; tile [8]. Outputs are as wide as complete ones, unless they are ``partial``."""
-    words = min(tile[G], nest[G])
-    if operand == WEIGHT:
-        words *= min(tile[K], nest[K]) * min(tile[C], nest[C]) * min(tile[S], nest[S]) * min(tile[R], nest[R])
-        return words * nest[BITS + operand]
-    words *= min(tile[N], nest[N])
-    columns, rows = min(tile[P], nest[P]), min(tile[Q], nest[Q])
-    if operand == OUTPUT:
-        bits = nest[BITS + operand] if partial else min(nest[FINAL_BITS], nest[BITS + operand])
-        return words * min(tile[K], nest[K]) * rows * columns * bits
-    rows = side_words(0, rows, min(tile[S], nest[S]), nest, sides)
-    columns = side_words(1, columns, min(tile[R], nest[R]), nest, sides)
-    return words * min(tile[C], nest[C]) * rows * columns * nest[BITS + operand]
-
-
-@inline_kernel
-def fits(level: int, tile: Int, known: bool, nest: Int, levels: Int, sides: Int) -> bool:
-    """Whether the tiles kept at ``level`` may fit its pools; tile [8]. known : no dim of the tile is open.
-
-    Outputs are certain to be incomplete only where no level inside keeps any and the tile leaves some of C, S, R out: sums that were
-    completed further inside arrive once, however little of those the tile covers.
-    """
-    first = second = third = 0
-    partial = known and not (tile[C] >= nest[C] and tile[S] >= nest[S] and tile[R] >= nest[R])
-    for inner in range(level):
-        partial = partial and not levels[KEEP, inner, OUTPUT]
-    for operand in range(3):
-        if levels[KEEP, level, operand]:
-            bits = tile_bits(operand, tile, partial, nest, sides)
-            place = levels[POOL, level, operand]
-            if place == 0:
-                first += bits
-            elif place == 1:
-                second += bits
-            else:
-                third += bits
-    limits = levels[POOL_BITS, level]
-    return first <= limits[0] and second <= limits[1] and third <= limits[2]
 
 
 @inline_kernel
@@ -232,7 +130,7 @@ def axes(problem: Problem, plain: Float, least: Float, swept: Float) -> None:
     nest, tables = problem.nest, problem.tables
     for axis in range(2):
         position, tap = (Q, S) if axis == 0 else (P, R)
-        touched = axis_words(HELD, axis, nest[position], _ONE, nest[tap], _ONE, nest, problem.sides)
+        touched = axis_words(HELD, axis, nest[position], ONE, nest[tap], ONE, nest, problem.sides)
         for level in range(problem.factors.shape[1] - 1):
             for position_at in range(problem.factors[LENGTH, level, position]):
                 for tap_at in range(problem.factors[LENGTH, level, tap]):
@@ -266,10 +164,10 @@ def _volumes(problem: Problem, volume: Float) -> None:
     for axis in range(2):
         position, tap = (Q, S) if axis == 0 else (P, R)
         if nest[ADDRESSES]:
-            volume[3 + axis] = axis_words(HELD, axis, nest[position], _ONE, nest[tap], _ONE, nest, problem.sides)
+            volume[3 + axis] = axis_words(HELD, axis, nest[position], ONE, nest[tap], ONE, nest, problem.sides)
         else:  # without what boxes hold in between
             stride, dilation = nest[WINDOW + 2 * axis], nest[WINDOW + 2 * axis + 1]
-            volume[3 + axis] = span(nest[position], nest[tap], stride, dilation, _ONE)
+            volume[3 + axis] = span(nest[position], nest[tap], stride, dilation, ONE)
 
 
 @inline_kernel
@@ -501,63 +399,6 @@ def tiles(
                     found[number, other] = at[other]
             number += 1
     return number, smallest
-
-
-@inline_kernel
-def steps_of(dim: int, lowest: int, shared: int, temporal: Int, tile: Int, extent: int, spatial: Int) -> int:
-    """Trips of one dim over the loops of ``lowest`` and above, in space and in time.
-
-    Children of levels up to ``shared`` count once for all (with -1: of every level, which leaves the trips in time of the busiest PE).
-    tile [L, 8] : nominal extents; spatial [L, 8].
-    """
-    left = extent
-    total = 0
-    for level in range(temporal.shape[0] - 1, lowest - 1, -1):
-        below = tile[level - 1, dim] if level > 0 else 1
-        each = below * spatial[level, dim]
-        apart = shared >= 0 and level > shared
-        within = 1
-        for inner in range(lowest, level):
-            within *= temporal[inner, dim]
-            if shared >= 0 and inner > shared:
-                within *= spatial[inner, dim]
-        full = left // each
-        total += full * within * (spatial[level, dim] if apart else 1)
-        left -= full * each
-        if apart:
-            total += left // below * within
-            left -= left // below * below
-        else:
-            left = min(left, below)
-        if left == 0:
-            return total
-    return total + 1
-
-
-@inline_kernel
-def mac_words(operand: int, temporal: Int, tile: Int, nest: Int, factors: Int, levels: Int) -> float:
-    """Words that PEs take from the innermost level that keeps an operand, all instances; tile [L, 8] : nominal extents."""
-    nearest = _ZERO
-    while not levels[KEEP, nearest, operand]:
-        nearest += 1
-    words = 1.0
-    for dim in range(8):
-        if FREE_OF[dim] == operand:
-            shared = _NONE
-            number = nest[dim]
-            for level in range(nearest + 1):
-                if levels[SHARE, level, operand]:
-                    number = ceiling(number, factors[SPATIAL, level, dim])
-                    shared = level if shared == level - 1 else shared
-            if shared == nearest:
-                number = steps_of(dim, _ZERO, nearest, temporal, tile, nest[dim], factors[SPATIAL])
-            words *= number
-        else:
-            words *= nest[dim]
-    if operand == INPUT:
-        words *= neighbours(_NONE, nearest, tile, nest, factors, levels)
-        words *= nest[DATA] * nest[DATA + 1] / (nest[Q] * nest[S] * nest[P] * nest[R])
-    return words
 
 
 @inline_kernel
@@ -884,17 +725,8 @@ def join(  # noqa: PLR0917
             total += more * base[operand, 0]
             for resource in range(resources):
                 load[level, resource] += more * base[operand, 1 + resource]
-        steps = passes = 1.0
-        for dim in range(8):
-            steps *= steps_of(dim, _ZERO, _NONE, temporal, exact_tile, nest[dim], factors[SPATIAL])
-        if nest[PASS_LEVEL] >= 0:
-            for dim in range(8):
-                inside = _ONE
-                for inner in range(nest[PASS_LEVEL]):
-                    inside *= temporal[inner, dim]
-                trips_here = steps_of(dim, _ZERO, _NONE, temporal, exact_tile, nest[dim], factors[SPATIAL])
-                passes *= ceiling(trips_here, inside)
-        cycles = cycles_of(steps / reals[RATE] + passes * reals[PASS_CYCLES], load[level], base)
+        compute = compute_cycles(temporal, exact_tile, nest, factors, reals)
+        cycles = cycles_of(compute, load[level], base)
         value = value_of(total, cycles, nest, reals)
         if value >= best:
             continue
@@ -903,7 +735,7 @@ def join(  # noqa: PLR0917
                 candidates.temporal[0, here, place] = temporal[here, place]
                 candidates.order[0, here, place] = orders[here, chosen[here], place]
         looked += _COUNTED
-        value = _counted(nest, reals, exact, candidates)
+        value = counted(nest, exact, candidates)
         if value < best:
             best = value
             out_temporal[:] = candidates.temporal[0]
@@ -927,7 +759,7 @@ def _lists(
         dim = _DEPTHS[here]
         number = 0
         away = inside = np.inf
-        first, last = _ZERO, factors[LENGTH, level, dim]
+        first, last = ZERO, factors[LENGTH, level, dim]
         if _unheld(dim, level, over, factors, problem.levels):
             # The largest tile is as good as any: the last choice that takes a single trip.
             for choice in range(last - 1, -1, -1):

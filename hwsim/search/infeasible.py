@@ -8,7 +8,7 @@ import numpy as np
 
 from hwsim.errors import Infeasible
 from hwsim.kernels.packed import ALWAYS
-from hwsim.kernels.search import tile_bits
+from hwsim.kernels.search_tile import tile_bits
 from hwsim.search.problem import build
 from hwsim.search.proof import Progress
 from hwsim.search.space import Space

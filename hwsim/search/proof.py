@@ -12,11 +12,12 @@ import numpy as np
 from hwsim.cost.scanning import growth
 from hwsim.kernels.packed import Float, Int, MappingArrays, empty_counts
 from hwsim.kernels.scan import empty_scan
-from hwsim.kernels.search import Exact, axes, join, tiles
-from hwsim.kernels.search_terms import CHOICE, COMPUTE, Problem
+from hwsim.kernels.search import axes, join, tiles
+from hwsim.kernels.search_terms import CHOICE, COMPUTE, FIXED, SPATIAL, Problem
+from hwsim.kernels.search_whole import Chain, Exact, counted, descend
 from hwsim.mapping import Mapping
 from hwsim.mapping.pack import pack_hierarchy, pack_nest, unpack_mapping
-from hwsim.search.bounds import compulsory, floors, values
+from hwsim.search.bounds import anywhere, floors, values
 from hwsim.search.patterns import Patterns, at_work, further, patterns
 from hwsim.search.problem import build, staying
 from hwsim.search.space import Keep, Space
@@ -43,6 +44,8 @@ _UNLISTED, _UNSEEN, _FLOOR, _BOUNDED, _BEGUN = range(5)
 _SHARES = (0.99, 0.9, 0.75, 0.5, 0.25, 0.0)
 #: Patterns whose floors are found at a time, those with the fewest steps first.
 _AT_A_TIME = 4096
+#: Mappings looked at in one descent at most.
+_DESCENTS = 20_000
 #: Tiles looked at between looks at the clock.
 _CHUNK = 300_000
 #: Patterns whose tiles are kept until their turn comes.
@@ -92,16 +95,16 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
     queue = _Queue(space, objective)
     tasted: list[tuple[float, _Job]] = []
     begun = 0
-    while queue.waiting or tasted:
+    while queue.least < progress.value or tasted:
         if tasted and (begun >= _TASTED or queue.least >= progress.value):
             for waits in tasted:
                 queue.push(*waits)
             tasted.clear()
-        bound, job = queue.pop()
-        if bound >= progress.value:
-            break
         if progress.exhausted:
-            progress.given_up = min(progress.given_up, bound, *(other for other, _ in tasted))
+            progress.given_up = min(progress.given_up, queue.least, *(other for other, _ in tasted))
+            break
+        bound, job = queue.pop(progress.value if begun < _TASTED else 0.0)
+        if bound >= progress.value:
             break
         if job.stage <= _UNSEEN:
             queue.open(job, bound, progress.value)
@@ -117,6 +120,8 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
         budget, each = _share(begun) if job.stage == _BOUNDED else (_ALL, _ALL)
         begun += job.stage == _BOUNDED
         budget = min(budget, max(0, progress.left))
+        if job.stage == _BOUNDED and begun <= _TASTED:
+            _descend(space, setup, space.keeps[job.keep], queue.along(job), progress)
         left = _solve(space, setup, space.keeps[job.keep], queue.along(job), progress, budget, each)
         if left < progress.value:
             tasted.append((max(bound, left), job.at(_BEGUN)))
@@ -141,10 +146,11 @@ class _Queue:
 
     def __init__(self, space: Space, objective: str) -> None:
         self.space, self.objective = space, objective
-        self.waiting: list[tuple[float, _Job]] = []
+        self._known: list[tuple[float, _Job]] = []
+        self._others: list[tuple[float, _Job]] = []
         self.lists: list[Patterns] = []
         self.never = math.inf
-        self._stays, self._compulsory = staying(space), compulsory(space)
+        self._stays, self._anywhere = staying(space), anywhere(space)
         self._terms: dict[tuple[int, int, int], Terms] = {}
         self._ready: dict[_Job, _Setup] = {}
         self._shares = list(_SHARES)
@@ -153,15 +159,19 @@ class _Queue:
     @property
     def least(self) -> float:
         """The least bound of all that wait."""
-        return self.waiting[0][0] if self.waiting else math.inf
+        return min((waits[0][0] for waits in (self._known, self._others) if waits), default=math.inf)
 
     def push(self, bound: float, job: _Job, setup: _Setup | None = None) -> None:
-        heapq.heappush(self.waiting, (bound, job))
+        """Let a job wait, with what is known of its pattern."""
+        heapq.heappush(self._known if job.stage > _UNSEEN else self._others, (bound, job))
         if setup is not None:
             self.ready(job, setup)
 
-    def pop(self) -> tuple[float, _Job]:
-        return heapq.heappop(self.waiting)
+    def pop(self, limit: float) -> tuple[float, _Job]:
+        """The job with the least bound; but patterns with known floors below ``limit`` come before those without."""
+        known, others = self._known, self._others
+        first = bool(known) and (not others or known[0][0] < max(limit, others[0][0]))
+        return heapq.heappop(known if first else others)
 
     def ready(self, job: _Job, setup: _Setup) -> None:
         """Keep what is known of a pattern until its turn comes, if there is room."""
@@ -207,7 +217,7 @@ class _Queue:
     def _beyond(self, steps: float) -> float:
         """What no pattern with so many steps can beat."""
         cycles = np.array([steps / self.space.packed.macs_per_pe])
-        return float(values(self.space, np.array([self._compulsory]), cycles, self.objective)[0])
+        return float(values(self.space, np.array([self._anywhere]), cycles, self.objective)[0])
 
     def setup(self, job: _Job, limit: float) -> _Setup | None:
         """What is known of a pattern; None where no mapping of it is below ``limit``."""
@@ -352,6 +362,47 @@ def _solve(
         if value < limit or limit == progress.value or spent > budget:
             return left
     return math.inf
+
+
+def _descend(space: Space, setup: _Setup, keep: Keep, along: tuple[Int, Int], progress: Progress) -> None:
+    """Look for a good mapping of a pattern, from the one that leaves all to the outermost level that takes it."""
+    candidates, exact, factors = _candidates(*along, keep), _exact(space), setup.problem.factors
+    fixed, spread = factors[FIXED], factors[SPATIAL]
+    for dim, extent in enumerate(space.extents):
+        absorbs = max((level for level in range(space.levels) if not fixed[level, dim]), default=-1)
+        inside, outside = extent, 1
+        for level in range(space.levels):
+            factor = max(1, int(fixed[level, dim]))
+            candidates.temporal[0, level, dim] = factor
+            if level > absorbs:
+                outside *= int(spread[level, dim]) * factor
+            else:
+                inside = -(-inside // (int(spread[level, dim]) * factor))
+        if absorbs >= 0:
+            candidates.temporal[0, absorbs, dim] = -(-inside // outside)
+    resources = setup.problem.base.shape[1] - 1
+    chain = Chain(
+        np.ones((space.levels, 8), np.int64),
+        np.ones((space.levels, 8), np.int64),
+        candidates.temporal[0],
+        np.zeros(space.levels, np.int64),
+        np.zeros(8, np.int64),
+        np.zeros((3, 8), np.int64),
+        np.zeros((2, 3)),
+        np.zeros(2),
+        np.zeros(resources),
+    )
+    reached, number = descend(setup.problem, chain, _DESCENTS)
+    progress.evaluated += number
+    progress.priced += number
+    if reached >= progress.value:
+        return
+    for level, choice in enumerate(chain.chosen):
+        candidates.order[0, level] = setup.problem.orders[level, choice]
+    value = counted(setup.problem.nest, exact, candidates)
+    if value < progress.value:
+        progress.value = value
+        progress.mapping = unpack_mapping(_one(candidates, candidates.temporal[0], candidates.order[0]))
 
 
 def _exact(space: Space) -> Exact:

@@ -1,0 +1,144 @@
+"""Tiles in a search: whether they fit, what PEs take from the innermost of them, and the steps that they take."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+
+from hwsim.kernels.jit import inline_kernel
+from hwsim.kernels.packed import INPUT, OUTPUT, WEIGHT, C, Float, G, Int, K, N, P, Q, R, S
+from hwsim.kernels.search_terms import (
+    BITS,
+    DATA,
+    FINAL_BITS,
+    FREE_OF,
+    KEEP,
+    POOL,
+    POOL_BITS,
+    SHARE,
+    SPATIAL,
+    ceiling,
+    neighbours,
+    side_words,
+)
+
+#: Typed as 64 bits, for a literal would be a type of its own to compile for.
+ZERO, ONE, NONE = cast(int, np.int64(0)), cast(int, np.int64(1)), cast(int, np.int64(-1))
+
+
+@inline_kernel
+def cycles_of(compute: float, load: Float, base: Float) -> float:
+    """Cycles of a layer: the larger of compute and hidden transfers, then the transfers that nothing hides."""
+    hidden = compute
+    shown = 0.0
+    last, most = 0, 0.0
+    for resource in range(load.shape[0]):
+        group = int(base[4, 1 + resource])
+        if group == 0:
+            hidden = max(hidden, load[resource])
+            continue
+        if group != last:
+            shown += most
+            last, most = group, 0.0
+        most = max(most, load[resource])
+    return hidden + shown + most
+
+
+@inline_kernel
+def tile_bits(operand: int, tile: Int, partial: bool, nest: Int, sides: Int) -> int:
+    """Bits of the tile of one operand; tile [8]. Outputs are as wide as complete ones, unless they are ``partial``."""
+    words = min(tile[G], nest[G])
+    if operand == WEIGHT:
+        words *= min(tile[K], nest[K]) * min(tile[C], nest[C]) * min(tile[S], nest[S]) * min(tile[R], nest[R])
+        return words * nest[BITS + operand]
+    words *= min(tile[N], nest[N])
+    columns, rows = min(tile[P], nest[P]), min(tile[Q], nest[Q])
+    if operand == OUTPUT:
+        bits = nest[BITS + operand] if partial else min(nest[FINAL_BITS], nest[BITS + operand])
+        return words * min(tile[K], nest[K]) * rows * columns * bits
+    rows = side_words(0, rows, min(tile[S], nest[S]), nest, sides)
+    columns = side_words(1, columns, min(tile[R], nest[R]), nest, sides)
+    return words * min(tile[C], nest[C]) * rows * columns * nest[BITS + operand]
+
+
+@inline_kernel
+def fits(level: int, tile: Int, known: bool, nest: Int, levels: Int, sides: Int) -> bool:
+    """Whether the tiles kept at ``level`` may fit its pools; tile [8]. known : no dim of the tile is open.
+
+    Outputs are certain to be incomplete only where no level inside keeps any and the tile leaves some of C, S, R out: sums that were
+    completed further inside arrive once, however little of those the tile covers.
+    """
+    first = second = third = 0
+    partial = known and not (tile[C] >= nest[C] and tile[S] >= nest[S] and tile[R] >= nest[R])
+    for inner in range(level):
+        partial = partial and not levels[KEEP, inner, OUTPUT]
+    for operand in range(3):
+        if levels[KEEP, level, operand]:
+            bits = tile_bits(operand, tile, partial, nest, sides)
+            place = levels[POOL, level, operand]
+            if place == 0:
+                first += bits
+            elif place == 1:
+                second += bits
+            else:
+                third += bits
+    limits = levels[POOL_BITS, level]
+    return first <= limits[0] and second <= limits[1] and third <= limits[2]
+
+
+@inline_kernel
+def steps_of(dim: int, lowest: int, shared: int, temporal: Int, tile: Int, extent: int, spatial: Int) -> int:
+    """Trips of one dim over the loops of ``lowest`` and above, in space and in time.
+
+    Children of levels up to ``shared`` count once for all (with -1: of every level, which leaves the trips in time of the busiest PE).
+    tile [L, 8] : nominal extents; spatial [L, 8].
+    """
+    left = extent
+    total = 0
+    for level in range(temporal.shape[0] - 1, lowest - 1, -1):
+        below = tile[level - 1, dim] if level > 0 else 1
+        each = below * spatial[level, dim]
+        apart = shared >= 0 and level > shared
+        within = 1
+        for inner in range(lowest, level):
+            within *= temporal[inner, dim]
+            if shared >= 0 and inner > shared:
+                within *= spatial[inner, dim]
+        full = left // each
+        total += full * within * (spatial[level, dim] if apart else 1)
+        left -= full * each
+        if apart:
+            total += left // below * within
+            left -= left // below * below
+        else:
+            left = min(left, below)
+        if left == 0:
+            return total
+    return total + 1
+
+
+@inline_kernel
+def mac_words(operand: int, temporal: Int, tile: Int, nest: Int, factors: Int, levels: Int) -> float:
+    """Words that PEs take from the innermost level that keeps an operand, all instances; tile [L, 8] : nominal extents."""
+    nearest = ZERO
+    while not levels[KEEP, nearest, operand]:
+        nearest += 1
+    words = 1.0
+    for dim in range(8):
+        if FREE_OF[dim] == operand:
+            shared = NONE
+            number = nest[dim]
+            for level in range(nearest + 1):
+                if levels[SHARE, level, operand]:
+                    number = ceiling(number, factors[SPATIAL, level, dim])
+                    shared = level if shared == level - 1 else shared
+            if shared == nearest:
+                number = steps_of(dim, ZERO, nearest, temporal, tile, nest[dim], factors[SPATIAL])
+            words *= number
+        else:
+            words *= nest[dim]
+    if operand == INPUT:
+        words *= neighbours(NONE, nearest, tile, nest, factors, levels)
+        words *= nest[DATA] * nest[DATA + 1] / (nest[Q] * nest[S] * nest[P] * nest[R])
+    return words

@@ -1,0 +1,262 @@
+"""Whole mappings in a search: counted and priced like any other, and improved by changing one or two factors at a time."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from hwsim.kernels.jit import inline_kernel, kernel
+from hwsim.kernels.packed import CountArrays, Float, HierarchyArrays, Int, MappingArrays, NestArrays, P, Q, R, S
+from hwsim.kernels.scan import FITS, ScanArrays, scan_exact, scan_timeloop
+from hwsim.kernels.search_terms import (
+    ADDRESSES,
+    AT_MOST,
+    BY_POSITION,
+    BY_TAP,
+    ENERGY,
+    FIXED,
+    HELD,
+    KEEP,
+    LATENCY,
+    MAC_LEAST,
+    OBJECTIVE,
+    ORDERS,
+    PASS_CYCLES,
+    PASS_LEVEL,
+    PERFECT,
+    RATE,
+    SPATIAL,
+    Problem,
+    axis_words,
+    boundary,
+    ceiling,
+    value_of,
+)
+from hwsim.kernels.search_tile import NONE, ONE, ZERO, cycles_of, fits, mac_words, steps_of
+
+
+class Exact(NamedTuple):
+    """What counting a mapping as a whole takes. growth : see ``scan``; counts, results : room for one."""
+
+    nest: NestArrays
+    hierarchy: HierarchyArrays
+    growth: float
+    counts: CountArrays
+    results: ScanArrays
+
+
+@kernel
+def counted(nest: Int, exact: Exact, candidates: MappingArrays) -> float:
+    """The objective of a mapping, counted and priced as a whole; infinity where it does not fit."""
+    if nest[ADDRESSES]:
+        scan_exact(exact.nest, exact.hierarchy, candidates, ONE, exact.growth, exact.counts, exact.results)
+    else:
+        scan_timeloop(exact.nest, exact.hierarchy, candidates, ONE, exact.growth, exact.counts, exact.results)
+    if exact.results.status[0] != FITS:
+        return np.inf
+    cycles, joules = exact.results.cycles[0], exact.results.joules[0]
+    if nest[OBJECTIVE] == LATENCY:
+        return cycles
+    return joules if nest[OBJECTIVE] == ENERGY else joules * cycles
+
+
+class Chain(NamedTuple):
+    """Room for one mapping's tiles. tiles, tile, temporal [L, 8] : tiles of each level, their extents, trips. chosen [L] : orders by
+    number. reach [8], state [3, 8], held [2, 3], moved [2], load [B] : room to work in."""
+
+    tiles: Int
+    tile: Int
+    temporal: Int
+    chosen: Int
+    reach: Int
+    state: Int
+    held: Float
+    moved: Float
+    load: Float
+
+
+@inline_kernel
+def chain_value(problem: Problem, chain: Chain) -> float:
+    """What a mapping of these trips and orders costs at least, infinity where it cannot fit: in most cases the very price."""
+    nest, factors, levels, words = problem.nest, problem.factors, problem.levels, problem.words
+    base, reals = problem.base, problem.reals
+    count, tile, temporal, load = chain.tiles, chain.tile, chain.temporal, chain.load
+    depths = factors.shape[1]
+    for dim in range(8):
+        number, extent = nest[dim], ONE
+        for level in range(depths):
+            number = ceiling(ceiling(number, factors[SPATIAL, level, dim]), temporal[level, dim])
+            extent *= factors[SPATIAL, level, dim] * temporal[level, dim]
+            count[level, dim], tile[level, dim] = number, extent
+    for level in range(depths):
+        if not fits(level, tile[level], True, nest, levels, problem.sides):
+            return np.inf
+    energy = base[3, 0]
+    for resource in range(load.shape[0]):
+        load[resource] = base[3, 1 + resource]
+    for level in range(depths - 1):
+        for axis in range(2):
+            position, tap = (Q, S) if axis == 0 else (P, R)
+            for place in range(3):
+                which = HELD if place == 0 else BY_POSITION if place == 1 else BY_TAP
+                chain.held[axis, place] = axis_words(
+                    which,
+                    axis,
+                    tile[level, position],
+                    count[level, position],
+                    tile[level, tap],
+                    count[level, tap],
+                    nest,
+                    problem.sides,
+                )
+        for operand in range(3):
+            if not levels[KEEP, level, operand]:
+                continue
+            boundary(
+                operand,
+                level,
+                chain.held,
+                count,
+                tile,
+                temporal,
+                chain.chosen,
+                problem,
+                chain.reach,
+                chain.state,
+                chain.moved,
+            )
+            for end in range(2):
+                energy += words[level, operand, end, 0] * chain.moved[end]
+                for resource in range(load.shape[0]):
+                    load[resource] += words[level, operand, end, 1 + resource] * chain.moved[end]
+    for operand in range(3):
+        more = mac_words(operand, temporal, tile, nest, factors, levels) - reals[MAC_LEAST + operand]
+        energy += more * base[operand, 0]
+        for resource in range(load.shape[0]):
+            load[resource] += more * base[operand, 1 + resource]
+    return value_of(energy, cycles_of(compute_cycles(temporal, tile, nest, factors, reals), load, base), nest, reals)
+
+
+@inline_kernel
+def compute_cycles(temporal: Int, tile: Int, nest: Int, factors: Int, reals: Float) -> float:
+    """Cycles of the busiest PE, ramp-up of passes included; temporal, tile [L, 8]."""
+    steps = passes = 1.0
+    for dim in range(8):
+        trips = steps_of(dim, ZERO, NONE, temporal, tile, nest[dim], factors[SPATIAL])
+        steps *= trips
+        inside = ONE
+        for inner in range(nest[PASS_LEVEL]):
+            inside *= temporal[inner, dim]
+        passes *= ceiling(trips, inside)
+    return steps / reals[RATE] + (passes * reals[PASS_CYCLES] if nest[PASS_LEVEL] >= 0 else 0.0)
+
+
+@inline_kernel
+def _closed(dim: int, absorbs: int, temporal: Int, nest: Int, factors: Int) -> bool:
+    """Set the factor of a dim at the level ``absorbs`` to the least that covers it with all others; whether that is allowed.
+
+    temporal [L, 8] : changed in place.
+    """
+    inside, outside = nest[dim], ONE
+    for level in range(temporal.shape[0] - 1, absorbs, -1):
+        outside *= factors[SPATIAL, level, dim] * temporal[level, dim]
+    for level in range(absorbs + 1):
+        spread = factors[SPATIAL, level, dim]
+        if nest[PERFECT] and inside % spread:
+            return False
+        inside = ceiling(inside, spread)
+        if level < absorbs:
+            if nest[PERFECT] and inside % temporal[level, dim]:
+                return False
+            inside = ceiling(inside, temporal[level, dim])
+    if nest[PERFECT] and inside % outside:
+        return False
+    temporal[absorbs, dim] = ceiling(inside, outside)
+    if dim >= S and temporal[absorbs, dim] * outside != inside:
+        return False  # taps are few: a partial tile of them is half of one
+    inside = nest[dim]
+    for level in range(temporal.shape[0]):
+        fixed = factors[FIXED, level, dim]
+        inside = ceiling(inside, factors[SPATIAL, level, dim])
+        if not fixed:
+            temporal[level, dim] = min(temporal[level, dim], inside)
+        inside = ceiling(inside, temporal[level, dim])
+        if temporal[level, dim] > factors[AT_MOST, level, dim] or (fixed and temporal[level, dim] != fixed):
+            return False
+    return True
+
+
+@kernel
+def descend(problem: Problem, chain: Chain, most: int) -> tuple[float, int]:
+    """Improve a mapping until no change of one factor with another of the same dim, nor of one level's order, makes it better.
+
+    chain : its trips and orders, improved in place. most : mappings to look at, at most. Returns the value reached, as ``chain_value``
+    has it, and how many were looked at. Nothing is proven by it: it finds a good mapping for the search to cut by.
+    """
+    nest, factors, levels = problem.nest, problem.factors, problem.levels
+    depths = factors.shape[1]
+    temporal, chosen = chain.temporal, chain.chosen
+    before = np.empty(depths, np.int64)
+    value = chain_value(problem, chain)
+    number = 1
+    better = True
+    while better and number < most:
+        better = False
+        for dim in range(8):
+            for level in range(depths if nest[dim] > 1 else 0):
+                for absorbs in range(depths - 1, -1, -1):
+                    if absorbs == level or factors[FIXED, level, dim] or factors[FIXED, absorbs, dim]:
+                        continue
+                    for step in range(10):
+                        for other in range(depths):
+                            before[other] = temporal[other, dim]
+                        if step == 0:
+                            temporal[absorbs, dim] = 1  # all of it here
+                            goes = _closed(dim, level, temporal, nest, factors)
+                        else:
+                            temporal[level, dim] = _step(step, before[level])
+                            goes = _closed(dim, absorbs, temporal, nest, factors)
+                        same = True
+                        for other in range(depths):
+                            same = same and temporal[other, dim] == before[other]
+                        reached = np.inf
+                        if goes and not same:
+                            reached = chain_value(problem, chain)
+                            number += 1
+                        if reached < value:
+                            value, better = reached, True
+                        else:
+                            for other in range(depths):
+                                temporal[other, dim] = before[other]
+        for level in range(depths):
+            for choice in range(levels[ORDERS, level, 0]):
+                was = chosen[level]
+                chosen[level] = choice
+                reached = chain_value(problem, chain)
+                number += 1
+                if reached < value:
+                    value, better = reached, True
+                else:
+                    chosen[level] = was
+    return value, number
+
+
+@inline_kernel
+def _step(step: int, factor: int) -> int:
+    """A factor to try in place of one."""
+    if step == 1:
+        return ONE
+    if step == 2:
+        return factor + 1
+    if step == 3:
+        return max(ONE, factor - 1)
+    if step == 4:
+        return 2 * factor
+    if step == 5:
+        return ceiling(factor, 2)
+    if step == 6:
+        return 3 * factor
+    if step == 7:
+        return ceiling(factor, 3)
+    return 5 * factor if step == 8 else 7 * factor
