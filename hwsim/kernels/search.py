@@ -244,8 +244,11 @@ def _inside(
 
 
 @inline_kernel
-def _part(level: int, total: Float, volume: Float, problem: Problem) -> float:
-    """Least energy of a level's boundary with some dims of its tile chosen; total [8] : deliveries so far, volume [5] : ``_volumes``."""
+def _part(level: int, total: Float, volume: Float, inputs: float, problem: Problem) -> float:
+    """Least energy of a level's boundary with some dims of its tile chosen; total [8] : deliveries so far, volume [5] : ``_volumes``.
+
+    inputs : along height and width, all that are needed as long as these are open.
+    """
     levels, words = problem.levels, problem.words
     moving = saved = 0.0
     for operand in range(3):
@@ -255,7 +258,7 @@ def _part(level: int, total: Float, volume: Float, problem: Problem) -> float:
         if outer < 0 or inner < 0:
             return -np.inf
         if operand == INPUT:
-            amount *= volume[3] * volume[4]
+            amount *= inputs
             outer *= problem.reals[MAC_LEAST + 3 + level]
         moves = amount * (outer * total[2 * operand] + inner * total[2 * operand + 1])
         moving += moves
@@ -307,6 +310,7 @@ def tiles(
     _volumes(problem, volume)
     number = 0
     smallest = np.inf
+    inputs = volume[3] * volume[4]
     rest = other_energy
     for inner_level in range(level):
         rest += within[inner_level] if within[inner_level] > -np.inf else 0.0
@@ -332,7 +336,13 @@ def tiles(
             total[depth + 1, 2 * free + 1] *= tables[COUNT, level, dim, at[dim]]
         total[depth + 1, 6] *= tables[STEPS, level, dim, at[dim]]
         if depth < 7:
-            energy = _part(level, total[depth + 1], volume, problem)
+            if depth + 1 == _AXES:
+                inputs = min(
+                    least[0, at[Q], at[S]] * plain[1, at[P], at[R]], least[1, at[P], at[R]] * plain[0, at[Q], at[S]]
+                )
+            elif depth + 1 < _AXES:
+                inputs = volume[3] * volume[4]
+            energy = _part(level, total[depth + 1], volume, inputs, problem)
             value = energy if alone else value_of(rest + energy, other_cycles, nest, problem.reals)
             if value >= (limit if keys.shape[0] else min(limit, smallest)):
                 continue
@@ -345,10 +355,7 @@ def tiles(
         for operand in range(3):
             if not levels[KEEP, level, operand]:
                 continue
-            amount = volume[operand]
-            if operand == INPUT:
-                high, wide = plain[0, at[Q], at[S]], plain[1, at[P], at[R]]
-                amount *= min(least[0, at[Q], at[S]] * wide, least[1, at[P], at[R]] * high)
+            amount = volume[operand] * (inputs if operand == INPUT else 1.0)
             apart = problem.reals[MAC_LEAST + 3 + level] if operand == INPUT else 1.0
             ends[operand, 0] = amount * apart * total[8, 2 * operand]
             ends[operand, 1] = amount * total[8, 2 * operand + 1]

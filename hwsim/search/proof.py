@@ -283,10 +283,13 @@ def _setup(problem: Problem, stays: Int, limit: float) -> _Setup | None:
     for level in chosen:
         rest[level] = sum(within[inner] for inner in chosen if inner < level)
     start = (path, plain, fewest, swept, stays, within, rest)
+    found_none = (math.inf, *_NOTHING)
+    least, keys, found = _listing(problem, start, limit) if math.isfinite(limit) else found_none
     if math.isinf(limit):  # the least first, then what is near to it
-        bound, _, _ = _listing(problem, start, math.inf, False)
-        limit = bound * _NEAR
-    least, keys, found = _listing(problem, start, limit)
+        near, _, _ = _listing(problem, start, math.inf, False)
+        while not len(keys) and math.isfinite(near):
+            limit = near = abs(near) * _NEAR
+            least, keys, found = _listing(problem, start, limit)
     if not len(keys):
         return None
     return _Setup(problem, start, keys, found, limit, least)
