@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.kernels.packed import INPUT, OUTPUT, READ, UPDATE, WEIGHT, P, Q, R, S
+from hwsim.kernels.packed import INPUT, OUTPUT, READ, UPDATE, WEIGHT, Int, P, Q, R, S
 from hwsim.kernels.search_terms import FREE_OF
-from hwsim.search.space import Space
+from hwsim.search.space import Keep, Space, free_of
 from hwsim.search.terms import Terms, terms_of
 
 Reals = NDArray[np.float64]
@@ -44,42 +45,73 @@ def compulsory(space: Space) -> float:
     return mac_j * math.prod(space.extents) + moved
 
 
-def anywhere(space: Space) -> float:
-    """Energy that no mapping goes below whatever its pattern [J], leakage left out; the least over all choices of kept operands.
+@dataclass(frozen=True, slots=True)
+class Anywhere:
+    """What a choice of kept operands costs at least whatever the pattern.
+
+    rest : energy [J] but for words between PEs and the nearest level that keeps each operand. rates [3] : energy of such a word [J];
+    alone [3] : words if each served one PE; least [3] : words of each tensor; nearest [3] : that level. total : with the least of
+    such words [J].
+    """
+
+    keep: Keep
+    rest: float
+    rates: Reals
+    alone: Reals
+    least: Reals
+    nearest: tuple[int, int, int]
+    total: float
+
+    def of(self, space: Space, factors: Int) -> Reals:
+        """Least energy of each of many patterns [T] [J]; factors [T, L, 8]."""
+        energy = np.full(len(factors), self.rest)
+        for operand in range(3):
+            inner = factors[:, : self.nearest[operand] + 1].astype(np.float64)
+            shared = inner[:, :, free_of(operand)].prod(axis=(1, 2))
+            if operand == INPUT:
+                for position, tap in ((Q, S), (P, R)):
+                    shared *= np.minimum(inner[:, :, position].prod(axis=1), inner[:, :, tap].prod(axis=1))
+            energy += self.rates[operand] * np.maximum(self.alone[operand] / shared, self.least[operand])
+        return energy
+
+
+def anywhere(space: Space) -> list[Anywhere]:
+    """For each choice of kept operands the energy that no mapping goes below whatever its pattern, leakage left out.
 
     To the compulsory words of every boundary come those between the PEs and the nearest level that keeps an operand: one word serves at
     most all children that differ in dims that the operand is free of. No dim is free of two operands, so the product of the three numbers
     of children is at most that of all PEs below, and a sum of terms over them is no less than their geometric mean allows. Inputs are
     shared by equal sums of positions and taps as well, by as many as there are taps at most.
     """
-    least = compulsory(space)
-    if not space.exact:
-        return least
+    least, needed = compulsory(space), [volume(space, operand) for operand in range(3)]
     alone = np.ones((1, space.levels, 8), np.int64)
-    found = math.inf
+    found = []
     for keep in space.keeps:
-        terms = terms_of(space, keep, alone)
         kept = np.array(keep, np.bool_)
+        nearest = [int(np.flatnonzero(kept[:, operand])[0]) for operand in range(3)]
+        if not space.exact:
+            nothing = np.zeros(3)
+            found.append(Anywhere(keep, least, nothing, nothing, nothing, (nearest[0], nearest[1], nearest[2]), least))
+            continue
+        terms = terms_of(space, keep, alone)
         energy = float(terms.base[0, 3, 0])
-        rates, numbers, reach, lows = np.zeros(3), terms.mac_least[0], np.ones(3), np.zeros(3)
+        rates, numbers, reach = np.zeros(3), terms.mac_least[0], np.ones(3)
+        lows, floor = np.zeros(3), np.array([0.0, needed[WEIGHT], needed[OUTPUT]])
         for operand in range(3):
-            words = volume(space, operand)
-            nearest = int(np.flatnonzero(kept[:, operand])[0])
-            reach[operand] = space.packed.fanout[: nearest + 1].astype(np.float64).prod()
-            rates[operand] = float(terms.base[0, operand, 0])
-            energy -= rates[operand] * numbers[operand]  # for one PE; what follows is for all
+            reach[operand] = space.packed.fanout[: nearest[operand] + 1].astype(np.float64).prod()
+            rates[operand] = max(0.0, float(terms.base[0, operand, 0]))
+            energy -= float(terms.base[0, operand, 0]) * numbers[operand]  # for one PE; what follows is for all
             spread = reach[operand] * (space.extents[6] * space.extents[7] if operand == INPUT else 1)
-            lows[operand] = rates[operand] * max(numbers[operand] / spread, 0.0 if operand == INPUT else words)
-            energy += words * float(terms.words[0, :-1, operand, :, 0].sum())
-        energy += _shared(space, rates * numbers, reach, lows)
-        found = min(found, energy)
-    return max(least, found)
+            lows[operand] = rates[operand] * max(numbers[operand] / spread, floor[operand])
+            energy += needed[operand] * min(0.0, float(terms.words[0, :-1, operand, :, 0].min()))
+            energy += needed[operand] * float(np.maximum(terms.words[0, :-1, operand, :, 0], 0.0).sum())
+        total = max(least, energy + _shared(space, rates * numbers, reach, lows))
+        found.append(Anywhere(keep, energy, rates, numbers, floor, (nearest[0], nearest[1], nearest[2]), total))
+    return found
 
 
 def _shared(space: Space, alone: Reals, reach: Reals, lows: Reals) -> float:
     """Least of the sum of ``alone`` [3], each divided by the children that share; lows [3] : least of each by itself."""
-    if (alone < 0).any():
-        return float(np.minimum(alone, lows).sum())
     best = float(lows.sum())
     for some in ((0, 1), (0, 2), (1, 2), (0, 1, 2)):
         most = max(reach[operand] for operand in some)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.kernels.packed import Int
+from hwsim.kernels.search_pairs import pairs
 from hwsim.search.space import ANY, Space, factors_of
 
 #: Patterns kept at a time.
 MOST = 200_000
-#: Ways to fill both axes of a level that are looked at, and shares of an axis that are asked for where there are more.
-_PAIRS, _SHARES = 1_000_000, (0.25, 0.5, 0.75, 0.9)
+#: Ways to fill both axes of a level that are listed at most.
+_PAIRS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,8 @@ class Patterns:
         return self.along_x * self.along_y
 
 
-def patterns(space: Space, share: float) -> Patterns:
-    """All patterns in which every axis of every mesh is filled to at least ``share`` of the most that the nest allows there.
+def patterns(space: Space, most: float) -> Patterns:
+    """All patterns that leave at most so many compute steps.
 
     Patterns that differ only in how a dim's children are split between x and y count the same (where wires cost nothing) and are listed
     once. Of factors with the same number of trips left over the smallest is listed: it uses fewer children for the same steps. Others are
@@ -48,15 +50,14 @@ def patterns(space: Space, share: float) -> Patterns:
     dropped = np.inf
     for level in range(levels):
         further = float(fans[level + 1 :].prod())
-        fan_x, fan_y = (int(fan) for fan in space.packed.fanout[level])
         needed = space.spatial_fixed[level] > 1
-        if fan_x * fan_y == 1 and not needed.any():
+        if fans[level] == 1 and not needed.any():
             continue
         left, group = np.unique(_left(extents, along_x * along_y, space.perfect), axis=0, return_inverse=True)
         parts_x, parts_y = [], []
         for number, rest in enumerate(left):
             here = np.flatnonzero(group.reshape(-1) == number)
-            own_x, own_y, unlisted = _level_patterns(space, level, rest, fan_x, fan_y, share)
+            own_x, own_y, unlisted = _level_patterns(space, level, rest, most * further)
             dropped = min(dropped, unlisted / further)
             grown_x = np.repeat(along_x[here], len(own_x), axis=0)
             grown_y = np.repeat(along_y[here], len(own_y), axis=0)
@@ -97,33 +98,35 @@ def _steps(extents: Int, factors: Int) -> NDArray[np.float64]:
     return np.asarray(_left(extents, factors, False).astype(np.float64).prod(axis=1))
 
 
-def _level_patterns(
-    space: Space, level: int, left: Int, fan_x: int, fan_y: int, share: float
-) -> tuple[Int, Int, float]:
-    """Patterns of one level for the trips ``left`` [8] : along x and along y [P, 8]; least steps of those that fill an axis too little.
-
-    Where axes can be filled in too many ways only those that fill a larger share are listed.
-    """
+def _level_patterns(space: Space, level: int, left: Int, most: float) -> tuple[Int, Int, float]:
+    """Patterns of one level for the trips ``left`` [8] that leave at most ``most``: along x and along y [P, 8]; least steps of others."""
+    fan_x, fan_y = (int(fan) for fan in space.packed.fanout[level])
+    total = float(left.astype(np.float64).prod())
+    if total / (fan_x * fan_y) > most:
+        return np.empty((0, 8), np.int64), np.empty((0, 8), np.int64), total / (fan_x * fan_y)
     fixed, at_most = space.spatial_fixed[level], space.spatial_at_most[level]
     every = not space.perfect and bool(
         np.isfinite(space.packed.bandwidth[:level]).any() or np.isfinite(space.packed.network[:level]).any()
     )
-    unlisted = np.inf
-    for least in (share, *(larger for larger in _SHARES if larger > share)):
-        across = _axis(left, fan_x, space.along[level, 0], fixed, at_most, space.perfect, every, least)
-        along = _axis(left, fan_y, space.along[level, 1], fixed, at_most, space.perfect, every, least)
-        if least > 0:
-            most = float(across.prod(axis=1).max()) * float(along.prod(axis=1).max())
-            unlisted = float(left.astype(np.float64).prod()) / (least * most)
-        if len(across) * len(along) <= _PAIRS:
+    bounds = tuple(map(int, fixed)), tuple(map(int, np.minimum(at_most, ANY)))
+    trips = tuple(map(int, left))
+    across = _axis(trips, fan_x, tuple(map(int, space.along[level, 0])), *bounds, space.perfect, every)
+    along = _axis(trips, fan_y, tuple(map(int, space.along[level, 1])), *bounds, space.perfect, every)
+    room = 1 << 16
+    while True:
+        chosen, steps = np.empty((room, 2), np.int64), np.empty(room)
+        number, dropped = pairs(across, along, left, fixed, at_most, int(space.perfect), most, chosen, steps)
+        if number <= room:
             break
-    both = (across[:, None, :] * along[None, :, :]).reshape(-1, 8)
-    legal = (both <= np.minimum(at_most, np.where(left > 1, ANY, 1))).all(axis=1)
-    legal &= ((fixed == 0) | (both == fixed)).all(axis=1)
-    legal &= (left % both == 0).all(axis=1) if space.perfect else (both < 2 * left).all(axis=1)
-    where = np.flatnonzero(legal)
-    where = where[first_of_each(both[where])]
-    return across[where // len(along)], along[where % len(along)], unlisted
+        if room < _PAIRS:
+            room = _PAIRS
+        else:  # too many: those with the fewest steps
+            most = float(np.median(steps))
+            if most <= steps.min():
+                most = float(np.nextafter(steps.min(), 0.0))
+    one, other = chosen[:number, 0], chosen[:number, 1]
+    first = first_of_each(across[one] * along[other])
+    return across[one[first]], along[other[first]], dropped
 
 
 #: Odd numbers to tell rows apart by; rows that are told apart wrongly are looked at one by one.
@@ -151,23 +154,32 @@ def further(listed: Patterns, known: Patterns) -> Patterns:
     return Patterns(listed.along_x[fresh], listed.along_y[fresh], listed.steps[fresh], listed.dropped)
 
 
-def _axis(left: Int, fan: int, allowed: Int, fixed: Int, at_most: Int, perfect: bool, every: bool, share: float) -> Int:
-    """Factors by dim along one axis with at most ``fan`` children, filling ``share`` of the most that fills it [A, 8]. every : also
-    factors that leave as many trips as a smaller one."""
+@lru_cache(maxsize=4096)
+def _axis(
+    left: tuple[int, ...],
+    fan: int,
+    allowed: tuple[int, ...],
+    fixed: tuple[int, ...],
+    at_most: tuple[int, ...],
+    perfect: bool,
+    every: bool,
+) -> Int:
+    """Factors by dim along one axis with at most ``fan`` children, by falling product [A, 8]. every : also factors that leave as many
+    trips as a smaller one."""
     rows: list[tuple[int, tuple[int, ...]]] = [(1, (1,) * 8)]
     for dim in range(8):
         if left[dim] == 1 or not allowed[dim]:
             continue
-        limit = min(fan, int(at_most[dim]), int(fixed[dim]) or ANY)
-        listed = range(1, min(limit, int(left[dim])) + 1) if every else factors_of(int(left[dim]), perfect)
+        limit = min(fan, at_most[dim], fixed[dim] or ANY)
+        listed = range(1, min(limit, left[dim]) + 1) if every else factors_of(left[dim], perfect)
         options = [factor for factor in listed if factor <= limit]
-        if fixed[dim] > 1 and int(fixed[dim]) <= fan and int(fixed[dim]) not in options:
-            options.append(int(fixed[dim]))
+        if fixed[dim] > 1 and fixed[dim] <= fan and fixed[dim] not in options:
+            options.append(fixed[dim])
         rows = [
             (used * factor, (*row[:dim], factor, *row[dim + 1 :]))
             for used, row in rows
             for factor in options
             if used * factor <= fan
         ]
-    most = max(used for used, _ in rows)
-    return np.array([row for used, row in rows if used >= share * most], np.int64)
+    rows.sort(key=lambda entry: -entry[0])
+    return np.array([row for _, row in rows], np.int64)

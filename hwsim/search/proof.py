@@ -36,14 +36,15 @@ _DIVE, _DIVE_BUDGET = 64, 50_000
 _ALL = 1 << 62
 #: Patterns that are searched deeply, tiles looked at in each; patterns begun before any is searched to its end; tiles looked at in
 #: those that are only tasted, and of them for one tile of the outermost level.
-_DEEPLY, _DEEP, _TASTED, _TASTE, _EACH = 1, 300_000, 40, 10_000, 100
+_DEEPLY, _DEEP, _TASTED, _TASTE, _EACH = 0, 300_000, 40, 10_000, 100
 #: What is known of a pattern that waits: only that others have fewer steps, and whether it is listed at all; its floor; the bound of its
 #: tiles; that, and a part of it was searched.
 _UNLISTED, _UNSEEN, _FLOOR, _BOUNDED, _BEGUN = range(5)
-#: Shares of the most that an axis can be filled with, of the patterns that are listed first, next, and so on.
-_SHARES = (0.99, 0.9, 0.75, 0.5, 0.25, 0.0)
+#: Steps of the patterns that are listed first, next, and so on, in units of what a mesh that is always full would take.
+_RATIOS = (1.02, 1.1, 1.25, 1.6, 2.5, 6.0, math.inf)
 #: Patterns whose floors are found at a time, those with the fewest steps first.
 _AT_A_TIME = 4096
+_FIRST = 1024
 #: Mappings looked at in one descent at most.
 _DESCENTS = 20_000
 #: Tiles looked at between looks at the clock.
@@ -151,9 +152,10 @@ class _Queue:
         self.lists: list[Patterns] = []
         self.never = math.inf
         self._stays, self._anywhere = staying(space), anywhere(space)
-        self._terms: dict[tuple[int, int, int], Terms] = {}
+        self._terms: dict[_Job, tuple[Terms, int]] = {}
         self._ready: dict[_Job, _Setup] = {}
-        self._shares = list(_SHARES)
+        self._ratios = list(_RATIOS)
+        self._fewest = math.prod(space.extents) / float(space.packed.fanout.astype(np.float64).prod())
         self.push(self._beyond(1.0), _Job(_UNLISTED, 0))
 
     @property
@@ -185,27 +187,37 @@ class _Queue:
 
     def open(self, job: _Job, bound: float, limit: float) -> None:
         """List patterns that fill the meshes less, or find the floors of the next ones of a list."""
-        if job.stage == _UNLISTED and not self._shares:
+        if job.stage == _UNLISTED and not self._ratios:
             self.never = bound
             return
         if job.stage == _UNLISTED:
-            self._list(bound)
+            self._list(bound, limit)
             return
         listed, start = self.lists[job.listing], job.index
-        part = slice(start, start + _AT_A_TIME)
-        factors, steps = listed.along_x[part] * listed.along_y[part], listed.steps[part]
+        end = start + (_AT_A_TIME if job.listing or start else _FIRST)
+        factors, steps = listed.along_x[start:end] * listed.along_y[start:end], listed.steps[start:end]
         for number, keep in enumerate(self.space.keeps):
-            terms = terms_of(self.space, keep, factors)
-            self._terms[job.listing, number, start] = terms
-            found = values(self.space, *floors(self.space, terms, steps), self.objective)
-            for place in np.flatnonzero(found < limit):
-                self.push(max(bound, float(found[place])), _Job(_FLOOR, job.listing, number, start + int(place)))
-        if start + _AT_A_TIME < len(listed.steps):
-            further_on = self._beyond(float(listed.steps[start + _AT_A_TIME]))
-            self.push(max(bound, further_on), replace(job, index=start + _AT_A_TIME))
+            if self._beyond(float(steps[0]), number) >= limit:
+                continue
+            cycles = steps / self.space.packed.macs_per_pe
+            energy = self._anywhere[number].of(self.space, factors)
+            some = np.flatnonzero(values(self.space, energy, cycles, self.objective) < limit)
+            if not len(some):
+                continue
+            terms = terms_of(self.space, keep, factors[some])
+            found = values(self.space, *floors(self.space, terms, steps[some]), self.objective)
+            for row in np.flatnonzero(found < limit):
+                fresh = _Job(_FLOOR, job.listing, number, start + int(some[row]))
+                self._terms[fresh] = terms, int(row)
+                self.push(max(bound, float(found[row])), fresh)
+        if end < len(listed.steps):
+            self.push(max(bound, self._beyond(float(listed.steps[end]))), replace(job, index=end))
 
-    def _list(self, bound: float) -> None:
-        listed = at_work(self.space, patterns(self.space, self._shares.pop(0)))
+    def _list(self, bound: float, limit: float) -> None:
+        """List patterns with more steps, but none with so many that what is known beats them all."""
+        ratio = self._ratios.pop(0)
+        most = min(self._fewest * ratio, self._steps_below(limit))
+        listed = at_work(self.space, patterns(self.space, most))
         for known in self.lists:
             listed = further(listed, known)
         self.lists.append(listed)
@@ -214,20 +226,30 @@ class _Queue:
         if math.isfinite(listed.dropped):
             self.push(max(bound, self._beyond(listed.dropped)), _Job(_UNLISTED, len(self.lists)))
 
-    def _beyond(self, steps: float) -> float:
-        """What no pattern with so many steps can beat."""
+    def _steps_below(self, limit: float) -> float:
+        """Steps from which on no pattern can be below ``limit``, or a few more."""
+        low, high = 1.0, float(math.prod(self.space.extents))
+        if self._beyond(high) < limit:
+            return math.inf
+        while high > low * 1.001:
+            middle = math.sqrt(low * high)
+            low, high = (low, middle) if self._beyond(middle) >= limit else (middle, high)
+        return high
+
+    def _beyond(self, steps: float, keep: int | None = None) -> float:
+        """What no pattern with so many steps can beat, under some choice of kept operands or any."""
         cycles = np.array([steps / self.space.packed.macs_per_pe])
-        return float(values(self.space, np.array([self._anywhere]), cycles, self.objective)[0])
+        energy = min(some.total for some in self._anywhere) if keep is None else self._anywhere[keep].total
+        return float(values(self.space, np.array([energy]), cycles, self.objective)[0])
 
     def setup(self, job: _Job, limit: float) -> _Setup | None:
         """What is known of a pattern; None where no mapping of it is below ``limit``."""
         setup = self._ready.pop(job.at(_FLOOR), None)
         if setup is None:
-            start = job.index // _AT_A_TIME * _AT_A_TIME
             across, along = self.along(job)
-            terms = self._terms[job.listing, job.keep, start]
+            terms, row = self._terms[job.at(_FLOOR)]
             keep = self.space.keeps[job.keep]
-            problem = build(self.space, keep, across * along, self.objective, terms, job.index - start)
+            problem = build(self.space, keep, across * along, self.objective, terms, row)
             setup = None if problem is None else _setup(problem, self._stays, limit)
         return setup if setup is not None and setup.bound < limit else None
 
