@@ -15,7 +15,7 @@ from typing import cast
 
 import numpy as np
 
-from hwsim.kernels.jit import inline_kernel, kernel
+from hwsim.kernels.jit import kernel, nested_kernel
 from hwsim.kernels.packed import (
     INPUT,
     C,
@@ -76,7 +76,7 @@ _AXES = 4
 _COUNTED = cast(int, np.int64(100))
 
 
-@inline_kernel
+@nested_kernel
 def axis_least(
     level: int, axis: int, position_at: int, tap_at: int, words: Float, touched: float, problem: Problem
 ) -> float:
@@ -152,7 +152,7 @@ def axes(problem: Problem, plain: Float, least: Float, swept: Float) -> None:
                     )
 
 
-@inline_kernel
+@nested_kernel
 def _volumes(problem: Problem, volume: Float) -> None:
     """Words of each operand but for height and width of inputs; these, as far as they are needed at all [5]."""
     nest = problem.nest
@@ -170,7 +170,7 @@ def _volumes(problem: Problem, volume: Float) -> None:
             volume[3 + axis] = span(nest[position], nest[tap], stride, dilation, ONE)
 
 
-@inline_kernel
+@nested_kernel
 def _unheld(dim: int, level: int, over: int, factors: Int, levels: Int) -> bool:
     """Whether nothing that is held at ``level`` or inside of it depends on a dim that is not spread over children between it and ``over``.
 
@@ -187,7 +187,7 @@ def _unheld(dim: int, level: int, over: int, factors: Int, levels: Int) -> bool:
     return True
 
 
-@inline_kernel
+@nested_kernel
 def _holds(operand: int, level: int, over: int, tile: Int, room: Int, problem: Problem) -> bool:
     """Whether a child's part of the tile of ``over`` may fit ``level``; tile [8]; room [8] to work in."""
     factors, levels = problem.factors, problem.levels
@@ -200,7 +200,7 @@ def _holds(operand: int, level: int, over: int, tile: Int, room: Int, problem: P
     return bits <= levels[POOL_BITS, level, levels[POOL, level, operand]]
 
 
-@inline_kernel
+@nested_kernel
 def _inside(
     over: int, tile: Int, count: Int, within: Float, volume: Float, room: Int, load: Float, problem: Problem
 ) -> float:
@@ -234,6 +234,8 @@ def _inside(
             if operand == INPUT:
                 amount *= volume[3] * volume[4]
                 away *= problem.reals[MAC_LEAST + 3 + level]
+            if words[level, operand, 0, 0] < 0:
+                own = -np.inf  # less of it is no bound
             own += amount * (words[level, operand, 0, 0] * away + words[level, operand, 1, 0] * here_in)
             for resource in range(load.shape[0]):
                 load[resource] += amount * (
@@ -243,7 +245,7 @@ def _inside(
     return energy
 
 
-@inline_kernel
+@nested_kernel
 def _part(level: int, total: Float, volume: Float, inputs: float, problem: Problem) -> float:
     """Least energy of a level's boundary with some dims of its tile chosen; total [8] : deliveries so far, volume [5] : ``_volumes``.
 
@@ -388,7 +390,7 @@ def tiles(
                                 words[level, operand, 0, 1 + resource] * moved[operand, 0]
                                 + words[level, operand, 1, 1 + resource] * moved[operand, 1]
                             )
-                waits = min(waits, cycles_of(0.0, load, problem.base))
+                waits = min(waits, cycles_of(0.0, load, problem.base, False))
             if waits < np.inf:
                 cycles = max(cycles, waits)
         for resource in range(resources):
@@ -396,7 +398,7 @@ def tiles(
         for place in range(8):
             held[place] = tables[COUNT, level, place, at[place]]
         inside = _inside(level, size, held, within, volume, room, load, problem)
-        cycles = max(cycles, cycles_of(problem.reals[COMPUTE], load, problem.base))
+        cycles = max(cycles, cycles_of(problem.reals[COMPUTE], load, problem.base, False))
         value = value_of(other_energy + energy + inside, cycles, nest, problem.reals)
         if value < limit:
             smallest = min(smallest, value)
@@ -408,7 +410,7 @@ def tiles(
     return number, smallest
 
 
-@inline_kernel
+@nested_kernel
 def _signature(level: int, choice: int, temporal: Int, orders: Int) -> int:
     """The loops of one order that decide which operands stay still: those with more than one trip, up to the first of a second kind."""
     kind, code = -2, 0
@@ -423,7 +425,7 @@ def _signature(level: int, choice: int, temporal: Int, orders: Int) -> int:
     return code
 
 
-@inline_kernel
+@nested_kernel
 def _idle(level: int, choice: int, stays: Int, temporal: Int, orders: Int) -> bool:
     """Whether another order stands for this one: an earlier one with the same loops, or one made for the operand that really stays."""
     code = _signature(level, choice, temporal, orders)
@@ -441,7 +443,7 @@ def _idle(level: int, choice: int, stays: Int, temporal: Int, orders: Int) -> bo
     return False
 
 
-@inline_kernel
+@nested_kernel
 def _trips(dim: int, level: int, upper: int, number: int, goal: int, nest: Int, factors: Int) -> int:
     """Temporal factor of ``upper`` that leads from ``number`` tiles of ``level`` to ``goal`` of its own, 0 where none does."""
     for between in range(level + 1, upper + 1):
@@ -460,7 +462,7 @@ def _trips(dim: int, level: int, upper: int, number: int, goal: int, nest: Int, 
     return trips
 
 
-@inline_kernel
+@nested_kernel
 def _finish(
     lowest: int, count: Int, temporal: Int, exact_tile: Int, nest: Int, factors: Int, levels: Int, sides: Int
 ) -> bool:
@@ -643,7 +645,7 @@ def join(  # noqa: PLR0917
                         )
                         away *= reals[MAC_LEAST + 3 + level]
                     total += amount * (words[level, operand, 0, 0] * away + words[level, operand, 1, 0] * here_in)
-                cycles = cycles_of(reals[COMPUTE], load[over], base)
+                cycles = cycles_of(reals[COMPUTE], load[over], base, False)
                 if value_of(total + rest_energy[level], cycles, nest, reals) >= best:
                     continue
             if here < 7:
@@ -703,14 +705,14 @@ def join(  # noqa: PLR0917
                     words[level, operand, 0, 1 + resource] * moved[0]
                     + words[level, operand, 1, 1 + resource] * moved[1]
                 )
-        cycles = cycles_of(reals[COMPUTE], load[level], base)
+        cycles = cycles_of(reals[COMPUTE], load[level], base, False)
         if value_of(energy[level] + rest_energy[level], cycles, nest, reals) >= best:
             continue
         if level != lowest:
             for resource in range(resources):
                 spare[resource] = load[level, resource]
             total = energy[level] + _inside(level, tile[level], count[level], within, volume, room, spare, problem)
-            cycles = max(cycles, cycles_of(reals[COMPUTE], spare, base))
+            cycles = max(cycles, cycles_of(reals[COMPUTE], spare, base, False))
             if value_of(total, cycles, nest, reals) >= best:
                 continue
             inner = path[1, level]
@@ -733,7 +735,7 @@ def join(  # noqa: PLR0917
             for resource in range(resources):
                 load[level, resource] += more * base[operand, 1 + resource]
         compute = compute_cycles(temporal, exact_tile, nest, factors, reals)
-        cycles = cycles_of(compute, load[level], base)
+        cycles = cycles_of(compute, load[level], base, True)
         value = value_of(total, cycles, nest, reals)
         if value >= best:
             continue
@@ -750,7 +752,7 @@ def join(  # noqa: PLR0917
     return best, looked, leaves, np.inf, candidate
 
 
-@inline_kernel
+@nested_kernel
 def _lists(
     level: int, over: int, count: Int, listed: Int, choices: Int, trips: Int, fewest: Float, problem: Problem
 ) -> bool:
@@ -792,7 +794,7 @@ def _lists(
     return True
 
 
-@inline_kernel
+@nested_kernel
 def _begin(
     level: int, over: int, order: int, carried: int, count: Int, partial: Float, stays: Int, problem: Problem
 ) -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hwsim.kernels.counting_sets import common_size, set_size
-from hwsim.kernels.jit import inline_kernel, kernel
+from hwsim.kernels.jit import kernel, nested_kernel
 from hwsim.kernels.packed import INPUT, OUTPUT, WEIGHT, C, Float, G, Int, K, N, P, Q, R, S
 
 #: The operand that does not depend on a dim, -1 where all three do: N, G, K, C, Q, P, S, R.
@@ -45,9 +45,9 @@ class Problem(NamedTuple):
     Few arrays with named places, for a kernel compiles ten times slower with forty. L levels, M choices, A orders, B limited resources.
     nest [26]; factors [4, L, 8]; tables [4, L, 8, M]; orders [L, A, 8] : loop orders to try, inner to outer; levels [8, L, 3].
     words [L, 3, 2, 1 + B] : energy of one word of an operand, then the cycles that it takes on each resource, for words that leave the
-    parent for a level's tile and for words that arrive there. base [5, 1 + B] : the same for words between the PEs and the innermost
-    level that keeps each operand, then of all that tiles do not change; in the last row 0 for resources that hide behind compute, else
-    the number (from 1) of the level whose transfers add. still [L, 3, 2] : how often the tile of an operand leaves the parent and arrives
+    parent for a level's tile and for words that arrive there. base [6, 1 + B] : the same for words between the PEs and the innermost
+    level that keeps each operand, then of all that tiles do not change; then 0 for resources that hide behind compute, else the number
+    (from 1) of the level whose transfers add; then 1 for resources of which some boundary gives back. still [L, 3, 2] : how often the tile of an operand leaves the parent and arrives
     that stays in place over all loops outside; for inputs times the least share of children with inputs of their own. reals [7].
     sides [2, 4, extent, taps] : along height and width what the tiles of such an extent hold (``tabulate``);
     without entries where that would be long or is no matter of addresses.
@@ -65,13 +65,13 @@ class Problem(NamedTuple):
     sides: Int
 
 
-@inline_kernel
+@nested_kernel
 def ceiling(value: int, divisor: int) -> int:
     """Quotient, rounded up."""
     return (value + divisor - 1) // divisor
 
 
-@inline_kernel
+@nested_kernel
 def value_of(energy: float, cycles: float, nest: Int, reals: Float) -> float:
     """The objective [J·cycle, J or cycle], leakage included."""
     whole = np.ceil(cycles - 1e-9 * cycles)
@@ -83,7 +83,7 @@ def value_of(energy: float, cycles: float, nest: Int, reals: Float) -> float:
     return total * whole
 
 
-@inline_kernel
+@nested_kernel
 def sums(first: int, first_step: int, second: int, second_step: int) -> int:
     """Distinct values of i·first_step + j·second_step for i < first, j < second.
 
@@ -96,7 +96,7 @@ def sums(first: int, first_step: int, second: int, second_step: int) -> int:
     return first * second - max(0, first - across) * max(0, second - along)
 
 
-@inline_kernel
+@nested_kernel
 def span(tile: int, kernel: int, stride: int, dilation: int, addresses: int) -> int:
     """Inputs along one axis that a tile of ``tile`` positions and ``kernel`` taps touches: addresses, or the box around them."""
     if addresses:
@@ -104,7 +104,7 @@ def span(tile: int, kernel: int, stride: int, dilation: int, addresses: int) -> 
     return (tile - 1) * stride + (kernel - 1) * dilation + 1
 
 
-@inline_kernel
+@nested_kernel
 def overlap(tile: int, kernel: int, stride: int, dilation: int, step: int, addresses: int) -> int:
     """Inputs along one axis that two such tiles ``step`` inputs apart have in common, at most."""
     if not addresses:
@@ -118,7 +118,7 @@ def overlap(tile: int, kernel: int, stride: int, dilation: int, step: int, addre
     )
 
 
-@inline_kernel
+@nested_kernel
 def windows(
     dim: int, level: int, parent: int, reach: int, count: int, operand: int, factors: Int, levels: Int
 ) -> tuple[int, int]:
@@ -139,7 +139,7 @@ def windows(
     return ceiling(leaves, together), arrives
 
 
-@inline_kernel
+@nested_kernel
 def neighbours(level: int, parent: int, tile: Int, nest: Int, factors: Int, levels: Int) -> float:
     """Share of a parent's children, down to ``level``, that need different inputs because of P, R, Q, S (tile [L, 8]).
 
@@ -210,7 +210,7 @@ def tabulate(side: int, axes: Int, words: Int) -> None:
             words[BY_POSITION, tile, depth], words[BY_TAP, tile, depth] = total - kept_rows, total - kept_taps
 
 
-@inline_kernel
+@nested_kernel
 def _outside(axis: int, nest: Int) -> int:
     """Padding along height or width, on both sides together."""
     position, tap = (Q, S) if axis == 0 else (P, R)
@@ -219,7 +219,7 @@ def _outside(axis: int, nest: Int) -> int:
     return max(0, before) + max(0, reach - before - size)
 
 
-@inline_kernel
+@nested_kernel
 def side_words(axis: int, rows: int, taps: int, nest: Int, sides: Int) -> int:
     """Inputs along height (axis 0) or width (1) in the largest tile of at least so many positions and taps, at least."""
     if sides.shape[2]:
@@ -229,7 +229,7 @@ def side_words(axis: int, rows: int, taps: int, nest: Int, sides: Int) -> int:
     return max(0, words - _outside(axis, nest)) if addresses else words
 
 
-@inline_kernel
+@nested_kernel
 def _largest(extent: int, tiles: int, perfect: int, least: int) -> int:
     """The largest extent of so many tiles, not above the dim's."""
     if perfect:
@@ -237,7 +237,7 @@ def _largest(extent: int, tiles: int, perfect: int, least: int) -> int:
     return extent if tiles == 1 else (extent - 1) // (tiles - 1)
 
 
-@inline_kernel
+@nested_kernel
 def axis_words(
     which: int, axis: int, least_tile: int, tiles: int, least_kernel: int, kernels: int, nest: Int, sides: Int
 ) -> float:
@@ -257,7 +257,7 @@ def axis_words(
     return float(total)
 
 
-@inline_kernel
+@nested_kernel
 def moved_inputs(
     level: int,
     stop_level: int,
@@ -359,7 +359,7 @@ def moved_inputs(
     return max(0.0, high_words * wide_words - saved)
 
 
-@inline_kernel
+@nested_kernel
 def boundary(
     operand: int,
     level: int,

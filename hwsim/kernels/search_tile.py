@@ -6,7 +6,7 @@ from typing import cast
 
 import numpy as np
 
-from hwsim.kernels.jit import inline_kernel
+from hwsim.kernels.jit import inline_kernel, nested_kernel
 from hwsim.kernels.packed import INPUT, OUTPUT, WEIGHT, C, Float, G, Int, K, N, P, Q, R, S
 from hwsim.kernels.search_terms import (
     BITS,
@@ -27,14 +27,19 @@ from hwsim.kernels.search_terms import (
 ZERO, ONE, NONE = cast(int, np.int64(0)), cast(int, np.int64(1)), cast(int, np.int64(-1))
 
 
-@inline_kernel
-def cycles_of(compute: float, load: Float, base: Float) -> float:
-    """Cycles of a layer: the larger of compute and hidden transfers, then the transfers that nothing hides."""
+@nested_kernel
+def cycles_of(compute: float, load: Float, base: Float, whole: bool) -> float:
+    """Cycles of a layer: the larger of compute and hidden transfers, then the transfers that nothing hides.
+
+    whole : all boundaries are in ``load``; else those that may still lose some of it are left out.
+    """
     hidden = compute
     shown = 0.0
     last, most = 0, 0.0
     for resource in range(load.shape[0]):
         group = int(base[4, 1 + resource])
+        if not whole and base[5, 1 + resource] > 0:
+            continue
         if group == 0:
             hidden = max(hidden, load[resource])
             continue
@@ -62,7 +67,7 @@ def tile_bits(operand: int, tile: Int, partial: bool, nest: Int, sides: Int) -> 
     return words * min(tile[C], nest[C]) * rows * columns * nest[BITS + operand]
 
 
-@inline_kernel
+@nested_kernel
 def fits(level: int, tile: Int, known: bool, nest: Int, levels: Int, sides: Int) -> bool:
     """Whether the tiles kept at ``level`` may fit its pools; tile [8]. known : no dim of the tile is open.
 
@@ -87,7 +92,7 @@ def fits(level: int, tile: Int, known: bool, nest: Int, levels: Int, sides: Int)
     return first <= limits[0] and second <= limits[1] and third <= limits[2]
 
 
-@inline_kernel
+@nested_kernel
 def steps_of(dim: int, lowest: int, shared: int, temporal: Int, tile: Int, extent: int, spatial: Int) -> int:
     """Trips of one dim over the loops of ``lowest`` and above, in space and in time.
 
@@ -118,7 +123,7 @@ def steps_of(dim: int, lowest: int, shared: int, temporal: Int, tile: Int, exten
     return total + 1
 
 
-@inline_kernel
+@nested_kernel
 def mac_words(operand: int, temporal: Int, tile: Int, nest: Int, factors: Int, levels: Int) -> float:
     """Words that PEs take from the innermost level that keeps an operand, all instances; tile [L, 8] : nominal extents."""
     nearest = ZERO

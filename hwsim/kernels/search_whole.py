@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hwsim.kernels.jit import inline_kernel, kernel
+from hwsim.kernels.jit import kernel, nested_kernel
 from hwsim.kernels.packed import CountArrays, Float, HierarchyArrays, Int, MappingArrays, NestArrays, P, Q, R, S
 from hwsim.kernels.scan import FITS, ScanArrays, scan_exact, scan_timeloop
 from hwsim.kernels.search_terms import (
@@ -76,7 +76,7 @@ class Chain(NamedTuple):
     load: Float
 
 
-@inline_kernel
+@nested_kernel
 def chain_value(problem: Problem, chain: Chain) -> float:
     """What a mapping of these trips and orders costs at least, infinity where it cannot fit: in most cases the very price."""
     nest, factors, levels, words = problem.nest, problem.factors, problem.levels, problem.words
@@ -135,10 +135,12 @@ def chain_value(problem: Problem, chain: Chain) -> float:
         energy += more * base[operand, 0]
         for resource in range(load.shape[0]):
             load[resource] += more * base[operand, 1 + resource]
-    return value_of(energy, cycles_of(compute_cycles(temporal, tile, nest, factors, reals), load, base), nest, reals)
+    return value_of(
+        energy, cycles_of(compute_cycles(temporal, tile, nest, factors, reals), load, base, True), nest, reals
+    )
 
 
-@inline_kernel
+@nested_kernel
 def compute_cycles(temporal: Int, tile: Int, nest: Int, factors: Int, reals: Float) -> float:
     """Cycles of the busiest PE, ramp-up of passes included; temporal, tile [L, 8]."""
     steps = passes = 1.0
@@ -152,7 +154,7 @@ def compute_cycles(temporal: Int, tile: Int, nest: Int, factors: Int, reals: Flo
     return steps / reals[RATE] + (passes * reals[PASS_CYCLES] if nest[PASS_LEVEL] >= 0 else 0.0)
 
 
-@inline_kernel
+@nested_kernel
 def _closed(dim: int, absorbs: int, temporal: Int, nest: Int, factors: Int) -> bool:
     """Set the factor of a dim at the level ``absorbs`` to the least that covers it with all others; whether that is allowed.
 
@@ -242,7 +244,7 @@ def descend(problem: Problem, chain: Chain, most: int) -> tuple[float, int]:
     return value, number
 
 
-@inline_kernel
+@nested_kernel
 def _step(step: int, factor: int) -> int:
     """A factor to try in place of one."""
     if step == 1:

@@ -103,8 +103,7 @@ def anywhere(space: Space) -> list[Anywhere]:
             energy -= float(terms.base[0, operand, 0]) * numbers[operand]  # for one PE; what follows is for all
             spread = reach[operand] * (space.extents[6] * space.extents[7] if operand == INPUT else 1)
             lows[operand] = rates[operand] * max(numbers[operand] / spread, floor[operand])
-            energy += needed[operand] * min(0.0, float(terms.words[0, :-1, operand, :, 0].min()))
-            energy += needed[operand] * float(np.maximum(terms.words[0, :-1, operand, :, 0], 0.0).sum())
+            energy += needed[operand] * float(terms.words[0, :-1, operand, :, 0].sum())
         total = max(least, energy + _shared(space, rates * numbers, reach, lows))
         found.append(Anywhere(keep, energy, rates, numbers, floor, (nearest[0], nearest[1], nearest[2]), total))
     return found
@@ -130,15 +129,23 @@ def volume(space: Space, operand: int) -> float:
 
 
 def floors(space: Space, terms: Terms, steps: Reals) -> tuple[Reals, Reals]:
-    """Least energy [J] and cycles of each pattern [T], leakage left out: every boundary moves each word once into all that need it."""
+    """Least energy [J] and cycles of each pattern [T], leakage left out: every boundary moves each word once into all that need it.
+
+    Where a boundary of outputs gives back, it gives back no more than the next one inside has moved.
+    """
     base = terms.base[:, 3].copy()
     for operand in range(3):
         words = volume(space, operand)
-        for level in range(space.levels - 1):
+        back = np.zeros_like(base)
+        for level in range(space.levels - 2, -1, -1):
             leaves, arrives = terms.words[:, level, operand, 0], terms.words[:, level, operand, 1]
             ends = terms.still[:, level, operand]
             away = ends[:, 0] * terms.apart[:, level] if operand == INPUT else ends[:, 0]
-            base += words * (np.maximum(leaves, 0.0) * away[:, None] + arrives * ends[:, 1, None])
+            here = leaves + back
+            if terms.words[:, level, operand].any():
+                back = np.minimum(here, 0.0)
+            base += words * (np.maximum(here, 0.0) * away[:, None] + arrives * ends[:, 1, None])
+        base += back * math.prod(space.extents)
     hidden = steps / space.packed.macs_per_pe
     shown = np.zeros(len(steps))
     for group in np.unique(terms.base[0, 4, 1:]):

@@ -28,7 +28,7 @@ _FREE = tuple(free_of(operand) for operand in range(3))
 class Terms:
     """See ``kernels.search_terms.Problem``; T patterns.
 
-    words [T, L, 3, 2, 1 + B], base [T, 5, 1 + B], still [T, L, 3, 2], mac_least [T, 3], apart [T, L].
+    words [T, L, 3, 2, 1 + B], base [T, 6, 1 + B], still [T, L, 3, 2], mac_least [T, 3], apart [T, L].
     """
 
     words: Reals
@@ -69,7 +69,7 @@ def terms_of(space: Space, keep: Keep, factors: Int) -> Terms:
     costs = _costs(space, spread)
     resources = costs.exposed.shape[0]
     words = np.zeros((levels, 3, 2, patterns, 1 + resources))
-    base = np.zeros((5, patterns, 1 + resources))
+    base = np.zeros((6, patterns, 1 + resources))
     mac_j = 0.0 if math.isnan(space.packed.mac_j) else space.packed.mac_j
     base[3, :, 0] = mac_j * math.prod(space.extents)
     base[4, :, 1:] = costs.exposed
@@ -87,6 +87,7 @@ def terms_of(space: Space, keep: Keep, factors: Int) -> Terms:
             words[level, operand, 0] = costs.access[outer, READ, operand] + costs.wires[outer, operand]
             words[level, operand, 1] = costs.access[level, FILL, operand]
     base[3] += sum(mac_least[:, operand, None] * base[operand] for operand in range(3))
+    base[5, :, 1:] = (words[..., 1:] < 0).any(axis=(0, 1, 2))
     apart = np.ones((patterns, levels))
     for level in range(levels - 1):
         if kept[level, INPUT]:
