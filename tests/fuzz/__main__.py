@@ -1,4 +1,4 @@
-"""Fuzz the readers: ``python -m tests.fuzz [READER ...] --seconds 60``, by coverage with atheris (``--atheris READER``), else by mutation.
+"""Fuzz the readers by mutation: ``python -m tests.fuzz [READER ...] --seconds 60``. ``tests.fuzz.guided`` is guided by coverage.
 
 What breaks a reader (another exception than HwsimError, or more than ten seconds of CPU) is written to ``tests/fuzz/corpus/READER-HASH``.
 """
@@ -27,10 +27,7 @@ def main() -> int:
     parser.add_argument("readers", nargs="*", choices=[*READERS, []], metavar="READER")
     parser.add_argument("--seconds", type=float, default=60.0, help="of CPU for each reader")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--atheris", metavar="READER", choices=list(READERS), help="guided by coverage, until broken")
     arguments = parser.parse_args()
-    if arguments.atheris:
-        return _guided(arguments.atheris, int(arguments.seconds))
     broken = 0
     for name in arguments.readers or READERS:
         broken += _mutate(name, arguments.seconds, random.Random(arguments.seed))
@@ -63,23 +60,6 @@ def _mutate(name: str, seconds: float, generator: random.Random) -> int:
 
 def _hang(_: int, __: FrameType | None) -> None:
     raise TimeoutError(f"more than {HANG_S} s of CPU")
-
-
-def _guided(name: str, seconds: int) -> int:
-    import atheris
-
-    with atheris.instrument_imports(include=["hwsim"]):
-        READERS[name]
-    atheris.instrument_all()
-    folder = Path(__file__).parent / "corpus" / ".seeds" / name
-    folder.mkdir(parents=True, exist_ok=True)
-    for number, data in enumerate(seeds(name)):
-        (folder / str(number)).write_bytes(data)
-    options = [sys.argv[0], str(folder), f"-max_total_time={seconds}", f"-max_len={LARGEST}", f"-timeout={HANG_S}"]
-    options += [f"-artifact_prefix={folder.parents[1]}/{name}-", "-print_final_stats=1"]
-    atheris.Setup(options, lambda data: feed(name, data))
-    atheris.Fuzz()
-    return 0
 
 
 if __name__ == "__main__":

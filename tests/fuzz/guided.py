@@ -1,0 +1,40 @@
+"""Fuzz one reader guided by coverage: ``python -m tests.fuzz.guided READER SECONDS`` (``pip install atheris``).
+
+What breaks it lies in ``tests/fuzz/corpus/READER-...`` afterwards; libFuzzer ends at the first.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["hwsim"], exclude=["hwsim.kernels"]):
+    from tests.fuzz.readers import LARGEST, READERS, feed, seeds
+
+
+def main() -> None:
+    """Never returns: libFuzzer exits the process."""
+    if len(sys.argv) != 3 or sys.argv[1] not in READERS or not sys.argv[2].isdigit():
+        sys.exit(f"python -m tests.fuzz.guided READER SECONDS; readers: {', '.join(READERS)}")
+    name, seconds = sys.argv[1:]
+    folder = tempfile.mkdtemp(prefix=f"fuzz-{name}-")
+    for number, data in enumerate(seeds(name)):
+        (Path(folder) / str(number)).write_bytes(data)
+    options = [
+        sys.argv[0],
+        folder,
+        f"-max_total_time={seconds}",
+        f"-max_len={LARGEST}",
+        "-timeout=10",
+        "-rss_limit_mb=1024",
+    ]
+    options += [f"-artifact_prefix={Path(__file__).parent / 'corpus'}/{name}-", "-print_final_stats=1"]
+    atheris.Setup(options, lambda data: feed(name, data))
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
