@@ -70,16 +70,19 @@ def test_sew_counts_at_ten_seconds() -> None:
     assert hwsim.complexity(sew.network(sew.SEW, 10.0)).macs / 1e9 == pytest.approx(33.46, abs=0.01)
 
 
-def test_published_speedup_of_sew_is_bracketed() -> None:
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("device", ["v100", "t4"])
+def test_published_speedup_of_sew_is_bracketed_by_the_rungs_of_each_device(device: str, dtype: str) -> None:
     sew = example("system_sew")
-    gains = []
-    for device in ("v100", "generic_x86_server_core"):
-        large, small = (
-            hwsim.estimate(sew.network(model, 10.0), device, rung="roofline") for model in (sew.WAV2VEC, sew.SEW)
-        )
-        gains.append(large.totals.latency_s / small.totals.latency_s)
-    assert min(gains) < 1.95
-    assert max(gains) > 1.9
+    found = sew.speedups(hwsim.load_device(device), 10.0, dtype)
+    assert found["gpu"] < 1.9 < found["roofline, no overheads"]
+    assert sew.verdict(found) == "bracketed"
+
+
+def test_utterances_batched_lie_above_the_published_speedup() -> None:
+    """What the example says of a batch, so that it stays true."""
+    sew = example("system_sew")
+    assert sew.verdict(sew.speedups(hwsim.load_device("v100"), 10.0, "float32", sew.BATCH)) == "all rungs above"
 
 
 @pytest.mark.parametrize("number", range(9))
