@@ -123,7 +123,7 @@ def main() -> None:
     print(
         f"\nOne utterance at a time, {PUBLISHED} lies between the rungs of each device: above what tiles, waves and launches leave (gpu),"
         f"\nbelow the ratio of MACs. With {BATCH} utterances together, as the paper evaluates, the rungs do not bracket it: all lie above,"
-        "\nfor the projections of relative positions are shared and launches no longer count; what it lost beside the network is not here."
+        "\nfor the projections of relative positions are shared and launches no longer count; padding is not modelled."
     )
 
 
