@@ -316,8 +316,9 @@ def decode(arguments: argparse.Namespace) -> int:
     if isinstance(found, Infeasible):
         return _refused(found)
     context = arguments.prompt + arguments.tokens - 1
-    rows = concurrency(decoder, chosen, context, [1 << power for power in range(0, 9, 2)], arguments.model)
-    turning = turning_batch(decoder, chosen, context, arguments.model)
+    place = arguments.cache_memory
+    rows = concurrency(decoder, chosen, context, [1 << power for power in range(0, 9, 2)], arguments.model, place)
+    turning = turning_batch(decoder, chosen, context, arguments.model, cache_memory=place)
     if arguments.format == "json":
         emit(arguments, files.json_text([{**found.to_dict(), "concurrency": rows, "turning_sequences": turning}]))
     else:

@@ -143,7 +143,7 @@ def serving_text(found: Serving, rows: Sequence[dict[str, Any]], turning: int | 
     lines += wrapped(
         f"products with weights turn from memory to compute at {turning} sequences (context {context})"
         if turning
-        else "products with weights stay bound by memory or overhead at any number of sequences"
+        else "products with weights stay bound by memory or overhead at any number of sequences whose cache fits"
     )
     for warning in found.warnings:
         lines += wrapped(f"warning: {warning}")

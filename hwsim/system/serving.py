@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from hwsim.device import Device
+from hwsim.device import Device, Memory
 from hwsim.errors import Infeasible, UsageError, nearest
 from hwsim.estimation import Estimate, estimate
 from hwsim.estimation.residency import activation_store, level_capacity
@@ -80,16 +80,20 @@ def serve(
     """Price a batch of sequences: prefill ``prompt`` tokens, which gives the first new one, then decode the rest of ``tokens`` one by one.
 
     Every step is priced with the cache as long as it is then. cache_memory : the
-    level that keeps it, ``""`` for the outermost; weights that the profile retains there do not give way to it.
+    level that keeps it, ``""`` for the outermost; the room of the cache at its fullest is taken from that level throughout, so weights and
+    activations that would stay there give way to it.
     Infeasible where weights, cache and activations exceed the device's memory.
     """
     if prompt < 1 or tokens < 1:
         raise UsageError("a prompt and an answer have at least one token")
-    held, space = _cache_place(decoder, device, cache_memory)
-    first = estimate(decoder.run(prompt, prompt, batch), device, rung=rung, held=held)
+    cache = decoder.cache_bytes(prompt + tokens - 1, batch)
+    placed = _with_cache(decoder, device, cache_memory, cache)
+    if isinstance(placed, Infeasible):
+        return placed
+    rest, held = placed
+    first = estimate(decoder.run(prompt, prompt, batch), rest, rung=rung, held=held)
     # the first new token comes with the prefill; the last is never fed back
     steps = range(prompt + 1, prompt + tokens)
-    cache = decoder.cache_bytes(prompt + tokens - 1, batch)
     memory = first.totals.weight_bytes + cache + first.totals.peak_activation_bytes
     room = capacity(device)
     if room is not None and memory > room:
@@ -100,10 +104,6 @@ def serve(
             "B of weights, cache and activations",
             ("a smaller batch", "a shorter context", "narrower weights or cache"),
         )
-    if held and space is not None and cache > space:
-        return Infeasible(
-            cache_memory, cache, space, "B of keys and values", ("the outermost memory", "a narrower cache")
-        )
     times: list[float] = []
     joules = first.totals.energy_j
     binding: dict[str, float] = {}
@@ -111,7 +111,7 @@ def serve(
     known: dict[int, Known] = {}
     for context in steps:
         assert step is not None
-        layers = layers_again(step(context), device, rung, known, held)
+        layers = layers_again(step(context), rest, rung, known, held)
         times.append(math.fsum(layer.latency_s for layer in layers))
         spent = [layer.energy_j for layer in layers if layer.energy_j is not None]
         joules = None if joules is None or len(spent) < len(layers) else joules + math.fsum(spent)
@@ -130,39 +130,96 @@ def serve(
         memory,
         joules,
         bound_by,
-        first.warnings,
+        (
+            *(
+                (f"{cache:,} B of {cache_memory} keep keys and values: weights and activations share the rest",)
+                if held
+                else ()
+            ),
+            *first.warnings,
+        ),
     )
 
 
-def _cache_place(decoder: LanguageModel, device: Device, name: str) -> tuple[frozenset[str], int | None]:
-    """Tensors of the cache that stay on the chip, and the bytes that its level has for them [B] (None unknown)."""
+def _cache_store(device: Device, name: str) -> Memory | None:
+    """The level on the chip that keeps the cache; None for the outermost memory."""
     store = activation_store(device)
     outermost = device.memories[-1].name if device.memories else ""
     if name in ("", outermost):
-        return frozenset(), None
+        return None
     if store is None or name != store.name:
         places = [outermost] if store is None else [store.name, outermost]
         raise UsageError(
             f"{name}: {device.name} can keep keys and values in {' or '.join(places)}{nearest(name, places)}"
         )
-    return decoder.cache_names(), level_capacity(store, ("input", "weight"))
+    return store
+
+
+def _with_cache(
+    decoder: LanguageModel, device: Device, name: str, size: int
+) -> tuple[Device, frozenset[str]] | Infeasible:
+    """The device with ``size`` bytes less in the level that keeps the cache, and the tensors of the cache that stay there."""
+    store = _cache_store(device, name)
+    if store is None:
+        return device, frozenset()
+    space = level_capacity(store, ("input", "weight"))
+    if space is not None and size > space:
+        return Infeasible(name, size, space, "B of keys and values", ("the outermost memory", "a narrower cache"))
+    memories = tuple(_without(memory, size) if memory is store else memory for memory in device.memories)
+    return replace(device, memories=memories), decoder.cache_names()
+
+
+def _without(memory: Memory, size: int) -> Memory:
+    """A level with ``size`` bytes less, all instances together: of pools for inputs alone first, then of those that hold weights."""
+    left = -(-size // memory.instances)
+    pools = list(memory.pools)
+    for index in sorted(range(len(pools)), key=lambda index: "weight" in pools[index].operands):
+        room = pools[index].capacity
+        if not pools[index].operands & {"input", "weight"}:
+            continue
+        if room is None:
+            break
+        taken = min(room, left)
+        pools[index] = replace(pools[index], capacity=room - taken)
+        left -= taken
+    return replace(memory, pools=tuple(pools))
 
 
 def decode_step(
     decoder: LanguageModel, device: Device, context: int, batch: int, rung: str | None = None, cache_memory: str = ""
 ) -> Estimate:
-    """The estimate of one further token for each of ``batch`` sequences."""
-    held, _ = _cache_place(decoder, device, cache_memory)
-    return estimate(decoder.run(1, context, batch), device, rung=rung, held=held)
+    """The estimate of one further token for each of ``batch`` sequences; raises UsageError where their cache exceeds its level."""
+    placed = _with_cache(decoder, device, cache_memory, decoder.cache_bytes(context, batch))
+    if isinstance(placed, Infeasible):
+        raise UsageError(str(placed))
+    rest, held = placed
+    return estimate(decoder.run(1, context, batch), rest, rung=rung, held=held)
+
+
+def _most_sequences(decoder: LanguageModel, device: Device, context: int, cache_memory: str) -> int | None:
+    """Sequences whose cache has room in the level on the chip that keeps it; None where nothing limits them there."""
+    store = _cache_store(device, cache_memory)
+    space = None if store is None else level_capacity(store, ("input", "weight"))
+    return None if space is None else space // decoder.cache_bytes(context, 1)
 
 
 def concurrency(
-    decoder: LanguageModel, device: Device, context: int, batches: Sequence[int], rung: str | None = None
+    decoder: LanguageModel,
+    device: Device,
+    context: int,
+    batches: Sequence[int],
+    rung: str | None = None,
+    cache_memory: str = "",
 ) -> list[dict[str, float | str]]:
-    """Time of a token, tokens a second and what binds, by number of sequences decoded together."""
+    """Time of a token, tokens a second and what binds, by number of sequences decoded together; those whose cache exceeds ``cache_memory``
+    are left out.
+    """
     rows: list[dict[str, float | str]] = []
+    most = _most_sequences(decoder, device, context, cache_memory)
     for batch in batches:
-        made = decode_step(decoder, device, context, batch, rung)
+        if most is not None and batch > most:
+            continue
+        made = decode_step(decoder, device, context, batch, rung, cache_memory)
         latency = made.totals.latency_s
         bound, _ = next(iter(made.shares().items()), ("", (0.0, 0)))
         rows.append(
@@ -172,9 +229,15 @@ def concurrency(
 
 
 def turning_batch(
-    decoder: LanguageModel, device: Device, context: int, rung: str | None = None, largest: int = 1 << 16
+    decoder: LanguageModel,
+    device: Device,
+    context: int,
+    rung: str | None = None,
+    largest: int = 1 << 16,
+    cache_memory: str = "",
 ) -> int | None:
-    """The smallest batch at which the products with weights spend more time bound by compute than by memory; None up to ``largest``.
+    """The smallest batch at which the products with weights spend more time bound by compute than by memory; None up to ``largest``, or to
+    the most sequences whose cache ``cache_memory`` has room for.
 
     Attention itself never turns: every sequence reads a cache of its own. On a roofline the closed form is
     peak [op/s] x bytes of a weight / (2 x bandwidth [B/s]).
@@ -183,7 +246,7 @@ def turning_batch(
     first = decoder.run(1, context, 1)
 
     def turned(batch: int) -> bool:
-        made = decode_step(decoder, device, context, batch, rung)
+        made = decode_step(decoder, device, context, batch, rung, cache_memory)
         weighted = {
             layer.name for layer, work in first.priced if any(nest.weight_role == "parameter" for nest in work.nests)
         }
@@ -191,12 +254,15 @@ def turning_batch(
         computing = math.fsum(layer.latency_s for layer in products if layer.bound_by == "compute")
         return computing > 0.5 * math.fsum(layer.latency_s for layer in products)
 
-    high = 1
-    while not turned(high):
-        high *= 2
-        if high > largest:
+    most = _most_sequences(decoder, device, context, cache_memory)
+    largest = largest if most is None else min(largest, most)
+    low, high = 0, 1
+    while high <= largest and not turned(high):
+        if high == largest:
             return None
-    low = high // 2
+        low, high = high, min(2 * high, largest)
+    if high > largest:
+        return None
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if turned(middle) else (middle, high)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 import hwsim
-from hwsim.errors import ModelError, UsageError
+from hwsim.errors import Infeasible, ModelError, UsageError
 from hwsim.estimation import Prepared
 from hwsim.system.decoder import GPT2, Decoder, prepared_pass
 from hwsim.system.language import Graph, traced
-from hwsim.system.serving import Serving, decode_step, serve
+from hwsim.system.serving import Serving, concurrency, decode_step, serve
 from tests.shared import SHARED, needs_shared
 
 DEVICE = hwsim.load_device("v100")
@@ -75,12 +77,33 @@ def test_the_cache_has_its_own_type_and_place() -> None:
 
     assert moved(wide) - moved(narrow) == pytest.approx(0.75 * wide.cache_bytes(4096), rel=0.01)
     inner = hwsim.load_device("tpu_v4i")
-    outside = decode_step(GPT2, inner, 1000, 1, "roofline").totals.dram_bytes
-    inside = decode_step(GPT2, inner, 1000, 1, "roofline", "cmem").totals.dram_bytes
+    small = replace(GPT2, weights="int4")
+    outside = decode_step(small, inner, 1000, 1, "roofline").totals.dram_bytes
+    inside = decode_step(small, inner, 1000, 1, "roofline", "cmem").totals.dram_bytes
     # the cache without what is appended, and with it
-    assert GPT2.cache_bytes(1000) <= outside - inside <= GPT2.cache_bytes(1001)
+    assert small.cache_bytes(1000) <= outside - inside <= small.cache_bytes(1001)
     with pytest.raises(UsageError, match="cmem or hbm"):
-        decode_step(GPT2, inner, 10, 1, None, "sram")
+        decode_step(small, inner, 10, 1, None, "sram")
+
+
+def test_weights_give_way_to_a_cache_in_their_memory() -> None:
+    """GPT-2's 16-bit weights fill all of the level: what the cache takes of it streams in, but for tensors that end up with no place."""
+    inner = hwsim.load_device("tpu_v4i")
+    matrix = 2 * GPT2.width * GPT2.vocabulary
+
+    def streamed(batch: int) -> float:
+        made = decode_step(GPT2, inner, 1000, batch, "roofline", "cmem")
+        return made.totals.dram_bytes
+
+    taken = GPT2.cache_bytes(1000, 3) - GPT2.cache_bytes(1000, 1)
+    largest = 2 * GPT2.width * GPT2.hidden
+    assert taken - largest <= streamed(3) - streamed(1) <= taken + matrix
+    with pytest.raises(UsageError, match="keys and values"):
+        decode_step(GPT2, inner, 1000, 4, "roofline", "cmem")
+    rows = concurrency(GPT2, inner, 1000, (1, 2, 4), "roofline", "cmem")
+    assert [row["batch"] for row in rows] == [1, 2]
+    found = serve(GPT2, inner, 990, 10, 4, rung="roofline", cache_memory="cmem")
+    assert isinstance(found, Infeasible)
 
 
 def test_what_is_no_language_model_is_said() -> None:
