@@ -10,6 +10,7 @@ from hwsim.cli import (
     examples,
     mapping_verbs,
     report_verbs,
+    scenario_verbs,
     simulate_verbs,
     study_verbs,
     system_verbs,
@@ -68,6 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
     design_verbs.add_budget(verb)
     design_verbs.add_explain(verb)
     system_verbs.add(verb)
+    scenario_verbs.add(verb)
     compose_verbs.add(verb)
     models = verb.add_parser("models", help="list the graphs that have a short name")
     models.set_defaults(run=verbs.models)

@@ -1,4 +1,4 @@
-"""The verbs about systems: system, systems, train, decode, scenario."""
+"""The verbs about systems: system, systems, train, decode."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def add(verb: Verbs[argparse.ArgumentParser]) -> None:
     listing.set_defaults(run=systems)
     _train(verb)
     _decode(verb)
-    _scenario(verb)
 
 
-def _one_device(parser: argparse.ArgumentParser) -> None:
+def one_device(parser: argparse.ArgumentParser) -> None:
+    """Options that name one device, and the model of it."""
     group = parser.add_argument_group("the device")
     group.add_argument("--device", metavar="NAME", required=True, help="shipped profile or YAML file")
     add_device_arguments(group)
@@ -46,14 +46,16 @@ def _one_device(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _answer(parser: argparse.ArgumentParser) -> None:
+def answer(parser: argparse.ArgumentParser) -> None:
+    """Options that say where the answer goes, and as what."""
     parser.add_argument("--format", choices=("table", "json"), default="table")
     parser.add_argument("--output", metavar="FILE", help="write there instead of printing")
 
 
-def _parser(
+def described(
     verb: Verbs[argparse.ArgumentParser], name: str, help_text: str, description: str, example: str
 ) -> argparse.ArgumentParser:
+    """The parser of a verb with its description and an example."""
     return verb.add_parser(
         name,
         help=help_text,
@@ -64,7 +66,7 @@ def _parser(
 
 
 def _system(verb: Verbs[argparse.ArgumentParser]) -> None:
-    parser = _parser(
+    parser = described(
         verb,
         "system",
         "a network on several devices",
@@ -103,12 +105,12 @@ def _system(verb: Verbs[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--model", metavar="RUNG", help="roofline, systolic, gpu or mapping (default: the most detailed there is)"
     )
-    _answer(parser)
+    answer(parser)
     parser.set_defaults(run=system)
 
 
 def _train(verb: Verbs[argparse.ArgumentParser]) -> None:
-    parser = _parser(
+    parser = described(
         verb,
         "train",
         "a training step: forward, backward, optimizer, gradients summed",
@@ -116,7 +118,7 @@ def _train(verb: Verbs[argparse.ArgumentParser]) -> None:
         "hwsim train light_resnet50 --batch 64 --bits fp16 --device a100_sxm_80g --replicas 8 --link-gb-per-s 300",
     )
     add_model_arguments(parser)
-    _one_device(parser)
+    one_device(parser)
     parser.add_argument("--optimizer", metavar="NAME", default="adam", help="sgd, momentum or adam (default adam)")
     parser.add_argument(
         "--recompute", metavar="SEGMENTS", type=int, default=0, help="save activations between so many segments only"
@@ -137,12 +139,12 @@ def _train(verb: Verbs[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--no-overlap", action="store_true", help="sum gradients after the backward pass, not beside it"
     )
-    _answer(parser)
+    answer(parser)
     parser.set_defaults(run=train)
 
 
 def _decode(verb: Verbs[argparse.ArgumentParser]) -> None:
-    parser = _parser(
+    parser = described(
         verb,
         "decode",
         "a language model served: first token, further tokens, concurrency",
@@ -168,54 +170,29 @@ def _decode(verb: Verbs[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--cache-memory", metavar="LEVEL", default="", help="level that keeps keys and values (default: the outermost)"
     )
-    _one_device(parser)
+    one_device(parser)
     parser.add_argument("--prompt", metavar="N", type=int, default=128, help="tokens of the prompt (default 128)")
     parser.add_argument("--tokens", metavar="N", type=int, default=128, help="tokens of the answer (default 128)")
     parser.add_argument("--sequences", metavar="N", type=int, default=1, help="sequences served together (default 1)")
-    _answer(parser)
+    answer(parser)
     parser.set_defaults(run=decode)
 
 
-def _scenario(verb: Verbs[argparse.ArgumentParser]) -> None:
-    parser = _parser(
-        verb,
-        "scenario",
-        "MLPerf's scenarios: single-stream, multi-stream, offline, server",
-        "Latency percentiles and rates of a network under load.",
-        "hwsim scenario light_resnet50 --bits w8a8 --device nnp_i_1100 --scenario server --limit-ms 15",
-    )
-    add_model_arguments(parser)
-    _one_device(parser)
-    parser.add_argument(
-        "--scenario", metavar="NAME", default="single-stream", help="single-stream, multi-stream, offline or server"
-    )
-    parser.add_argument(
-        "--replicas", metavar="N", type=int, default=1, help="devices that share the queries (default 1)"
-    )
-    parser.add_argument(
-        "--streams", metavar="N", type=int, default=8, help="queries at once in multi-stream (default 8)"
-    )
-    parser.add_argument("--rate", metavar="QPS", type=float, help="queries a second that arrive at the server")
-    parser.add_argument("--limit-ms", metavar="MS", type=float, help="limit on the server's latency")
-    parser.add_argument(
-        "--share", metavar="S", type=float, default=0.99, help="share of queries within the limit (default 0.99)"
-    )
-    _answer(parser)
-    parser.set_defaults(run=scenario)
-
-
-def _single(arguments: argparse.Namespace) -> Prepared:
+def single_model(arguments: argparse.Namespace) -> Prepared:
+    """The one model that is given."""
     models = prepared_models(arguments)
     if len(models) > 1:
         raise UsageError("this command takes one model")
     return models[0]
 
 
-def _with_batch(arguments: argparse.Namespace, batch: int) -> argparse.Namespace:
+def with_batch(arguments: argparse.Namespace, batch: int) -> argparse.Namespace:
+    """The same arguments at another batch."""
     return argparse.Namespace(**{**vars(arguments), "batch": batch})
 
 
-def _refused(reason: Infeasible) -> int:
+def refused(reason: Infeasible) -> int:
+    """Say what does not fit; the exit code."""
     print(f"hwsim: it does not fit: {reason}", file=sys.stderr)
     return 1
 
@@ -246,13 +223,13 @@ def system(arguments: argparse.Namespace) -> int:
         )
 
     if arguments.limit_ms is None:
-        found = price(_single(arguments))
+        found = price(single_model(arguments))
     else:
         if arguments.batch is not None:
             raise UsageError("--limit-ms searches the batch: leave --batch out")
-        found = within_limit(lambda batch: _single(_with_batch(arguments, batch)), price, arguments.limit_ms / 1e3)
+        found = within_limit(lambda batch: single_model(with_batch(arguments, batch)), price, arguments.limit_ms / 1e3)
     if isinstance(found, Infeasible):
-        return _refused(found)
+        return refused(found)
     emit(
         arguments,
         files.json_text([found.to_dict()]) if arguments.format == "json" else system_tables.system_text(found),
@@ -281,7 +258,7 @@ def train(arguments: argparse.Namespace) -> int:
             raise UsageError("--link-gb-per-s is above 0 and --link-latency-us at least 0")
         link = Link(arguments.link_gb_per_s * 1e9, arguments.link_latency_us * 1e-6)
     found = price(
-        _single(arguments),
+        single_model(arguments),
         device(arguments.device, arguments),
         optimizer=arguments.optimizer,
         segments=arguments.recompute,
@@ -314,7 +291,7 @@ def decode(arguments: argparse.Namespace) -> int:
         cache_memory=arguments.cache_memory,
     )
     if isinstance(found, Infeasible):
-        return _refused(found)
+        return refused(found)
     context = arguments.prompt + arguments.tokens - 1
     place = arguments.cache_memory
     rows = concurrency(decoder, chosen, context, [1 << power for power in range(0, 9, 2)], arguments.model, place)
@@ -373,28 +350,3 @@ def _decoder(text: str) -> Decoder:
     if needed:
         raise UsageError(f"{text}: a decoder needs {', '.join(needed)} too")
     return Decoder(**given)  # type: ignore[arg-type]
-
-
-def scenario(arguments: argparse.Namespace) -> int:
-    """``hwsim scenario``."""
-    from hwsim.estimation import estimate
-    from hwsim.report import files, system_tables
-    from hwsim.system.scenario import scenario as under
-
-    made = estimate(_single(arguments), device(arguments.device, arguments), rung=arguments.model)
-    limit = None if arguments.limit_ms is None else arguments.limit_ms / 1e3
-    record = under(
-        made,
-        arguments.scenario,
-        replicas=arguments.replicas,
-        streams=arguments.streams,
-        rate=arguments.rate,
-        limit_s=limit,
-        share=arguments.share,
-    )
-    emit(arguments, files.json_text([record]) if arguments.format == "json" else system_tables.scenario_text(record))
-    missed = record.get("within_limit") is not None and record["within_limit"] < arguments.share - 1e-6
-    if record.get("load", 0) >= 1 or missed:
-        print("hwsim: the server cannot keep up with that rate within the limit", file=sys.stderr)
-        return 1
-    return 0

@@ -152,11 +152,13 @@ def serving_text(found: Serving, rows: Sequence[dict[str, Any]], turning: int | 
 
 def scenario_text(record: dict[str, Any]) -> str:
     """What ``hwsim scenario`` prints."""
-    lines = wrapped(f"{safe(record['model'])} on {record['replicas']} × {safe(record['device'])}: {record['scenario']}")
+    title = f"{safe(record['model'])} on {record['replicas']} × {safe(record['device'])}: {record['scenario']}"
+    lines = wrapped(f"{title}, batch {record['batch']}")
     for name, value in record.items():
         if name.endswith("_s") and value is not None:
             text = f"{rate(value)}/s" if name.endswith("per_s") else humanize(value, "s")
-            lines.append(f"{name.removesuffix('_s').replace('_', ' '):<28}{text}")
+            said = name.removesuffix("_s").removesuffix("_per").replace("_", " ")
+            lines.append(f"{said:<28}{text}")
         elif name == "load":
             lines.append(f"{'load':<28}{value:.1%}")
     return "\n".join(lines)

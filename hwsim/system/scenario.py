@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
-from hwsim.errors import UsageError, nearest
-from hwsim.estimation import Estimate
+from hwsim.device import Device
+from hwsim.errors import Infeasible, UsageError, nearest
+from hwsim.estimation import Estimate, Prepared
 from hwsim.system.queue import Server, largest_rate
+from hwsim.system.run import capacity
 
 SCHEMA = "hwsim/scenario/1"
 SCENARIOS = ("single-stream", "multi-stream", "offline", "server")
@@ -27,8 +30,8 @@ def scenario(
 
     single-stream : one query after the other; the 90th percentile is the latency itself, for times here do not vary. multi-stream :
     ``streams`` queries at once, the 99th percentile. offline : all there is, as fast as the devices go. server : Poisson arrivals of
-    single batches at ``rate`` queries a second (without it, the most of which a ``share`` is answered within ``limit_s``). Raises
-    UsageError for an unknown kind, or a server without rate and limit.
+    queries of a batch each, ``rate`` of them a second (without it, the most of which a ``share`` is answered within ``limit_s``).
+    throughput_per_s : inputs a second, a batch a query. Raises UsageError for an unknown kind, or a server without rate and limit.
     """
     if kind not in SCENARIOS:
         raise UsageError(
@@ -61,4 +64,42 @@ def scenario(
     if server.load < 1:
         ends = {"latency_mean_s": server.mean_s, **{f"latency_{n}_s": server.percentile(n / 100) for n in (50, 90, 99)}}
     within = None if limit_s is None else server.within(limit_s)
-    return record | {"queries_per_s": rate, "load": server.load, **ends, "limit_s": limit_s, "within_limit": within}
+    record |= {"queries_per_s": rate, "throughput_per_s": rate * batch, "load": server.load}
+    return record | {**ends, "limit_s": limit_s, "within_limit": within}
+
+
+def best_scenario(
+    prepared_at: Callable[[int], Prepared],
+    price: Callable[[Prepared], Estimate],
+    device: Device,
+    kind: str,
+    largest: int,
+    *,
+    replicas: int = 1,
+    limit_s: float | None = None,
+    share: float = 0.99,
+) -> dict[str, Any] | Infeasible:
+    """The record of the batch with the most inputs a second, of the powers of two up to ``largest`` and ``largest`` itself.
+
+    kind : ``offline`` or ``server`` (within ``limit_s``). prepared_at : the network at a batch; one that cannot be bound ends the search
+    there, as does one whose weights and activations exceed the device's memory. Ties go to the smaller batch. Infeasible where a single
+    input does not fit.
+    """
+    if kind not in ("offline", "server"):
+        raise UsageError(f"{kind}: the batch is chosen for offline and server; give it with --batch")
+    if largest < 1:
+        raise UsageError(f"largest batch {largest}: needs at least 1")
+    room = capacity(device)
+    found: list[dict[str, Any]] = []
+    for batch in [*(1 << power for power in range((largest - 1).bit_length())), largest]:
+        prepared = prepared_at(batch)
+        if found and int(str(prepared.settings["batch"])) != batch:
+            break
+        made = price(prepared)
+        memory = made.totals.weight_bytes + made.totals.peak_activation_bytes
+        if room is not None and memory > room:
+            if found:
+                break
+            return Infeasible(device.name, memory, room, "B of weights and activations", ("narrower types",))
+        found.append(scenario(made, kind, replicas=replicas, limit_s=limit_s, share=share))
+    return max(found, key=lambda record: record["throughput_per_s"])

@@ -25,6 +25,7 @@ from hwsim.cli import main
         ("scenario light_squeezenet --device tpu_v1 --scenario server --limit-ms 5", "hwsim/scenario/1"),
         ("scenario light_squeezenet --device tpu_v1 --scenario offline --replicas 3", "hwsim/scenario/1"),
         ("scenario light_squeezenet --device tpu_v1 --scenario multi-stream", "hwsim/scenario/1"),
+        ("scenario light_squeezenet --device tpu_v1 --scenario offline --largest-batch 4", "hwsim/scenario/1"),
         ("system light_squeezenet --device tpu_v1 --limit-ms 1 --rate 100", "hwsim/system/1"),
         ("compose series light_squeezenet light_zfnet512 --system glacier_point_v2 --bits w8a8", "hwsim/flow/1"),
         (
@@ -71,6 +72,12 @@ def test_tables_and_records(command: str, schema: str, capsys: pytest.CaptureFix
         ("scenario light_squeezenet --device tpu_v1 --scenario serve", "did you mean server", 2),
         ("scenario light_squeezenet --device tpu_v1 --scenario server", "a limit", 2),
         ("scenario light_squeezenet --device tpu_v1 --scenario server --rate 1e9 --limit-ms 1", "cannot keep up", 1),
+        ("scenario light_squeezenet --device tpu_v1 --largest-batch 4", "for offline and server", 2),
+        (
+            "scenario light_squeezenet --device tpu_v1 --scenario offline --batch 2 --largest-batch 4",
+            "leave --batch",
+            2,
+        ),
         ("estimate light_squeezenet --device v100 --algorithm winograd_f2", "does not declare", 2),
     ],
 )
