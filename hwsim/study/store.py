@@ -36,7 +36,7 @@ class Store:
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=NORMAL")
             self._open(signature, provenance)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise UsageError(f"{path}: is no study file, or cannot be written: {error}") from None
 
     def _open(self, signature: str, provenance: Mapping[str, Any]) -> None:
@@ -97,14 +97,14 @@ class Store:
             for number, *row, checksum in self._database.execute("SELECT * FROM points ORDER BY number"):
                 if checksum == _sum(number, row):
                     yield number, tuple(row)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise UsageError(f"{self.path}: cannot be read: {error}") from None
 
     def turns(self) -> list[int]:
         """Numbers of the points in the order in which they were evaluated, empty where that is the order of the numbers."""
         try:
             return [number for (number,) in self._database.execute("SELECT number FROM turns ORDER BY turn")]
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise UsageError(f"{self.path}: cannot be read: {error}") from None
 
     def close(self) -> None:
