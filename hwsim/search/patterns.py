@@ -21,13 +21,15 @@ _PAIRS = 1_000_000
 @dataclass(frozen=True, slots=True)
 class Patterns:
     """Spatial factors of every pattern: along_x, along_y [P, L, 8]; steps [P] : least compute
-    steps, the product of ceil(extent / children), ascending. dropped : no pattern that is not listed has fewer steps.
+    steps, the product of ceil(extent / children), ascending. dropped : no pattern that is not listed has fewer steps; upto : all with no
+    more steps are listed.
     """
 
     along_x: Int
     along_y: Int
     steps: NDArray[np.float64]
     dropped: float = np.inf
+    upto: float = np.inf
 
     @property
     def factors(self) -> Int:
@@ -47,7 +49,7 @@ def patterns(space: Space, most: float) -> Patterns:
     along_x = np.ones((1, levels, 8), np.int64)
     along_y = np.ones((1, levels, 8), np.int64)
     fans = space.packed.fanout.astype(np.float64).prod(axis=1)
-    dropped = np.inf
+    dropped, upto = np.inf, most
     for level in range(levels):
         further = float(fans[level + 1 :].prod())
         needed = space.spatial_fixed[level] > 1
@@ -58,7 +60,7 @@ def patterns(space: Space, most: float) -> Patterns:
         for number, rest in enumerate(left):
             here = np.flatnonzero(group.reshape(-1) == number)
             own_x, own_y, unlisted = _level_patterns(space, level, rest, most * further)
-            dropped = min(dropped, unlisted / further)
+            dropped, upto = min(dropped, unlisted / further), min(upto, unlisted / further * (1 - 1e-12))
             grown_x = np.repeat(along_x[here], len(own_x), axis=0)
             grown_y = np.repeat(along_y[here], len(own_y), axis=0)
             grown_x[:, level] = np.tile(own_x, (len(here), 1))
@@ -70,20 +72,21 @@ def patterns(space: Space, most: float) -> Patterns:
             steps = _steps(extents, along_x * along_y)
             ranked = np.argsort(steps, kind="stable")
             dropped = min(dropped, float(steps[ranked[MOST]]) / further)
+            upto = min(upto, dropped * (1 - 1e-12))
             chosen = np.sort(ranked[:MOST])
             along_x, along_y = along_x[chosen], along_y[chosen]
         if not len(along_x):
             break
     steps = _steps(extents, along_x * along_y)
     ranked = np.argsort(steps, kind="stable")
-    return Patterns(along_x[ranked], along_y[ranked], steps[ranked], float(dropped))
+    return Patterns(along_x[ranked], along_y[ranked], steps[ranked], float(dropped), float(upto))
 
 
 def at_work(space: Space, listed: Patterns) -> Patterns:
     """The patterns that put the hierarchy's least share of its PEs to work."""
     need = space.packed.min_utilization * space.hierarchy.pes_x * space.hierarchy.pes_y
     busy = listed.factors.astype(np.float64).prod(axis=(1, 2)) >= need * (1 - 1e-12)
-    return Patterns(listed.along_x[busy], listed.along_y[busy], listed.steps[busy], listed.dropped)
+    return Patterns(listed.along_x[busy], listed.along_y[busy], listed.steps[busy], listed.dropped, listed.upto)
 
 
 def _left(extents: Int, factors: Int, perfect: bool) -> Int:
@@ -148,10 +151,12 @@ def first_of_each(rows: Int) -> Int:
 
 def further(listed: Patterns, known: Patterns) -> Patterns:
     """What of ``listed`` is not among ``known``."""
-    both = np.concatenate((known.factors, listed.factors))
-    fresh = first_of_each(both)
-    fresh = fresh[fresh >= len(known.steps)] - len(known.steps)
-    return Patterns(listed.along_x[fresh], listed.along_y[fresh], listed.steps[fresh], listed.dropped)
+    beyond = np.flatnonzero(listed.steps > known.upto)
+    again = known.factors[known.steps > known.upto]
+    if len(again):
+        fresh = first_of_each(np.concatenate((again, listed.factors[beyond])))
+        beyond = beyond[fresh[fresh >= len(again)] - len(again)]
+    return Patterns(listed.along_x[beyond], listed.along_y[beyond], listed.steps[beyond], listed.dropped, listed.upto)
 
 
 @lru_cache(maxsize=4096)

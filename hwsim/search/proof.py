@@ -53,6 +53,8 @@ _CHUNK = 300_000
 _READY = 256
 #: What finding the bound of a pattern's tiles counts for, in tiles looked at.
 _SETUP_WORK = 2_000
+#: The same for listing a pattern, and for finding its floor.
+_LISTED_WORK, _FLOOR_WORK = 3, 10
 
 
 @dataclass(slots=True)
@@ -108,7 +110,7 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
         if bound >= progress.value:
             break
         if job.stage <= _UNSEEN:
-            queue.open(job, bound, progress.value)
+            progress.priced += queue.open(job, bound, progress.value)
             progress.given_up = min(progress.given_up, queue.never)
             continue
         setup = queue.setup(job, progress.value)
@@ -185,17 +187,18 @@ class _Queue:
         listed = self.lists[job.listing]
         return listed.along_x[job.index], listed.along_y[job.index]
 
-    def open(self, job: _Job, bound: float, limit: float) -> None:
-        """List patterns that fill the meshes less, or find the floors of the next ones of a list."""
+    def open(self, job: _Job, bound: float, limit: float) -> int:
+        """List patterns that fill the meshes less, or find the floors of the next ones of a list; how much work that was, in tiles."""
         if job.stage == _UNLISTED and not self._ratios:
             self.never = bound
-            return
+            return 0
         if job.stage == _UNLISTED:
             self._list(bound, limit)
-            return
+            return _SETUP_WORK + _LISTED_WORK * len(self.lists[-1].steps)
         listed, start = self.lists[job.listing], job.index
         end = start + (_AT_A_TIME if job.listing or start else _FIRST)
         factors, steps = listed.along_x[start:end] * listed.along_y[start:end], listed.steps[start:end]
+        work = 0
         for number, keep in enumerate(self.space.keeps):
             if self._beyond(float(steps[0]), number) >= limit:
                 continue
@@ -210,8 +213,10 @@ class _Queue:
                 fresh = _Job(_FLOOR, job.listing, number, start + int(some[row]))
                 self._terms[fresh] = terms, int(row)
                 self.push(max(bound, float(found[row])), fresh)
+            work += _FLOOR_WORK * len(some)
         if end < len(listed.steps):
             self.push(max(bound, self._beyond(float(listed.steps[end]))), replace(job, index=end))
+        return work
 
     def _list(self, bound: float, limit: float) -> None:
         """List patterns with more steps, but none with so many that what is known beats them all."""

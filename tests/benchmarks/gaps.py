@@ -1,8 +1,8 @@
-"""How far from proven optimal the answers of the search can be: ``python -m tests.benchmarks.gaps [MODEL|DEVICE ...]``.
+"""How far from proven optimal the answers of the search can be: ``python -m tests.benchmarks.gaps [MODEL|DEVICE|SECONDS ...]``.
 
 For every distinct nest of four networks on three hierarchies whose dataflow and bypass are free, in the exact rules: its bound_gap, CPU
-time with compiled kernels, mappings priced and the size of the space. Prints a Markdown table of one row a network and hierarchy; with
-``--nests`` one row a nest.
+time with compiled kernels, mappings priced and the size of the space; with so many seconds a nest, else the default work. Prints a
+Markdown table of one row a network and hierarchy; with ``--nests`` one row a nest.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def nests(model: str, device: str) -> list[LoopNest]:
     return list(dict.fromkeys(replace(nest, repeat=1) for _, work in prepared.priced for nest in work.nests))
 
 
-def searched(model: str, device: str) -> Iterator[tuple[LoopNest, Found, float]]:
+def searched(model: str, device: str, seconds_each: float | None) -> Iterator[tuple[LoopNest, Found, float]]:
     """Each distinct nest, what was found, and the CPU time that it took [s]."""
     for nest in nests(model, device):
         hierarchy = from_device(load(device), nest)
         start = time.process_time()
-        found = best(nest, hierarchy, default_objective(hierarchy), cache=False)
+        found = best(nest, hierarchy, default_objective(hierarchy), seconds=seconds_each, cache=False)
         seconds = time.process_time() - start
         assert isinstance(found, Found), found
         yield nest, found, seconds
@@ -45,6 +45,7 @@ def searched(model: str, device: str) -> Iterator[tuple[LoopNest, Found, float]]
 def main(chosen: list[str]) -> None:
     """Print the table."""
     each = "--nests" in chosen
+    limit = next((float(word) for word in chosen if word.replace(".", "", 1).isdigit()), None)
     models = [model for model in MODELS if model in chosen] or list(MODELS)
     devices = [device for device in DEVICES if device in chosen] or list(DEVICES)
     print(
@@ -55,7 +56,7 @@ def main(chosen: list[str]) -> None:
         best(LoopNest(k=2, c=2), from_device(load(device), LoopNest()), cache=False)
         for model in models:
             rows = []
-            for nest, found, seconds in searched(model, device):
+            for nest, found, seconds in searched(model, device, limit):
                 rows.append((found.bound_gap, seconds, found.space_size))
                 if each:
                     print(

@@ -54,7 +54,7 @@ def others() -> tuple[Row, ...]:
     ratio says what share of them a profile describes. Of profiles with the same figure the first counts.
     """
     there = {(row.node_nm, round(row.published, 3)) for row in cores()}
-    rows: dict[tuple[float, float, str], Row] = {}
+    rows: dict[tuple[float, float], Row] = {}
     for item in map(load, available()):
         node, what = item.node_nm or 0, "core" if "core" in item.area_mm2 else "die"
         told = what in item.area_mm2 and item.qualities.get(f"area.{what}_mm2") != "estimated"
@@ -62,9 +62,9 @@ def others() -> tuple[Row, ...]:
             continue
         if any((node, round(item.area_mm2.get(part, 0), 3)) in there for part in ("core", "pe")):
             continue
-        size, source = item.area_mm2[what], item.quantities[f"area.{what}_mm2"][2]
+        size = item.area_mm2[what]
         row = Row(f"{item.name}, {what}", node, "mm²", size, _areas(item))
-        rows.setdefault((node, size, item.sources.get(source, source)), row)
+        rows.setdefault((node, size), row)
     return tuple(rows.values())
 
 
