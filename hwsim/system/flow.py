@@ -350,7 +350,7 @@ def _work(
         for start in starts or ([system.host] if system.host else []):
             for one, other in system.path(start, part.on[0]):
                 link, size = system.graph.edges[one, other]["link"], jobs[part.name].input_bytes
-                busy[f"{one}->{other}"] = busy.get(f"{one}->{other}", 0.0) + share * size / link.bandwidth
+                busy[f"{one}->{other}"] = busy.get(f"{one}->{other}", 0.0) + share * link.busy(size)
                 silent = silent or (link.energy is None and size > 0)
                 if joules is not None and link.energy is not None:
                     joules += share * size * link.energy

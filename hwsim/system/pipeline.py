@@ -65,14 +65,13 @@ def weight_bytes(prepared: Prepared) -> NDArray[np.int64]:
 def balance(
     times: Reals,
     sizes: NDArray[np.int64],
-    cuts: NDArray[np.int64],
+    sending: Reals,
     capacities: Sequence[float],
-    bandwidths: Sequence[float],
 ) -> tuple[Stage, ...] | Infeasible:
     """The contiguous cut with the least slowest stage; a stage is as slow as its layers or as sending on its result.
 
-    times [W, L] : seconds of each layer on each worker. sizes, cuts [L] : bytes of weights, and of what crosses behind each layer.
-    capacities, bandwidths [W] : of each worker's memory [B] and of its way to the next [B/s]. Workers may stay without layers. Ties go
+    times, sending [W, L] : seconds of each layer on each worker, and for which what crosses behind it keeps the way to the next worker
+    busy. sizes [L] : bytes of weights. capacities [W] : of each worker's memory [B]. Workers may stay without layers. Ties go
     to fewer stages.
     """
     workers, layers = times.shape
@@ -87,9 +86,9 @@ def balance(
             first = int(np.searchsorted(stored, stored[end] - capacities[worker], side="left"))
             if first >= end:
                 continue
-            sending = 0.0 if end == layers else cuts[end - 1] / bandwidths[worker]
+            sent = 0.0 if end == layers else sending[worker, end - 1]
             slowest = np.maximum(
-                best[worker, first:end], np.maximum(start[worker, end] - start[worker, first:end], sending)
+                best[worker, first:end], np.maximum(start[worker, end] - start[worker, first:end], sent)
             )
             place = int(np.argmin(slowest))
             if slowest[place] < best[worker + 1, end]:

@@ -43,6 +43,7 @@ class _Wire(Closed):
     bandwidth_gb_per_s: Positive
     latency_us: NonNegative = Field(default=0, validate_default=True)
     pj_per_bit: NonNegative | None = None
+    stop_and_wait: bool = False
 
 
 class _Network(Closed):
@@ -120,7 +121,8 @@ class System:
             return None
         energies = [link.energy for link in hops]
         energy = None if None in energies else sum(value for value in energies if value is not None)
-        return Link(min(link.bandwidth for link in hops), sum(link.latency_s for link in hops), energy)
+        waits = any(link.stop_and_wait for link in hops)
+        return Link(min(link.bandwidth for link in hops), sum(link.latency_s for link in hops), energy, waits)
 
 
 def single(device: Device) -> System:
@@ -179,7 +181,15 @@ def _validated(document: Document, where: str) -> _Profile:
             message = str(item["msg"]).replace("Input should be", "must be")
             if item["type"] == "extra_forbidden":
                 known = ["name", "kind", "description", "sources", "default_source", "devices", "host", "links"]
-                known += ["profile", "count", "between", "bandwidth_gb_per_s", "latency_us", "pj_per_bit"]
+                known += [
+                    "profile",
+                    "count",
+                    "between",
+                    "bandwidth_gb_per_s",
+                    "latency_us",
+                    "pj_per_bit",
+                    "stop_and_wait",
+                ]
                 known += ["networks", *_Network.model_fields]
                 message = f"unknown key{nearest(str(steps[-1]), known)}"
             elif item["type"] == "missing":
@@ -259,7 +269,7 @@ def _links(
         if one == other:
             found.say(("links", index, "between"), f"{one} is linked to itself")
         energy = None if wire.pj_per_bit is None else wire.pj_per_bit.value * 8e-12
-        link = Link(wire.bandwidth_gb_per_s.value * 1e9, wire.latency_us.value * 1e-6, energy)
+        link = Link(wire.bandwidth_gb_per_s.value * 1e9, wire.latency_us.value * 1e-6, energy, wire.stop_and_wait)
         ways = itertools.product(instances.get(one, (one,)), instances.get(other, (other,)))
         links.update({ends: link for ends in ways if ends[0] != ends[1]})
         for number in (wire.bandwidth_gb_per_s, wire.latency_us):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -16,7 +15,7 @@ from hwsim.errors import Infeasible, UsageError, nearest
 from hwsim.estimation import Estimate, Prepared, estimate
 from hwsim.estimation.conversion import converted
 from hwsim.system.experts import Dispatch, spread_experts
-from hwsim.system.links import all_gather_s, all_to_all_s
+from hwsim.system.links import Traffic, all_gather_s, all_to_all_s
 from hwsim.system.pipeline import Stage, balance, cut_bytes, weight_bytes
 from hwsim.system.profile import System
 from hwsim.system.record import Share, SystemEstimate
@@ -94,19 +93,25 @@ def _pipeline(
     devices = [system.devices[name] for name in workers]
     times = np.array([[layer.latency_s for layer in made[device.name].layers] for device in devices])
     sizes, crossing = weight_bytes(prepared), cut_bytes(prepared)
-    ways = [system.between(one, other) for one, other in pairwise(workers)]
+    ways = [*(system.path(one, other) for one, other in pairwise(workers)), ()]
     if cuts:
         stages = _by_hand(prepared, cuts, len(workers))
     else:
-        bandwidths = [math.inf if link is None else link.bandwidth for link in ways] + [math.inf]
+        edges = system.graph.edges
+        handing = np.array(
+            [
+                [max((edges[hop]["link"].busy(int(size)) for hop in way), default=0.0) for size in crossing]
+                for way in ways
+            ]
+        )
         limits = [math.inf if (room := capacity(device)) is None else float(room) for device in devices]
-        found = balance(times, sizes, crossing, limits, bandwidths)
+        found = balance(times, sizes, handing, limits)
         if isinstance(found, Infeasible):
             return found
         stages = found
     alive = _alive(prepared)
     names = [layer.name for layer, _ in prepared.priced]
-    traffic: Counter[tuple[str, str]] = Counter()
+    traffic = Traffic()
     shares = []
     latency = _host(prepared, system, workers[stages[0].worker], workers[stages[-1].worker], traffic)
     for stage, following in zip(stages, [*stages[1:], None], strict=True):
@@ -118,7 +123,7 @@ def _pipeline(
             size = int(crossing[stage.last - 1])
             link = system.between(worker, workers[following.worker])
             sending = link.time(size) if link else 0.0
-            traffic.update(dict.fromkeys(system.path(worker, workers[following.worker]), size))
+            traffic.add(system.path(worker, workers[following.worker]), size)
         compute = math.fsum(layer.latency_s for layer in own)
         energies = [layer.energy_j for layer in own]
         memory = int(sizes[stage.first : stage.last].sum()) + int(max(alive[stage.first : stage.last]))
@@ -165,7 +170,7 @@ def _copies(
     prepared: Prepared, system: System, workers: Sequence[str], rung: str | None
 ) -> SystemEstimate | Infeasible:
     made = _estimates(prepared, system, workers, rung)
-    traffic: Counter[tuple[str, str]] = Counter()
+    traffic = Traffic()
     shares, slowest = [], 0.0
     for worker in workers:
         device = system.devices[worker]
@@ -198,15 +203,16 @@ def _divided(
     made = estimate(part.prepared, device, rung=rung)
     ring = [(one, other) for one, other in zip(workers, (*workers[1:], workers[0]), strict=True) if one != other]
     links = [link for one, other in ring if (link := system.between(one, other))]
-    traffic: Counter[tuple[str, str]] = Counter()
+    traffic = Traffic()
     exchange = 0.0
     if links:
         slowest = min(links, key=lambda link: link.bandwidth)
         exchange = math.fsum(all_gather_s(size, len(workers), slowest) for size in part.gathered.values())
         exchange += math.fsum(slowest.time(size) for size in part.halo.values())
         each = sum(part.gathered.values()) * (len(workers) - 1) / len(workers) + sum(part.halo.values())
+        messages = (len(workers) - 1) * len(part.gathered) + len(part.halo)
         for one, other in ring:
-            traffic.update(dict.fromkeys(system.path(one, other), int(each)))
+            traffic.add(system.path(one, other), int(each), messages)
     host = _host(prepared, system, workers[0], workers[0], traffic)
     memory = made.totals.weight_bytes + made.totals.peak_activation_bytes
     room = capacity(device)
@@ -233,7 +239,7 @@ def _experts(
     device = _alike(system, workers)
     part = spread_experts(converted(prepared, device)[0], len(workers), dispatch, capacity_factor)
     made = estimate(part.prepared, device, rung=rung)
-    traffic: Counter[tuple[str, str]] = Counter()
+    traffic = Traffic()
     exchange = 0.0
     pairs = [(one, other) for one in workers for other in workers if one != other]
     links = [link for one, other in pairs if (link := system.between(one, other))]
@@ -241,8 +247,8 @@ def _experts(
         slowest = min(links, key=lambda link: link.bandwidth)
         exchange = math.fsum(2 * all_to_all_s(size / 2, len(workers), slowest) for size in part.sent.values())
         for one, other in pairs:
-            for hop in system.path(one, other):
-                traffic[hop] += sum(part.sent.values()) // len(workers)
+            # to the experts and back
+            traffic.add(system.path(one, other), sum(part.sent.values()) // len(workers), 2 * len(part.sent))
     hosts = [_host(prepared, system, name, name, traffic) for name in workers]
     memory = made.totals.weight_bytes + made.totals.peak_activation_bytes
     room = capacity(device)
@@ -267,7 +273,7 @@ def _alike(system: System, workers: Sequence[str]) -> Device:
     return system.devices[workers[0]]
 
 
-def _host(prepared: Prepared, system: System, first: str, last: str, traffic: Counter[tuple[str, str]]) -> float:
+def _host(prepared: Prepared, system: System, first: str, last: str, traffic: Traffic) -> float:
     """Time from the host to the first device and back from the last [s], their bytes added to ``traffic``."""
     if not system.host:
         return 0.0
@@ -281,7 +287,7 @@ def _host(prepared: Prepared, system: System, first: str, last: str, traffic: Co
         link = system.between(start, end)
         if link is not None:
             total += link.time(size)
-            traffic.update(dict.fromkeys(system.path(start, end), size))
+            traffic.add(system.path(start, end), size)
     return total
 
 
@@ -292,21 +298,24 @@ def _record(
     settings: Mapping[str, Any],
     latency: float,
     shares: Sequence[Share],
-    traffic: Counter[tuple[str, str]],
+    traffic: Traffic,
     batches: int,
     alone: Estimate | None,
     microbatches: int = 1,
 ) -> SystemEstimate:
     edges = system.graph.edges
     # ways there and back are separate: each direction of a link has its own bandwidth
-    busy = {f"{one}->{other}": size / edges[one, other]["link"].bandwidth for (one, other), size in traffic.items()}
+    busy = {
+        f"{hop[0]}->{hop[1]}": edges[hop]["link"].busy(size, traffic.messages[hop])
+        for hop, size in traffic.size.items()
+    }
     together = {
         share.instance: share.compute_s + (0.0 if settings["way"] in ("pipeline", "data") else share.exchange_s)
         for share in shares
     }
     bound_by, interval = max({**together, **busy}.items(), key=lambda item: item[1])
     energies = [share.energy_j for share in shares]
-    spent = [(size, edges[hop]["link"].energy) for hop, size in traffic.items()]
+    spent = [(size, edges[hop]["link"].energy) for hop, size in traffic.size.items()]
     wires = None if any(energy is None for _, energy in spent) else sum(size * energy for size, energy in spent)
     joules = None if None in energies else math.fsum(value for value in energies if value is not None) + (wires or 0.0)
     unavailable = dict(like.unavailable)

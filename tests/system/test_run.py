@@ -130,7 +130,7 @@ def test_balance_is_the_best_of_all_cuts(data: st.DataObject) -> None:
         (0, *middle, layers) for middle in itertools.combinations_with_replacement(range(layers + 1), workers - 1)
     ]
     least = min(slowest(ends) for ends in options)
-    stages = balance(times, sizes, cuts, capacities, bandwidths)
+    stages = balance(times, sizes, cuts / np.array(bandwidths)[:, None], capacities)
     if np.isinf(least):
         assert isinstance(stages, Infeasible)
         return
@@ -158,6 +158,29 @@ def test_collectives_by_hand() -> None:
     assert all_gather_s(4e6, 4, link) == pytest.approx(3 * (1e-6 + 1e-3))
     assert all_reduce_s(4e6, 4, link) == pytest.approx(6 * (1e-6 + 1e-3))
     assert all_reduce_s(4e6, 1, link) == 0
+
+
+@pytest.mark.parametrize("way", ["pipeline", "channels", "data"])
+def test_a_link_that_waits_for_each_message_loses_throughput_to_latency(way: str, tmp_path: Path) -> None:
+    """By hand: messages times latency, on top of what the bytes take."""
+    layered = hwsim.Network.builder("n").input("x", (1, 64)).dense(64, name="a").dense(64, name="b").build()
+    prepared = hwsim.prepare(layered, bits="w8a8")
+    made = []
+    for extra in ("", ", stop_and_wait: true"):
+        path = tmp_path / "system.yaml"
+        path.write_text(GOOD.replace("latency_us: 1}", f"latency_us: 1000{extra}}}"))
+        cuts = ["b"] if way == "pipeline" else []
+        made.append(found(prepared, load_system(path), way=way, cuts=cuts))
+    follows, waits = made
+    assert waits.latency_s == follows.latency_s
+    # divided layers wait for their exchanges, latency and all, whatever the link does
+    assert waits.throughput_per_s < follows.throughput_per_s or way == "channels"
+    # channels: what both layers give is gathered, and the host's input and output go to and from the first card
+    messages = {"bus->card0": 1, "card0->bus": 1, "bus->card1": 1, "card1->bus": 1}
+    if way == "channels":
+        messages = {"bus->card0": 3, "card0->bus": 3, "bus->card1": 2, "card1->bus": 2}
+    for name, seconds in follows.links.items():
+        assert waits.links[name] - seconds == pytest.approx(messages.get(name, 0) * 1e-3)
 
 
 def test_what_does_not_fit_is_said() -> None:
