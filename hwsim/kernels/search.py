@@ -37,6 +37,7 @@ from hwsim.kernels.search_terms import (
     BY_TAP,
     COMPUTE,
     COUNT,
+    DATA,
     FIXED,
     FREE_OF,
     HELD,
@@ -559,6 +560,9 @@ def join(  # noqa: PLR0917
     for resource in range(resources):
         load[top, resource] = base[3, 1 + resource]
     looked = leaves = begun = 0
+    counting = _COUNTED
+    if nest[ADDRESSES] and nest[DATA] * nest[DATA + 1] < nest[Q] * nest[S] * nest[P] * nest[R]:
+        counting += 4 * (nest[Q] * nest[S] + nest[P] * nest[R])  # padding is counted tile by tile
     candidate, level = first - 1, outermost
     while True:
         over = path[0, level]
@@ -743,7 +747,7 @@ def join(  # noqa: PLR0917
             for place in range(8):
                 candidates.temporal[0, here, place] = temporal[here, place]
                 candidates.order[0, here, place] = orders[here, chosen[here], place]
-        looked += _COUNTED
+        looked += counting
         value = counted(nest, exact, candidates)
         if value < best:
             best = value

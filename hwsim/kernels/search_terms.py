@@ -167,6 +167,14 @@ def neighbours(level: int, parent: int, tile: Int, nest: Int, factors: Int, leve
             if not nest[ADDRESSES] or both:
                 here *= different / (first * second)
         pairs = rows_in_all * taps_in_all
+        padded = nest[ADDRESSES] and nest[DATA + axis] < nest[position] * nest[tap]
+        if padded and rows_in_all > 1:
+            rows = min(tile[level, position], nest[position]) if level >= 0 else 1
+            taps = min(tile[level, tap], nest[tap]) if level >= 0 else 1
+            stride, dilation = nest[WINDOW + 2 * axis], nest[WINDOW + 2 * axis + 1]
+            if nest[REAL + 2 * axis + 1] <= (rows - 1) * stride + (taps - 1) * dilation + max(stride, dilation) - 1:
+                share *= 1.0 / pairs  # what padding leaves of two tiles may be the same
+                continue
         if not nest[ADDRESSES] or rows_in_all == 1 or taps_in_all == 1:
             both = True
         elif nest[DATA + axis] < nest[position] * nest[tap]:

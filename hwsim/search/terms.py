@@ -159,7 +159,14 @@ def _apart(space: Space, first: int, last: int, spread: Reals) -> Reals:
         groups = [shared] if space.exact else [[level] for level in shared]
         for group in groups:
             rows, taps = spread[:, group, position].prod(axis=1), spread[:, group, tap].prod(axis=1)
-            apart *= 1 / np.minimum(rows, taps) if padded else (rows + taps - 1) / (rows * taps)
+            here = 1 / np.minimum(rows, taps) if padded else (rows + taps - 1) / (rows * taps)
+            if padded:  # what padding leaves of two tiles at opposite ends may be the same
+                axis = position - Q
+                stride, dilation = int(space.packed_nest.stride[axis]), int(space.packed_nest.dilation[axis])
+                reach = (np.ceil(space.extents[position] / rows) - 1) * stride + (space.extents[tap] - 1) * dilation
+                alike = (rows > 1) & (int(space.packed_nest.size[axis]) <= reach + max(stride, dilation) - 1)
+                here = np.where(alike, 1 / (rows * taps), here)
+            apart *= here
     return apart
 
 
