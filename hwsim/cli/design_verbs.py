@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import math
 import re
 
-from hwsim.cli.arguments import add_device_arguments, add_model_arguments, add_output_arguments, emit, prepared_models
+from hwsim.cli.arguments import (
+    above_zero,
+    add_device_arguments,
+    add_model_arguments,
+    add_output_arguments,
+    emit,
+    prepared_models,
+)
 from hwsim.cli.progress import clear, progress
 from hwsim.errors import UsageError
 
@@ -25,19 +31,15 @@ def add_budget(verb: Verbs[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("model", metavar="MODEL", help="ONNX file, layer CSV, or the short name of a graph")
     parser.add_argument(
-        "--area-mm2", metavar="MM2", type=_above_zero, required=True, help="area of the PEs, and of the buffer if any"
+        "--area-mm2", metavar="MM2", type=above_zero, required=True, help="area of the PEs, and of the buffer if any"
     )
     parser.add_argument(
-        "--buffer-kib", metavar="KIB", type=_above_zero, default=0.0, help="SRAM that takes its share of the area"
+        "--buffer-kib", metavar="KIB", type=above_zero, default=0.0, help="SRAM that takes its share of the area"
     )
     parser.add_argument("--bits", metavar="B,B", required=True, help="widths to compare, as in 4,8,16")
-    parser.add_argument("--clock-mhz", metavar="MHZ", type=_above_zero, required=True)
-    parser.add_argument(
-        "--bandwidth-gbit", metavar="GBIT", type=_above_zero, required=True, help="of the bus, a second"
-    )
-    parser.add_argument(
-        "--target-latency-s", metavar="S", type=_above_zero, help="work backwards from this latency too"
-    )
+    parser.add_argument("--clock-mhz", metavar="MHZ", type=above_zero, required=True)
+    parser.add_argument("--bandwidth-gbit", metavar="GBIT", type=above_zero, required=True, help="of the bus, a second")
+    parser.add_argument("--target-latency-s", metavar="S", type=above_zero, help="work backwards from this latency too")
     parser.add_argument("--batch", metavar="N", type=int, help="bind the leading dim of every input")
     parser.add_argument("--top", metavar="N", type=int, default=15, help="layers to show (default 15)")
     add_output_arguments(parser)
@@ -133,13 +135,3 @@ def run_explain(arguments: argparse.Namespace) -> int:
     else:
         emit(arguments, "\n\n".join(budget_tables.explain_text(item, arguments.top) for item in found))
     return 0
-
-
-def _above_zero(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
-    return number

@@ -25,8 +25,6 @@ from hwsim.search.terms import Terms, terms_of
 
 #: How many times the budget a search may spend that has found nothing.
 _UNTIL_FOUND = 8
-#: Tiles listed per level at most.
-_LISTED = 1 << 20
 #: How far above its bound a pattern is searched first, then next, while no mapping is known.
 _WIDENINGS = (1.01, 1.05, 1.2, 2.0, math.inf)
 _WIDE = 4.0
@@ -34,9 +32,9 @@ _WIDE = 4.0
 _NEAR = 1.5
 _DIVE, _DIVE_BUDGET = 64, 50_000
 _ALL = 1 << 62
-#: Patterns that are searched deeply, tiles looked at in each; patterns begun before any is searched to its end; tiles looked at in
-#: those that are only tasted, and of them for one tile of the outermost level.
-_DEEPLY, _DEEP, _TASTED, _TASTE, _EACH = 0, 300_000, 40, 10_000, 100
+#: Patterns begun before any is searched to its end; tiles looked at in those that are only tasted, and of them for one tile of the
+#: outermost level.
+_TASTED, _TASTE, _EACH = 40, 10_000, 100
 #: What is known of a pattern that waits: only that others have fewer steps, and whether it is listed at all; its floor; the bound of its
 #: tiles; that, and a part of it was searched.
 _UNLISTED, _UNSEEN, _FLOOR, _BOUNDED, _BEGUN = range(5)
@@ -92,8 +90,8 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
     """Search all patterns and kept operands, most promising first; what is cut is bounded by ``progress.value`` or ``given_up``.
 
     A pattern waits under the best bound that is known of it: first its floor, then that of its tiles, then that of what was left of it when
-    its share of the work was spent. The first are searched deeply, the next only tasted, for a good mapping lets all others be cut
-    sooner; then whatever may still hold a better one is searched to its end.
+    its share of the work was spent. The first are only tasted, after a descent in each, for a good mapping lets all others be cut sooner;
+    then whatever may still hold a better one is searched to its end.
     """
     queue = _Queue(space, objective)
     tasted: list[tuple[float, _Job]] = []
@@ -261,8 +259,6 @@ class _Queue:
 
 def _share(begun: int) -> tuple[int, int]:
     """Tiles to look at in a pattern that comes up for the first time, and of them for one outermost tile."""
-    if begun < _DEEPLY:
-        return _DEEP, _ALL
     return (_TASTE, _EACH) if begun < _TASTED else (_ALL, _ALL)
 
 
