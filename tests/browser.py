@@ -34,19 +34,24 @@ class Page:
         self._socket, self._number = socket, 0
         self.complaints: list[str] = []
         self.requests: list[str] = []
+        self._loaded: set[str] = set()  # loaders whose document and resources are all there
 
     async def call(self, method: str, **parameters: Any) -> Any:
         self._number += 1
         number = self._number
         await self._socket.write_message(json.dumps({"id": number, "method": method, "params": parameters}))
-        while True:
-            text = await asyncio.wait_for(self._socket.read_message(), 60)
-            assert text is not None, "the browser went away"
-            message = json.loads(text)
-            if message.get("id") == number:
-                assert "error" not in message, message
-                return message["result"]
-            self._hear(message.get("method", ""), message.get("params", {}))
+        while (message := await self._next()).get("id") != number:
+            pass
+        assert "error" not in message, message
+        return message["result"]
+
+    async def _next(self) -> dict[str, Any]:
+        """The next message of the browser; events are noted on the way."""
+        text = await asyncio.wait_for(self._socket.read_message(), 60)
+        assert text is not None, "the browser went away"
+        message: dict[str, Any] = json.loads(text)
+        self._hear(message.get("method", ""), message.get("params", {}))
+        return message
 
     def _hear(self, event: str, told: dict[str, Any]) -> None:
         if event == "Runtime.consoleAPICalled" and told["type"] in ("error", "warning", "assert"):
@@ -55,11 +60,16 @@ class Page:
             self.complaints.append(json.dumps(told["exceptionDetails"])[:400])
         elif event == "Log.entryAdded" and told["entry"]["level"] in ("error", "warning"):
             self.complaints.append(told["entry"]["text"])
+        elif event == "Page.lifecycleEvent" and told["name"] == "load":
+            self._loaded.add(told["loaderId"])
         elif event == "Network.requestWillBeSent":
             self.requests.append(told["request"]["url"])
 
     async def open(self, url: str) -> None:
-        await self.call("Page.navigate", url=url)
+        """Show a page; returns once it has loaded, so that its elements stay what they are."""
+        loader = (await self.call("Page.navigate", url=url))["loaderId"]
+        while loader not in self._loaded:
+            await self._next()
 
     async def ask(self, expression: str) -> Any:
         """The value of a JavaScript expression; promises are waited for."""
@@ -108,6 +118,7 @@ async def _browse(look: Callable[[Page], Awaitable[Any]]) -> Any:
             try:
                 for domain in ("Page", "Runtime", "Log", "Network"):
                     await page.call(f"{domain}.enable")
+                await page.call("Page.setLifecycleEventsEnabled", enabled=True)
                 return await look(page)
             finally:
                 socket.close()
