@@ -10,6 +10,7 @@ from math import ceil
 
 import hwsim
 from hwsim.cost import Energy, price
+from hwsim.cost.fill import with_technology
 from hwsim.counts import Counts, count
 from hwsim.device import Device, load
 from hwsim.errors import Infeasible
@@ -72,10 +73,18 @@ class Run:
         return sum(sum(operand.total.bits(16, 16)) for operand in self.counts.levels[1]) / 8e6
 
 
-def runs() -> list[Run]:
-    """Every convolution on its published mapping."""
+def runs(device: Device | None = None) -> list[Run]:
+    """Every convolution on its published mapping, with the energies of the profile or of another device."""
+    return [_run(layer, device or load("eyeriss_v1")) for layer in LAYERS]
+
+
+def banked() -> Device:
+    """The profile with its buffer's energy from technology tables: 27 banks of 64-bit words, not one memory above 100 kB."""
     device = load("eyeriss_v1")
-    return [_run(layer, device) for layer in LAYERS]
+    memories = tuple(
+        replace(level, read_j=None, write_j=None) if level.name == "gbuf" else level for level in device.memories
+    )
+    return with_technology(replace(device, memories=memories))
 
 
 def _run(layer: Layer, device: Device) -> Run:

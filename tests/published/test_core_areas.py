@@ -48,10 +48,10 @@ def test_half_of_the_cores_are_within_30_percent(family: str) -> None:
 
 
 @pytest.mark.parametrize("family", ESTIMATES)
-def test_eyeriss_total_is_within_25_percent(family: str) -> None:
+def test_eyeriss_total_is_within_20_percent(family: str) -> None:
     """12.25 mm² core, ISSCC 2016, Fig. 14.5.7; nothing of Eyeriss entered the tables or the overhead."""
     ratio = _eyeriss(family).ratios["core"]
-    assert ratio == pytest.approx(1, abs=0.25)
+    assert ratio == pytest.approx(1, abs=0.20)
 
 
 def test_eyeriss_parts_stand_to_each_other_as_published() -> None:
@@ -62,8 +62,8 @@ def test_eyeriss_parts_stand_to_each_other_as_published() -> None:
     """
     shares = _eyeriss().shares
     assert shares["mac_array"] == pytest.approx(0.074, rel=0.15)
-    assert shares["register_files"] / shares["buffers"] == pytest.approx(2.5, rel=0.2)
-    assert shares["register_files"] == pytest.approx(0.5, rel=0.25)
+    assert shares["register_files"] / shares["buffers"] == pytest.approx(2.5, rel=0.1)
+    assert shares["register_files"] == pytest.approx(0.5, rel=0.2)
     assert shares["register_files"] + shares["buffers"] == pytest.approx(2 / 3, rel=0.25)
 
 
