@@ -19,11 +19,20 @@ def price(
     """A layer without MACs: its bytes over the outermost buffer on the chip and over its edge, its operations on the vector unit."""
     once = roofline.traffic(work, device, network, residency)
     outer = outer_levels(device)
-    moved = {memory.name: once[memory.name] if memory in outer else Traffic() for memory in device.memories}
+    moved = {
+        memory.name: once[memory.name] if memory in outer else _at_home(memory, work, residency)
+        for memory in device.memories
+    }
     record = assemble(layer, work, network, device, roofline.compute(work, device, said), moved)
     return energy.attach(
         record, device, {"vector": energy.of_vector(work, device, said)} | level_energies(moved, device)
     )
+
+
+def _at_home(memory: Memory, work: Work, residency: Residency) -> Traffic:
+    """Bytes of the tensors that stay in a level further in [B]."""
+    read = sum(size for name, size in work.reads if residency.home.get(name) == memory.name)
+    return Traffic(read, sum(size for name, size in work.writes if residency.home.get(name) == memory.name))
 
 
 def outer_levels(device: Device) -> list[Memory]:

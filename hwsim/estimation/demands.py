@@ -50,7 +50,7 @@ def demands(
         members = (position,) if group is None else group.positions
         launch = device.overheads.kernel_s * one.layer.repeat * device.clock_hz
         parts = [
-            part for member in members for part in _parts(priced[member], network, device, rung, mapper, residency)
+            part for member in members for part in parts_of(priced[member], network, device, rung, mapper, residency)
         ]
         if group is not None:
             parts = [merged(parts, group, device)]
@@ -62,16 +62,23 @@ def demands(
     return found
 
 
-def _parts(
-    one: Priced, network: Network, device: Device, rung: str, mapper: Mapper | None, residency: Residency
+def parts_of(
+    one: Priced,
+    network: Network,
+    device: Device,
+    rung: str,
+    mapper: Mapper | None,
+    residency: Residency,
+    shared: frozenset[str] = frozenset(),
 ) -> list[Demand]:
+    """The streams of one layer, one after the other. shared : levels whose wires several cores share, as engines of their own."""
     if one.work.nests and rung == "systolic":
         return [_folded(one, network, device, residency)]
     if one.work.nests and mapper is not None:
         answers = [(nest, mapper.best(nest)) for nest in one.work.nests]
         placed = [(nest, answer) for nest, answer in answers if isinstance(answer, Found)]
         if len(placed) == len(answers):
-            return _mapped(one, placed, device)
+            return _mapped(one, placed, device, shared)
         residency = Residency()
     return [_streamed(one, network, device, Residency() if rung == "mapping" else residency)]
 
@@ -166,13 +173,15 @@ def fetches(nest: LoopNest, counts: SystolicCounts) -> tuple[int, int, int]:
     return inputs, sweep if counts.dataflow == "input" and once else 0, 1
 
 
-def _mapped(one: Priced, placed: Sequence[tuple[LoopNest, Found]], device: Device) -> list[Demand]:
+def _mapped(
+    one: Priced, placed: Sequence[tuple[LoopNest, Found]], device: Device, shared: frozenset[str]
+) -> list[Demand]:
     """A layer's nests one after the other, each on its mapping; what is moved beside their operands comes with the last."""
     extra = extra_traffic(one.work, device)
     found: list[Demand] = []
     for nest, answer in placed:
         hierarchy = from_device(device, nest)
-        found.append(_nest(one, nest, answer, hierarchy))
+        found.append(_nest(one, nest, answer, hierarchy, shared))
     edge = device.off_chip
     last = found[-1]
     more = Traffic() if edge is None else extra[edge.name]
@@ -191,7 +200,7 @@ def _mapped(one: Priced, placed: Sequence[tuple[LoopNest, Found]], device: Devic
     return found
 
 
-def _nest(one: Priced, nest: LoopNest, answer: Found, hierarchy: Hierarchy) -> Demand:
+def _nest(one: Priced, nest: LoopNest, answer: Found, hierarchy: Hierarchy, shared: frozenset[str]) -> Demand:
     outer, at = hierarchy.levels[-1], answer.counts.levels[-1]
     trips = _trips(nest, answer)
     tiles = math.prod(count for _, count in trips) * nest.repeat
@@ -207,17 +216,18 @@ def _nest(one: Priced, nest: LoopNest, answer: Found, hierarchy: Hierarchy) -> D
     runtime = nest.weight_role == "activation"
     every = {name: _every(name, trips, answer) for name in _DEPENDS}
     gated = read[0][0] + read[2][0] + (read[1][0] if runtime else 0)
-    shared = [every["input"]] + ([every["output"]] if read[2][0] else []) + ([every["weight"]] if runtime else [])
+    served = [every["input"]] + ([every["output"]] if read[2][0] else []) + ([every["weight"]] if runtime else [])
     feeds: dict[str, float] = {}
     for transfer in answer.cost.transfers:
-        name = "network" if transfer.kind == "network" else transfer.level
+        wires = f"network of {transfer.level}" if transfer.level in shared else "network"
+        name = wires if transfer.kind == "network" else transfer.level
         if name != outer.name or not outer.off_chip:
             feeds[name] = max(feeds.get(name, 0.0), transfer.cycles * nest.repeat)
     return Demand(
         one.layer.name,
         tiles,
         weights=Share(0.0 if runtime else moving(read[1][0], 0), every["weight"]),
-        inputs=Share(moving(gated, 0), min(shared)),
+        inputs=Share(moving(gated, 0), min(served)),
         compute=Share(answer.cost.compute_cycles * nest.repeat),
         store=Share(moving(0, read[2][1] + read[2][2]), every["output"], last=True),
         feeds=feeds,

@@ -11,14 +11,12 @@ from hwsim.estimation import energy
 from hwsim.estimation.assembly import transfer_time
 from hwsim.estimation.priced import Priced
 from hwsim.estimation.records import LayerEstimate, Traffic
-from hwsim.graph import Layer, Network
-from hwsim.graph.operators import ELEMENTWISE
+from hwsim.graph import Network
 from hwsim.simulation.chip import Demand
 from hwsim.simulation.fusing import Chain, Group, Halo, Link, fuse
 from hwsim.simulation.tiles import Share
-from hwsim.workload import Work
+from hwsim.workload.windows import row_window
 
-_POOLS = ("MaxPool", "AveragePool")
 _HALOS: Mapping[str, tuple[Halo, ...]] = {
     "cache": ("cache",),
     "recompute": ("recompute",),
@@ -112,7 +110,7 @@ def _chains(priced: Sequence[Priced], network: Network) -> list[tuple[list[int],
 def _link(one: Priced, network: Network) -> tuple[Link, str] | None:
     """A layer as a link and the name of the operand that it walks over; None where it does not work row by row."""
     layer, work = one.layer, one.work
-    window = _window(layer, work)
+    window = row_window(layer, work)
     if window is None or len(work.writes) != 1:
         return None
     result = network.tensors[work.writes[0][0]]
@@ -136,30 +134,6 @@ def _link(one: Priced, network: Network) -> tuple[Link, str] | None:
         size for name, size in work.reads if network.tensors[name].role == "activation" and name != streamed[0]
     )
     return Link(layer.name, rows, result.bytes // (images * rows), *window, known, others), streamed[0]
-
-
-def _window(layer: Layer, work: Work) -> tuple[int, int, int] | None:
-    """Span, stride and padding along the height [1]."""
-    if layer.repeat != 1 or work.moves or len(work.nests) > 1:
-        return None
-    if work.nests:
-        nest = work.nests[0]
-        if nest.repeat != 1 or nest.weight_role != "parameter" or nest.pad_top < 0:
-            return None
-        return (nest.s - 1) * nest.dilation_h + 1, nest.stride_h, nest.pad_top
-    if layer.op not in _POOLS:
-        return (1, 1, 0) if layer.op in ELEMENTWISE else None
-    kernel, strides, pads, dilations = (
-        _whole(layer, name) for name in ("kernel_shape", "strides", "pads", "dilations")
-    )
-    if len(kernel) != 2 or layer.attributes.get("auto_pad", "NOTSET") != "NOTSET":
-        return None
-    return (kernel[0] - 1) * (dilations or (1,))[0] + 1, (strides or (1,))[0], (pads or (0,))[0]
-
-
-def _whole(layer: Layer, name: str) -> tuple[int, ...]:
-    value = layer.attributes.get(name, ())
-    return tuple(int(item) for item in value) if isinstance(value, tuple) else ()
 
 
 def merged(parts: Sequence[Demand], one: Fused, device: Device) -> Demand:

@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from hwsim.device import Device, Memory
 from hwsim.device.records import Operand
 from hwsim.estimation.prepare import Prepared
 from hwsim.graph import Network
-from hwsim.simulation.memory import Plan, Wanted, plan
 from hwsim.workload import Work
 
 
 @dataclass(frozen=True, slots=True)
 class Residency:
-    """Tensors that do not cross the chip's edge. activations, weights : names; notes : what was found, in words."""
+    """Tensors that do not cross the chip's edge. activations, weights : names; notes : what was found, in words.
+
+    home : level that an activation stays in, by name; beyond : levels that it does not reach, those further out. Where a tensor has
+    no home it crosses every level on the chip.
+    """
 
     activations: frozenset[str] = frozenset()
     weights: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+    home: Mapping[str, str] = field(default_factory=dict)
+    beyond: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def stays(self, name: str) -> bool:
         """Whether a tensor that is read does not cross the chip's edge."""
         return name in self.activations or name in self.weights
 
+    def crosses(self, name: str, memory: Memory) -> bool:
+        """Whether a tensor passes through a level."""
+        return not (memory.off_chip and self.stays(name)) and memory.name not in self.beyond.get(name, ())
+
     def with_held(self, names: frozenset[str]) -> Residency:
         """With further activations that stay."""
-        return Residency(self.activations | names, self.weights, self.notes) if names else self
+        return replace(self, activations=self.activations | names) if names else self
 
 
 def residency(
@@ -46,53 +55,40 @@ def residency(
     if not keep_activations or store is None:
         return Residency(weights=weights, notes=notes)
     capacity = level_capacity(store, ("input", "output"))
-    if capacity is not None and _shares_weights(store) and "weight" in store.retains:
+    if capacity is not None and shares_weights(store) and "weight" in store.retains:
         capacity = max(0, capacity - held.get(store.name, 0))
     return Residency(_kept_activations(prepared, works, capacity), weights, notes)
 
 
-def planned(
-    prepared: Prepared, works: Sequence[Work], device: Device, keep_activations: bool
-) -> tuple[Residency, Plan]:
-    """As ``residency``, with an address for everything that stays: what finds no room all its life crosses the edge.
+@dataclass(frozen=True, slots=True)
+class Resident:
+    """Weights that stay. used : bytes of them by level; streaming : bytes of the others [B]."""
 
-    The plan is of the outermost level on the chip that holds activations; weights that it retains lie below them. What a layer reads
-    twice it would fetch twice, so tensors that are read often for their size come first.
+    names: frozenset[str]
+    used: dict[str, int]
+    streaming: int
+
+
+def resident_weights(asked: Sequence[tuple[str, int, int]], stores: Sequence[Memory]) -> Resident:
+    """Give places to weights in the order of use, innermost level first, until all is full.
+
+    asked : name, bytes that staying takes, bytes read [B]. A table of which rows are gathered gains little from its place: what is read
+    whole comes first.
     """
-    network, store = prepared.network, activation_store(device)
-    weights, held, notes = _resident_weights(network, works, device)
-    if store is None or device.off_chip is None:
-        return Residency(weights=weights, notes=notes), Plan(store.name if store else "", None)
-    capacity = level_capacity(store, ("input", "output"))
-    wanted = _wanted(prepared, works)
-    if not keep_activations:
-        return Residency(weights=weights, notes=notes), Plan(store.name, capacity, (), tuple(wanted))
-    weight_bytes = held.get(store.name, 0)
-    if weight_bytes and _shares_weights(store):
-        resident = Wanted("weights", weight_bytes, 0, max(0, len(works) - 1), weight_bytes, must=True)
-        found = plan(store.name, capacity, [resident, *wanted])
-    else:
-        found = plan(store.name, capacity, wanted)
-    outside = {prepared.aliases.get(name, name) for name in (*network.inputs, *network.outputs)}
-    return Residency(found.kept - outside - {"weights"}, weights, notes), found
-
-
-def _wanted(prepared: Prepared, works: Sequence[Work]) -> list[Wanted]:
-    """Activations that one layer makes and another reads, the network's own outputs left out: they cross the edge anyway."""
-    network, aliases = prepared.network, prepared.aliases
-    outside = {aliases.get(name, name) for name in (*network.inputs, *network.outputs)}
-    last_use: dict[str, int] = {}
-    read: dict[str, int] = {}
-    for index, work in enumerate(works):
-        for name, size in work.reads:
-            last_use[name] = index
-            read[name] = read.get(name, 0) + size
-    return [
-        Wanted(name, network.tensors[name].bytes, index, last_use[name], size + read[name])
-        for index, work in enumerate(works)
-        for name, size in work.writes
-        if name in last_use and name not in outside and last_use[name] > index
-    ]
+    room = {store.name: level_capacity(store, ("weight",)) for store in stores}
+    resident: set[str] = set()
+    used = dict.fromkeys(room, 0)
+    streaming = 0
+    for name, size, read in sorted(asked, key=lambda one: one[2] < one[1]):
+        if name in resident:
+            continue
+        place = next((n for n, most in room.items() if most is None or used[n] + size <= most), None)
+        if place is None:
+            streaming += min(read, size)
+        else:
+            resident.add(name)
+            used[place] += size
+    return Resident(frozenset(resident), used, streaming)
 
 
 def _resident_weights(
@@ -102,29 +98,17 @@ def _resident_weights(
     stores = [memory for memory in device.memories if not memory.off_chip and "weight" in memory.retains]
     if not stores:
         return frozenset(), {}, ()
-    room = {store.name: level_capacity(store, ("weight",)) for store in stores}
-    resident: set[str] = set()
-    used = dict.fromkeys(room, 0)
-    streaming = 0
     reads = [(network.tensors[name], size) for work in works for name, size in work.reads]
-    weights = [(tensor, size) for tensor, size in reads if tensor.role != "activation"]
-    # a table of which rows are gathered gains little from its place: what is read whole comes first
-    for tensor, size in sorted(weights, key=lambda pair: pair[1] < pair[0].bytes):
-        if tensor.name in resident:
-            continue
-        place = next((n for n, most in room.items() if most is None or used[n] + tensor.bytes <= most), None)
-        if place is None:
-            streaming += min(size, tensor.bytes)
-        else:
-            resident.add(tensor.name)
-            used[place] += tensor.bytes
+    found = resident_weights(
+        [(tensor.name, tensor.bytes, size) for tensor, size in reads if tensor.role != "activation"], stores
+    )
     note: tuple[str, ...] = ()
-    if streaming:
-        have = sum(most for most in room.values() if most is not None)
-        note = (
-            f"weights of {streaming:,} B do not fit {' and '.join(room)} ({have:,} B) and stream in every inference",
-        )
-    return frozenset(resident), used, note
+    if found.streaming:
+        rooms = [level_capacity(store, ("weight",)) for store in stores]
+        have = sum(most for most in rooms if most is not None)
+        names = " and ".join(store.name for store in stores)
+        note = (f"weights of {found.streaming:,} B do not fit {names} ({have:,} B) and stream in every inference",)
+    return found.names, found.used, note
 
 
 def _kept_activations(prepared: Prepared, works: Sequence[Work], capacity: int | None) -> frozenset[str]:
@@ -167,5 +151,6 @@ def level_capacity(memory: Memory, operands: tuple[Operand, ...]) -> int | None:
     return sum(pool.capacity or 0 for pool in pools) * memory.instances
 
 
-def _shares_weights(memory: Memory) -> bool:
+def shares_weights(memory: Memory) -> bool:
+    """Whether weights lie in one pool with other operands."""
     return any({"weight"} < pool.operands for pool in memory.pools)

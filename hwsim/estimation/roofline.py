@@ -110,13 +110,13 @@ def _flows(
     written: float = 0
     for name, size in work.reads:
         operand: Operand = "input" if network.tensors[name].role == "activation" else "weight"
-        if not (memory.off_chip and residency.stays(name)) and memory.keeps[operand] != "never":
+        if residency.crosses(name, memory) and memory.keeps[operand] != "never":
             read[operand] += crossing(memory, network, device, name, operand, size)
     if memory.keeps["output"] != "never":
         written = sum(
             crossing(memory, network, device, name, "output", size)
             for name, size in work.writes
-            if not (memory.off_chip and name in residency.activations)
+            if residency.crosses(name, memory)
         )
     return {"input": Traffic(read["input"]), "weight": Traffic(read["weight"]), "output": Traffic(0, written)}
 

@@ -8,22 +8,27 @@ import os
 import warnings
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from hwsim.counts import Rules
 from hwsim.device import Device, precision_for
+from hwsim.device.cores import cores_of, one_core
 from hwsim.errors import AssumptionWarning, UnknownOperatorWarning, UsageError, nearest
 from hwsim.estimation import bands, energy, gpu, passes, rigid, roofline, zeros
 from hwsim.estimation.answers import Answers
 from hwsim.estimation.assembly import Assumptions
+from hwsim.estimation.balance import Aim, balanced
 from hwsim.estimation.conversion import converted
+from hwsim.estimation.cores import Chip
 from hwsim.estimation.hcm import bit_view
+from hwsim.estimation.keeping import keep
 from hwsim.estimation.limits import limited
 from hwsim.estimation.mapped import Mapper, Progress, Search
+from hwsim.estimation.pieces import WAYS, by_hand, on_one
 from hwsim.estimation.prepare import Model, Prepared, prepare
 from hwsim.estimation.priced import Priced
 from hwsim.estimation.records import Estimate, LayerEstimate, Totals
-from hwsim.estimation.residency import planned, residency
+from hwsim.estimation.residency import residency
 from hwsim.estimation.simulated import Simulated, simulated
 from hwsim.graph import Layer, Network
 from hwsim.search import Objective
@@ -53,6 +58,9 @@ def estimate(
     answers: Answers | None = None,
     progress: Progress | None = None,
     held: frozenset[str] = frozenset(),
+    cores: str = "together",
+    place: Sequence[str] = (),
+    aim: Aim = "latency",
     **preparation: Any,
 ) -> Estimate:
     """Latency, energy and area of a model on a device.
@@ -66,6 +74,9 @@ def estimate(
     objective, counting, search_seconds, cache : of the mapping rung's search, see ``search.best``; progress is told what is being searched;
     answers : searches shared with other calls.
     held : tensors that stay on the chip whatever else does (not in the simulator, which gives everything an address).
+    cores : in the simulator, how layers are spread over the cores of a chip: ``together`` (they are one array), ``channels`` or ``rows``
+    of each layer, ``layers``, or ``auto``, the best of these for ``aim``; place : single layers, ``LAYER=channels``, ``LAYER=rows`` or
+    ``LAYER=CORE``.
     limits : largest average_power_w, energy_j, latency_s, area_mm2; what misses them is in ``Estimate.missed``.
     Raises ModelError, ProfileError, UsageError.
     """
@@ -77,25 +88,32 @@ def estimate(
     elif overrides:
         raise UsageError(f"{device.name}: overrides apply to a profile as it is loaded, not to a finished Device")
     answer, rung = _rungs(device, rung, tiles, units)
-    keep = _keeps(rung, units, keep_activations)
+    keeps = _keeps(rung, units, keep_activations)
     prepared, conversions = converted(prepared, device)
     said = Assumptions()
     works = [work for _, work in prepared.priced]
-    plan = None
-    if answer == "simulate":
-        stays, plan = planned(prepared, works, device, keep)
-    else:
-        stays = residency(prepared, works, device, keep, keep_weights=units == "byte").with_held(held)
+    spread = _spread(answer, device, cores, place, aim)
     asked = Search(objective, counting, search_seconds, cache)
-    mapper = Mapper(device, asked, progress, answers) if rung == "mapping" else None
+    priced_on = one_core(device) if spread else device
+    mapper = Mapper(priced_on, asked, progress, answers) if rung == "mapping" else None
     price = mapper.price if mapper else _PRICES[rung]
-    layers = [price(layer, work, prepared.network, device, stays, said) for layer, work in prepared.priced]
-    simulation = None
-    if answer == "simulate":
-        priced = [Priced(*pair, record) for pair, record in zip(prepared.priced, layers, strict=True)]
-        simulation = replace(simulated(priced, prepared.network, device, rung, mapper, stays), plan=plan)
+    simulation = balance = None
+    if spread:
+        chip = Chip(prepared, device, rung, price, mapper, keeps, said)
+        balance = balanced(chip, spread, by_hand(prepared, chip.number, place), aim)
+        simulation, notes = balance.simulated, balance.simulated.notes
+        layers = list(simulation.layers)
+    elif answer == "simulate":
+        kept = keep(prepared, device, on_one(prepared), 1, keeps)
+        stays, notes = kept.residencies[0], kept.residencies[0].notes
+        records = [price(layer, work, prepared.network, device, stays, said) for layer, work in prepared.priced]
+        priced = [Priced(*pair, record) for pair, record in zip(prepared.priced, records, strict=True)]
+        simulation = simulated(priced, prepared.network, device, rung, mapper, stays, kept.plans)
         layers = list(simulation.layers)
     else:
+        stays = residency(prepared, works, device, keeps, keep_weights=units == "byte").with_held(held)
+        notes = stays.notes
+        layers = [price(layer, work, prepared.network, device, stays, said) for layer, work in prepared.priced]
         layers = _with_inference_overhead(layers, device.overheads.inference_s)
     layers = energy.with_host(layers, prepared, device)
     if units == "bit":
@@ -105,7 +123,8 @@ def estimate(
         **({"tiles": rung} if simulation else {}),
         **prepared.settings,
         "units": units,
-        "keep_activations": keep,
+        "keep_activations": keeps,
+        **({"cores": cores, "place": list(place), "aim": aim, "placement": balance.chosen} if balance else {}),
         "overrides": list(overrides),
         "technology": bands.technologies(device),
         **(mapper.settings if mapper else {}),
@@ -119,7 +138,7 @@ def estimate(
             "the roofline's energy takes every tensor once over each level and MACs' operands at the innermost: a lower bound"
         )
     unknown = _unknown(prepared)
-    assumed = (*prepared.warnings, *stays.notes, *said.warnings, *(mapper.warnings if mapper else ()))
+    assumed = (*prepared.warnings, *notes, *said.warnings, *(mapper.warnings if mapper else ()))
     for category, texts in ((UnknownOperatorWarning, unknown), (AssumptionWarning, assumed)):
         for text in texts:
             warnings.warn(text, category, stacklevel=2)
@@ -169,9 +188,9 @@ def layers_again(
     answer, rung = _rungs(device, rung, None, "byte")
     if answer == "simulate":
         return estimate(prepared, device, rung=answer, held=held).layers
-    keep = _keeps(rung, "byte", None)
+    keeps = _keeps(rung, "byte", None)
     prepared, _ = converted(prepared, device)
-    stays = residency(prepared, [work for _, work in prepared.priced], device, keep).with_held(held)
+    stays = residency(prepared, [work for _, work in prepared.priced], device, keeps).with_held(held)
     mapper = Mapper(device, Search(None, "exact", None, True), None) if rung == "mapping" else None
     price, said = mapper.price if mapper else _PRICES[rung], Assumptions()
     layers = []
@@ -255,6 +274,22 @@ def _rungs(device: Device, rung: str | None, tiles: str | None, units: str) -> t
     return answer, tiles or (
         "roofline" if own == "gpu" else own
     )  # tiles of a GPU run beside each other, not one by one
+
+
+def _spread(answer: str, device: Device, cores: str, place: Sequence[str], aim: str) -> str:
+    """How layers are spread over cores, "" where they run on all together; raises UsageError for what there is not."""
+    for option, name, known in (("--cores", cores, WAYS), ("--aim", aim, get_args(Aim))):
+        if name not in known:
+            raise UsageError(
+                f"{option} {name}: there is no such way{nearest(name, list(known))}; choose from {', '.join(known)}"
+            )
+    if cores == "together" and not place:
+        return ""
+    if answer != "simulate":
+        raise UsageError(f"--cores {cores}: only --model simulate runs cores beside each other")
+    if cores_of(device) == 1:
+        return ""
+    return "auto" if cores == "together" else cores
 
 
 def _keeps(rung: str, units: str, asked: bool | None) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from hwsim.device import Device
 from hwsim.estimation.demands import demands
@@ -26,15 +26,23 @@ INFERENCES = 6
 @dataclass(frozen=True, slots=True)
 class Simulated:
     """The layers with when they run, the timeline (tick_s [s] a tick), the time between two inferences in steady state [s], and what lies
-    where between the layers.
+    where between the layers. notes : what was found, in words; tried : latency and interval of all placements on cores that were tried [s].
     """
 
     layers: tuple[LayerEstimate, ...]
     timeline: Timeline
     interval_s: float
     tick_s: float
-    plan: Plan | None = None
+    plans: tuple[Plan, ...] = ()
     groups: tuple[Fused, ...] = ()
+    notes: tuple[str, ...] = ()
+    tried: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def plan(self) -> Plan | None:
+        """Of the outermost level on the chip that holds activations, or the first core's of it; None where nothing is planned."""
+        outermost = [plan for plan in self.plans if plan.level == self.plans[-1].level]
+        return outermost[0] if outermost else None
 
     def spans(self) -> list[tuple[int, int]]:
         """First task and finish of each layer [tick]."""
@@ -48,14 +56,15 @@ class Simulated:
 
 
 def simulated(
-    priced: Sequence[Priced], network: Network, device: Device, rung: str, mapper: Mapper | None, residency: Residency
+    priced: Sequence[Priced],
+    network: Network,
+    device: Device,
+    rung: str,
+    mapper: Mapper | None,
+    residency: Residency,
+    plans: tuple[Plan, ...] = (),
 ) -> Simulated:
-    """Run layers that ``rung`` has priced.
-
-    ``latency_s`` of a layer becomes the time by which the network ends later for it: from the end of all before it to its own, so that
-    layers still sum to the total; ``start_s`` and ``end_s`` say when it ran, ``stall_s`` how much longer that took than its busiest
-    engine needs. What happens once an inference comes before the first layer.
-    """
+    """Run layers that ``rung`` has priced. What happens once an inference comes before the first layer."""
     groups = fused(priced, network, device)
     asked = demands(priced, network, device, rung, mapper, residency, groups)
     if groups:
@@ -63,11 +72,25 @@ def simulated(
     if asked:
         once = device.overheads.inference_s * device.clock_hz
         asked[0] = replace(asked[0], launch=asked[0].launch + once)
-    program = chip(device).program(asked)
-    timeline = run(program)
+    return finished(priced, run(chip(device).program(asked)), device, plans, tuple(groups))
+
+
+def finished(
+    priced: Sequence[Priced],
+    timeline: Timeline,
+    device: Device,
+    plans: tuple[Plan, ...] = (),
+    groups: tuple[Fused, ...] = (),
+) -> Simulated:
+    """The layers with when they ran.
+
+    ``latency_s`` of a layer becomes the time by which the network ends later for it: from the end of all before it to its own, so that
+    layers still sum to the total; ``start_s`` and ``end_s`` say when it ran, ``stall_s`` how much longer that took than its busiest
+    engine needs.
+    """
     second = TICKS * device.clock_hz
     layers = _timed(priced, timeline, device, second)
-    return Simulated(layers, timeline, _interval(program) / second, 1 / second, groups=tuple(groups))
+    return Simulated(layers, timeline, _interval(timeline.program) / second, 1 / second, plans, groups)
 
 
 def _with_groups(priced: Sequence[Priced], groups: Sequence[Fused], device: Device) -> list[Priced]:
@@ -83,12 +106,15 @@ def _timed(priced: Sequence[Priced], timeline: Timeline, device: Device, second:
     program = timeline.program
     starts: dict[int, int] = {}
     ends: dict[int, int] = {}
-    busy: dict[int, int] = {}
+    busy: dict[int, dict[int, int]] = {}
     for index, stream in enumerate(program.streams):
         for layer in stream.layers:
             starts[layer] = min(starts.get(layer, int(timeline.start[index])), int(timeline.start[index]))
             ends[layer] = max(ends.get(layer, 0), int(timeline.end[index]))
-            busy[layer] = busy.get(layer, 0) + _busiest(program, index)
+            own = busy.setdefault(layer, {})
+            own[program.lanes[stream.lane].core] = own.get(program.lanes[stream.lane].core, 0) + _busiest(
+                program, index
+            )
     layers: list[LayerEstimate] = []
     reached = 0
     for position, one in enumerate(priced):
@@ -109,7 +135,7 @@ def _timed(priced: Sequence[Priced], timeline: Timeline, device: Device, second:
                 extra={
                     "start_s": start / second,
                     "end_s": end / second,
-                    "stall_s": max(0, end - start - busy[position]) / second,
+                    "stall_s": max(0, end - start - max(busy[position].values())) / second,
                 },
             )
         )

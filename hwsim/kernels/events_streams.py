@@ -16,28 +16,40 @@ no time and frees the input buffers; STORE, the last, frees the output buffers. 
 
 Where i < D the lane goes on: stage ``after`` of the stream before must be done but for its last D' - 1 - i tiles, D' its own distance, and
 that of the one before that altogether.
-
-**Steady state.** What happens next depends on what runs and for how much longer, what waits since when, and how far the stages of the
-streams are apart. Where all that is equal to what it was T ticks ago, with the tiles to come being like those that came since, the same T
-ticks happen again and again until a stream runs into other tiles or nears its end: m periods are added at once, exactly.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import cast
 
 import numpy as np
 
-from hwsim.kernels.jit import kernel, nested_kernel
+from hwsim.kernels.events import heap_pop, heap_push
+from hwsim.kernels.events_state import (
+    CAUSE,
+    END,
+    KIND,
+    READY,
+    STAGE,
+    START,
+    STREAM,
+    TILE,
+    WINDOW,
+    ProgramArrays,
+    State,
+    advance_all,
+    block_of,
+    periods_of,
+    run_of,
+    same,
+    snapshot,
+)
+from hwsim.kernels.jit import kernel, merged_kernel, nested_kernel
 from hwsim.kernels.packed import Bool, Int
 
 LAUNCH, WEIGHTS, INPUTS, WORK = range(4)
-#: Streams of one lane in flight at a time.
-WINDOW = 4
 #: States remembered to compare with.
 RING = 256
-#: Columns of the log: one row a task that was run. ``cause`` is the row that let it start, -1 where nothing did.
-STREAM, STAGE, TILE, READY, START, END, CAUSE, KIND = range(8)
 #: Columns of the jumps: rows of the log before it, row at which the period begins, ticks of a period, periods, time before it.
 ROW, FROM, PERIOD, TIMES, AT = range(5)
 #: Values of KIND: why a task could not start earlier.
@@ -46,75 +58,8 @@ NOTHING, OWN, LOADED, GATED, BUFFER, LAUNCHED, ENGINE = range(7)
 _ZERO, _ONE, _NONE = cast(int, np.int64(0)), cast(int, np.int64(1)), cast(int, np.int64(-1))
 
 
-class ProgramArrays(NamedTuple):
-    """What to run. S streams on N lanes over E engines, K stages, B blocks of R runs of equal tiles.
-
-    lane [S], place [S] : lane of a stream and its place there. lane_first [N + 1], lane_streams [S] : streams by lane, in order.
-    engine [N, K] : engine of a stage, -1 where it never takes time. tiles [S]. distance [S, 3] : in tiles, of weights, inputs, outputs.
-    after [S] : stage that frees the input buffers. barrier [S]. gate_first [S + 1], gates : streams that one is gated by.
-    block_first [S + 1] : blocks of a stream. block_begin, block_length, block_repeats [B] : its first tile, the tiles of its pattern, how
-    often that comes. run_first [B + 1] : runs of a block. run_begin [R] : first tile of a run, within the pattern. duration [R, K] : ticks.
-    """
-
-    lane: Int
-    place: Int
-    lane_first: Int
-    lane_streams: Int
-    engine: Int
-    tiles: Int
-    distance: Int
-    after: Int
-    barrier: Bool
-    gate_first: Int
-    gates: Int
-    block_first: Int
-    block_begin: Int
-    block_length: Int
-    block_repeats: Int
-    run_first: Int
-    run_begin: Int
-    duration: Int
-
-
-class _State(NamedTuple):
-    """Progress: started, done, since (waiting, -1 not), last (end of the last task), row (its log row), cause, kind [S, K]; gate [S, 3] :
-    gates left, when the last opened, its log row; low [N] : first unfinished place of each lane."""
-
-    started: Int
-    done: Int
-    since: Int
-    last: Int
-    row: Int
-    cause: Int
-    kind: Int
-    gate: Int
-    low: Int
-
-
-@nested_kernel
-def _block(program: ProgramArrays, stream: int, tile: int) -> int:
-    block = program.block_first[stream]
-    while tile >= program.block_begin[block] + program.block_length[block] * program.block_repeats[block]:
-        block += 1
-    return block
-
-
-@nested_kernel
-def _run(program: ProgramArrays, block: int, tile: int) -> int:
-    """The run of equal tiles that a tile of a block belongs to."""
-    within = (tile - program.block_begin[block]) % program.block_length[block]
-    low, high = program.run_first[block], program.run_first[block + 1] - 1
-    while low < high:
-        middle = (low + high + 1) // 2
-        if program.run_begin[middle] <= within:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-@nested_kernel
-def _met(state: _State, stream: int, stage: int, need: int, now: int, of: int, at: int, kind: int) -> bool:
+@merged_kernel
+def _met(state: State, stream: int, stage: int, need: int, now: int, of: int, at: int, kind: int) -> bool:
     """Whether ``need`` tiles of a stage are done; if that is so as of now, it is noted as what lets stage ``at`` of stream ``of`` start.
 
     Where several things happen now, the last one asked about that was not done before counts.
@@ -126,8 +71,8 @@ def _met(state: _State, stream: int, stage: int, need: int, now: int, of: int, a
     return True
 
 
-@nested_kernel
-def _ready(program: ProgramArrays, state: _State, stream: int, stage: int, now: int) -> bool:
+@merged_kernel
+def _ready(program: ProgramArrays, state: State, stream: int, stage: int, now: int) -> bool:
     """Whether the next tile of a stage may start but for its engine; then its cause and kind are noted."""
     store = state.done.shape[1] - 1
     tile = state.started[stream, stage]
@@ -180,78 +125,6 @@ def _ready(program: ProgramArrays, state: _State, stream: int, stage: int, now: 
 
 
 @nested_kernel
-def _snapshot(
-    program: ProgramArrays, state: _State, engines: Int, now: int, finished: int, view: Int, base: Int
-) -> int:
-    """Write all that what happens next depends on into ``view``, relative to now and to ``base`` tiles; returns a hash of it."""
-    stages = state.done.shape[1]
-    place = 0
-    for lane in range(state.low.shape[0]):
-        for slot in range(WINDOW):
-            at = program.lane_first[lane] + state.low[lane] + slot
-            base[lane * WINDOW + slot] = 0
-            if at >= program.lane_first[lane + 1]:
-                continue
-            stream = program.lane_streams[at]
-            own = state.done[stream, stages - 1]
-            base[lane * WINDOW + slot] = own
-            for stage in range(stages):
-                view[place] = state.started[stream, stage] - own
-                view[place + 1] = state.done[stream, stage] - own
-                since = state.since[stream, stage]
-                view[place + 2] = -1 if since < 0 else now - since
-                place += 3
-    for engine in range(engines.shape[0]):
-        idle = engines[engine, 0] < 0
-        view[place] = -1 if idle else engines[engine, 2] - now
-        view[place + 1] = -1 if idle else engines[engine, 0]
-        view[place + 2] = -1 if idle else engines[engine, 1]
-        place += 3
-    view[place] = finished
-    digest = _ZERO
-    for index in range(place + 1):
-        digest = (digest ^ view[index]) * np.int64(1099511628211)
-    view[place + 1] = place
-    return digest
-
-
-@nested_kernel
-def _periods(program: ProgramArrays, state: _State, base: Int, was: Int) -> int:
-    """How many more times what happened since ``was`` happens: as long as every stream's tiles are like those since then."""
-    stages = state.done.shape[1]
-    times = _NONE
-    for lane in range(state.low.shape[0]):
-        for slot in range(WINDOW):
-            advance = base[lane * WINDOW + slot] - was[lane * WINDOW + slot]
-            if advance == 0:
-                continue
-            stream = program.lane_streams[program.lane_first[lane] + state.low[lane] + slot]
-            high, low = _ZERO, program.tiles[stream]
-            for stage in range(stages):
-                # a tile that waits is known to take time, as if it had started
-                waits = 1 if state.since[stream, stage] >= 0 else 0
-                high = max(high, state.started[stream, stage] + waits)
-                low = min(low, state.started[stream, stage] - advance)
-            # the next stream must not begin meanwhile
-            last = program.tiles[stream] - max(program.distance[stream].max(), _ONE)
-            block = _block(program, stream, low)
-            begin, length = program.block_begin[block], program.block_length[block]
-            within = (low - begin) % length
-            run = _run(program, block, low)
-            stop = program.run_begin[run + 1] if run + 1 < program.run_first[block + 1] else length
-            if program.run_first[block + 1] - program.run_first[block] == 1:
-                stop = within + (begin + length * program.block_repeats[block] - low)
-            own = (min(last, low + stop - within) - high) // advance
-            if advance % length == 0:
-                own = max(own, (min(last, begin + length * program.block_repeats[block]) - high) // advance)
-            if times < 0 or own < times:
-                times = own
-            if times <= 0:
-                return 0
-    return max(times, _ZERO)
-
-
-@nested_kernel
 def _grown(rows: Int) -> Int:
     larger = np.empty((2 * rows.shape[0], rows.shape[1]), np.int64)
     larger[: rows.shape[0]] = rows
@@ -267,7 +140,7 @@ def run_streams(program: ProgramArrays, engines: int, skip: bool, start: Int, en
     streams, lanes, stages = program.tiles.shape[0], program.engine.shape[0], program.engine.shape[1]
     store, retire = stages - 1, stages - 2
     shape = (streams, stages)
-    state = _State(
+    state = State(
         np.zeros(shape, np.int64),
         np.zeros(shape, np.int64),
         np.full(shape, -1, np.int64),
@@ -296,7 +169,17 @@ def run_streams(program: ProgramArrays, engines: int, skip: bool, start: Int, en
             filled[gate] += 1
     # of each engine: stream, stage, end, log row; row of the last task
     running, before = np.full((engines, 4), -1, np.int64), np.full(engines, -1, np.int64)
-    best = np.full((engines, 3), -1, np.int64)
+    # what waits for each engine as a heap: since when, and the number of its stream and stage
+    base = np.zeros(engines + 1, np.int64)
+    for lane in range(lanes):
+        for stage in range(stages):
+            if engine_of[lane, stage] >= 0:
+                base[engine_of[lane, stage] + 1] += WINDOW
+    for engine in range(engines):
+        base[engine + 1] += base[engine]
+    since, waiting = np.empty(max(1, base[engines]), np.int64), np.empty(max(1, base[engines]), np.int64)
+    size = np.zeros(engines, np.int64)
+    dirty = np.ones(lanes, np.bool_)  # lanes in which something has happened that may let others go on
     log, rows = np.empty((4096, 8), np.int64), _ZERO
     jumps, jumped = np.empty((64, 5), np.int64), _ZERO
     width = lanes * WINDOW * stages * 3 + engines * 3 + 2
@@ -309,6 +192,9 @@ def run_streams(program: ProgramArrays, engines: int, skip: bool, start: Int, en
         while changed:
             changed = False
             for lane in range(lanes):
+                if not dirty[lane]:
+                    continue
+                dirty[lane] = False
                 first = lane_first[lane]
                 for at in range(first + low[lane], min(first + low[lane] + WINDOW, lane_first[lane + 1])):
                     stream = lane_streams[at]
@@ -325,55 +211,40 @@ def run_streams(program: ProgramArrays, engines: int, skip: bool, start: Int, en
                                 continue
                         if not _ready(program, state, stream, stage, now):
                             continue
-                        block = _block(program, stream, tile)
-                        if duration[_run(program, block, tile), stage] > 0:
+                        block = block_of(program, stream, tile)
+                        if duration[run_of(program, block, tile), stage] > 0:
                             waits[stream, stage] = now
+                            engine = engine_of[lane, stage]
+                            heap_push(since, waiting, base[engine], size[engine], now, stream * stages + stage)
+                            size[engine] += 1
                             continue
-                        changed = True
+                        changed = dirty[lane] = True
                         started[stream, stage] = done[stream, stage] = tile + 1
                         state.last[stream, stage], state.row[stream, stage] = now, state.cause[stream, stage]
                         if stage == retire:
                             marker = True
                         if stage == store and tile + 1 == tiles[stream]:
-                            finished += _finish(program, state, stream, now, end, follower_first, followers)
+                            finished += _finish(program, state, stream, now, end, follower_first, followers, dirty)
                             if start[stream] < 0:
                                 start[stream] = now
                 while first + low[lane] < lane_first[lane + 1] and end[lane_streams[first + low[lane]]] >= 0:
                     low[lane] += 1
-                    changed = True
-        best[:, 0] = -1
-        for lane in range(lanes):
-            first = lane_first[lane]
-            for at in range(first + low[lane], min(first + low[lane] + WINDOW, lane_first[lane + 1])):
-                stream = lane_streams[at]
-                for stage in range(stages):
-                    since = waits[stream, stage]
-                    if since < 0:
-                        continue
-                    engine = engine_of[lane, stage]
-                    if running[engine, 0] >= 0:
-                        continue
-                    if (
-                        best[engine, 0] < 0
-                        or since < best[engine, 0]
-                        or (
-                            since == best[engine, 0]
-                            and (stream < best[engine, 1] or (stream == best[engine, 1] and stage < best[engine, 2]))
-                        )
-                    ):
-                        best[engine, 0], best[engine, 1], best[engine, 2] = since, stream, stage
+                    changed = dirty[lane] = True
         later = _NONE
         for engine in range(engines):
-            if best[engine, 0] >= 0:
-                stream, stage = best[engine, 1], best[engine, 2]
+            if running[engine, 0] < 0 and size[engine] > 0:
+                stream, stage = waiting[base[engine]] // stages, waiting[base[engine]] % stages
+                ready = since[base[engine]]
+                heap_pop(since, waiting, base[engine], size[engine])
+                size[engine] -= 1
                 tile = started[stream, stage]
-                ends = now + duration[_run(program, _block(program, stream, tile), tile), stage]
+                ends = now + duration[run_of(program, block_of(program, stream, tile), tile), stage]
                 if rows == log.shape[0]:
                     log = _grown(log)
                 log[rows, STREAM], log[rows, STAGE], log[rows, TILE] = stream, stage, tile
-                log[rows, READY], log[rows, START], log[rows, END] = best[engine, 0], now, ends
+                log[rows, READY], log[rows, START], log[rows, END] = ready, now, ends
                 log[rows, CAUSE], log[rows, KIND] = state.cause[stream, stage], state.kind[stream, stage]
-                if best[engine, 0] < now:
+                if ready < now:
                     log[rows, CAUSE], log[rows, KIND] = before[engine], ENGINE
                 waits[stream, stage] = -1
                 started[stream, stage] = tile + 1
@@ -393,13 +264,13 @@ def run_streams(program: ProgramArrays, engines: int, skip: bool, start: Int, en
             return log[:rows], jumps[:jumped], finished
         if skip and marker:
             slot = (oldest + remembered) % RING
-            digest = _snapshot(program, state, running, now, finished, views[slot], bases[slot])
+            digest = snapshot(program, state, running, now, finished, views[slot], bases[slot])
             for back in range(1, remembered + 1):
                 one = (oldest + remembered - back) % RING
                 if hashes[one] != digest:
                     continue
-                many = _periods(program, state, bases[slot], bases[one])
-                if many == 0 or not np.array_equal(views[one], views[slot]):
+                many = periods_of(program, state, bases[slot], bases[one])
+                if many == 0 or not same(views[one], views[slot]):
                     continue
                 period = now - times[one]
                 if jumped == jumps.shape[0]:
@@ -407,7 +278,10 @@ def run_streams(program: ProgramArrays, engines: int, skip: bool, start: Int, en
                 jumps[jumped, ROW], jumps[jumped, FROM], jumps[jumped, PERIOD] = rows, marks[one], period
                 jumps[jumped, TIMES], jumps[jumped, AT] = many, now
                 jumped += 1
-                _advance(program, state, running, log, bases[slot], bases[one], many, many * period)
+                advance_all(program, state, running, log, bases[slot], bases[one], many, many * period)
+                for engine in range(engines):
+                    for place in range(base[engine], base[engine] + size[engine]):
+                        since[place] += many * period
                 now += many * period
                 later += many * period
                 break
@@ -428,48 +302,28 @@ def run_streams(program: ProgramArrays, engines: int, skip: bool, start: Int, en
             done[stream, stage] += 1
             state.last[stream, stage], state.row[stream, stage] = now, running[engine, 3]
             running[engine, 0] = -1
+            dirty[program.lane[stream]] = True
             if stage == store and done[stream, store] == tiles[stream]:
-                finished += _finish(program, state, stream, now, end, follower_first, followers)
+                finished += _finish(program, state, stream, now, end, follower_first, followers, dirty)
 
 
 @nested_kernel
 def _finish(
-    program: ProgramArrays, state: _State, stream: int, now: int, end: Int, follower_first: Int, followers: Int
+    program: ProgramArrays,
+    state: State,
+    stream: int,
+    now: int,
+    end: Int,
+    follower_first: Int,
+    followers: Int,
+    dirty: Bool,
 ) -> int:
-    """A stream is finished: those that it gates may go on; returns 1."""
+    """A stream is finished: those that it gates may go on, and their lanes are looked at; returns 1."""
     end[stream] = now
     for place in range(follower_first[stream], follower_first[stream + 1]):
         gated = followers[place]
         state.gate[gated, 0] -= 1
+        dirty[program.lane[gated]] = True
         if state.gate[gated, 0] == 0:
             state.gate[gated, 1], state.gate[gated, 2] = now, state.row[stream, state.row.shape[1] - 1]
     return 1
-
-
-@nested_kernel
-def _advance(
-    program: ProgramArrays, state: _State, running: Int, log: Int, base: Int, was: Int, times: int, shift: int
-) -> None:
-    """Add ``times`` periods: tiles to the streams at work, ``shift`` ticks to what waits and runs."""
-    stages = state.done.shape[1]
-    for lane in range(state.low.shape[0]):
-        for slot in range(WINDOW):
-            at = program.lane_first[lane] + state.low[lane] + slot
-            if at >= program.lane_first[lane + 1]:
-                continue
-            stream = program.lane_streams[at]
-            tiles = (base[lane * WINDOW + slot] - was[lane * WINDOW + slot]) * times
-            for stage in range(stages):
-                state.started[stream, stage] += tiles
-                state.done[stream, stage] += tiles
-                state.last[stream, stage] += shift
-                if state.since[stream, stage] >= 0:
-                    state.since[stream, stage] += shift
-                for engine in range(running.shape[0]):
-                    if running[engine, 0] == stream and running[engine, 1] == stage:
-                        running[engine, 2] += shift
-                        row = running[engine, 3]
-                        log[row, TILE] += tiles
-                        log[row, READY] += shift
-                        log[row, START] += shift
-                        log[row, END] += shift

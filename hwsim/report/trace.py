@@ -12,7 +12,8 @@ from typing import Any
 
 from hwsim.estimation import Estimate
 from hwsim.estimation.simulated import Simulated
-from hwsim.kernels.events_streams import AT, END, FROM, PERIOD, ROW, STAGE, START, STREAM, TILE, TIMES
+from hwsim.kernels.events_state import END, STAGE, START, STREAM, TILE
+from hwsim.kernels.events_streams import AT, FROM, PERIOD, ROW, TIMES
 from hwsim.report.text import safe
 from hwsim.simulation.memory import occupancy
 from hwsim.simulation.run import Timeline

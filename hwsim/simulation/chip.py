@@ -48,9 +48,9 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """Engines and lanes of a device. stages, engines : names; lanes : those of the cores, then that of the vector unit where it has one.
+    """Engines and lanes of a device. stages, engines : names; lanes : those of the cores, then those of vector units where there are any.
 
-    vector_lane : its number, -1 where vector work stands in the cores' queues. one_unit : vector operations run on the MAC array.
+    vector_lanes : their numbers by core, none where vector work stands in the cores' queues. one_unit : vector operations run on the MACs.
     buffers : tiles of inputs, weights and outputs that the outermost buffers hold [1]. serial : off-chip transfers do not hide.
     barrier : a layer begins when the one before it on its lane is finished. setup : of each transfer of a tile over the edge [cycle].
     """
@@ -58,7 +58,7 @@ class Chip:
     stages: tuple[str, ...]
     engines: tuple[str, ...]
     lanes: tuple[Lane, ...]
-    vector_lane: int
+    vector_lanes: tuple[int, ...]
     one_unit: bool
     buffers: tuple[int, int, int]
     serial: bool
@@ -87,7 +87,7 @@ class Chip:
         inputs, weights, outputs = (1, 1, 1) if self.serial else self.buffers
         return Stream(
             demand.name,
-            self.vector_lane if demand.beside and self.vector_lane >= 0 else demand.core,
+            self.vector_lanes[demand.core] if demand.beside and self.vector_lanes else demand.core,
             blocks(demand.tiles, numbered, len(self.stages), demand.launch),
             (
                 demand.weights.every * (weights - 1) + 1,
@@ -101,24 +101,22 @@ class Chip:
         )
 
 
-def chip(device: Device, cores: int = 1) -> Chip:
-    """The chip of a device, its MAC array as ``cores`` equal parts with lanes of their own.
+def chip(device: Device, cores: int = 1, shared: frozenset[str] = frozenset()) -> Chip:
+    """A chip of ``cores`` equal cores, each with an array, a vector unit and levels as ``device`` has them, and lanes of its own.
 
+    shared : levels on the chip that all cores share, and with them the wires from those; off the chip they share everything.
     Off the chip one engine moves everything where the level's bandwidth is shared, else one reads and one writes. Levels on the chip and
     wires are engines where the profile gives their bandwidth; a level's ports count as one, as busy as the busiest. A level that is
     ``overlapped`` holds the tile at work and the next one, or as many as ``buffering`` says where it says more.
     """
     off_chip = device.off_chip
-    inside = [memory for memory in device.memories if not memory.off_chip and _limited(memory)]
-    feeds = [memory.name for memory in inside]
-    if any(network.bandwidth for network in device.networks):
-        feeds.append("network")
+    feeds = feed_names(device, shared if cores > 1 else frozenset())
     stages = (
         "launch",
         "weights",
         "inputs",
         "compute",
-        *(f"feed {name}" for name in feeds),
+        *(f"feed {name}" for name, _ in feeds),
         "vector",
         "retire",
         "store",
@@ -132,34 +130,50 @@ def chip(device: Device, cores: int = 1) -> Chip:
         else:
             engines += [f"{off_chip.name} read", f"{off_chip.name} write"]
             reads, writes = 1, 2
+    common = {name: len(engines) + place for place, name in enumerate(name for name, all_ in feeds if all_)}
+    engines += common
     one_unit = device.kind in _ONE_UNIT
-    vector_engine = -1
-    if device.vector is not None and not one_unit:
-        vector_engine = len(engines)
-        engines.append("vector")
     lanes: list[Lane] = []
     for core in range(cores):
         end = f" {core}" if cores > 1 else ""
+        vector = -1
+        if device.vector is not None and not one_unit:
+            vector = len(engines)
+            engines.append(f"vector{end}")
         mac = len(engines)
-        engines += [f"mac{end}", *(f"{name}{end}" for name in feeds)]
-        own = vector_engine if vector_engine >= 0 else mac
-        ports = range(mac + 1, mac + 1 + len(feeds))
-        lanes.append(Lane(f"core{end}", (0, reads, reads, mac, *ports, own, -1, writes)))
-    vector_lane = -1
-    if device.kind not in _ONE_QUEUE and vector_engine >= 0:
-        vector_lane = len(lanes)
-        lanes.append(Lane("vector", lanes[0].engines))
+        engines.append(f"mac{end}")
+        ports: list[int] = []
+        for name, all_ in feeds:
+            ports.append(common[name] if all_ else len(engines))
+            engines += [] if all_ else [f"{name}{end}"]
+        own = vector if vector >= 0 else mac
+        lanes.append(Lane(f"core{end}", (0, reads, reads, mac, *ports, own, -1, writes), core))
+    vector_lanes: tuple[int, ...] = ()
+    if device.kind not in _ONE_QUEUE and device.vector is not None and not one_unit:
+        vector_lanes = tuple(range(cores, 2 * cores))
+        ends = [f" {core}" if cores > 1 else "" for core in range(cores)]
+        lanes += [Lane(f"vector{end}", lanes[core].engines, core) for core, end in enumerate(ends)]
     return Chip(
         stages,
         tuple(engines),
         tuple(lanes),
-        vector_lane,
+        vector_lanes,
         one_unit,
         (_depth(device, "input"), _depth(device, "weight"), _depth(device, "output")),
         serial=off_chip is not None and not off_chip.overlapped,
         barrier=device.overheads.kernel_s > 0,
         setup=off_chip.setup_cycles if off_chip is not None else 0.0,
     )
+
+
+def feed_names(device: Device, shared: frozenset[str]) -> list[tuple[str, bool]]:
+    """What feeds the array on the chip and has a bandwidth: levels, wires, and the wires from levels that cores share; whether shared."""
+    inside = [memory.name for memory in device.memories if not memory.off_chip and _limited(memory)]
+    feeds = [(name, name in shared) for name in inside]
+    wires = [network.outer for network in device.networks if network.bandwidth]
+    own = [name for name in wires if name not in shared]
+    feeds += [("network", False)] if own else []
+    return feeds + [(f"network of {name}", True) for name in dict.fromkeys(wires) if name in shared]
 
 
 def _depth(device: Device, operand: Operand) -> int:

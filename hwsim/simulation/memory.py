@@ -30,12 +30,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What stays in one level. capacity : None is unlimited [B]. spilled : what does not fit, and goes over the chip's edge."""
+    """What stays in one level. capacity : None is unlimited [B]. spilled : what does not fit, and goes further out; core : whose level it
+    is, -1 where there is one for all.
+    """
 
     level: str
     capacity: int | None
     places: tuple[Place, ...] = ()
     spilled: tuple[Wanted, ...] = ()
+    core: int = -1
 
     @property
     def kept(self) -> frozenset[str]:
@@ -49,7 +52,7 @@ class Plan:
 
     @property
     def spilled_bytes(self) -> int:
-        """Bytes over the chip's edge that a level large enough would save [B]."""
+        """Bytes over the level's outer edge that a level large enough would save [B]."""
         return sum(tensor.moved for tensor in self.spilled)
 
 
@@ -111,6 +114,24 @@ def _lowest(tensor: Wanted, room: int | None, places: Sequence[Place]) -> int | 
             break
         offset = max(offset, end)
     return offset if room is None or offset + tensor.size <= room else None
+
+
+def followers(found: Plan) -> list[tuple[Wanted, Wanted]]:
+    """Pairs of tensors of which the first lies where the second lay last: it must not be written before the second is done with."""
+    pairs: list[tuple[Wanted, Wanted]] = []
+    ground: list[tuple[int, int, Wanted]] = []  # who lay where last, by address
+    for place in sorted(found.places, key=lambda place: place.tensor.made):
+        low, high = place.offset, place.offset + place.tensor.size
+        kept: list[tuple[int, int, Wanted]] = []
+        for begin, end, tensor in ground:
+            if end <= low or high <= begin:
+                kept.append((begin, end, tensor))
+                continue
+            pairs.append((place.tensor, tensor))
+            kept += [(begin, low, tensor)] if begin < low else []
+            kept += [(high, end, tensor)] if high < end else []
+        ground = [*kept, (low, high, place.tensor)]
+    return pairs
 
 
 def occupancy(tensors: Sequence[Wanted], starts: Sequence[int], ends: Sequence[int]) -> list[tuple[int, int]]:

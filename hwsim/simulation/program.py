@@ -68,10 +68,11 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One core's sequence of streams. engines : the engine of each stage, -1 where a stage never takes time there."""
+    """One core's sequence of streams. engines : the engine of each stage, -1 where a stage never takes time there; core : its number."""
 
     name: str
     engines: tuple[int, ...]
+    core: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,21 @@ class Program:
                 if engine >= 0:
                     busy[engine] += ticks
         return tuple(busy)
+
+    @property
+    def owners(self) -> tuple[int, ...]:
+        """The core that each engine is of, -1 for those that several cores share."""
+        found: dict[int, set[int]] = {}
+        for lane in self.lanes:
+            for engine in lane.engines:
+                found.setdefault(engine, set()).add(lane.core)
+        users = [found.get(engine, set()) for engine in range(len(self.engines))]
+        return tuple(next(iter(cores)) if len(cores) == 1 else -1 for cores in users)
+
+    @property
+    def cores(self) -> int:
+        """Cores that lanes are of [1]."""
+        return len({lane.core for lane in self.lanes})
 
     def times(self, number: int) -> Program:
         """The same ``number`` times over: as many inferences, one after the other on every lane."""

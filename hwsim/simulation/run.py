@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hwsim.kernels.events_streams import ProgramArrays, run_streams
+from hwsim.kernels.events_state import ProgramArrays
+from hwsim.kernels.events_streams import run_streams
 from hwsim.kernels.packed import Int
 from hwsim.simulation.program import Block, Program, Run
 

@@ -7,24 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hwsim.kernels.events_state import CAUSE, END, KIND, STAGE, START, STREAM
 from hwsim.kernels.events_streams import (
     AT,
     BUFFER,
-    CAUSE,
-    END,
     ENGINE,
     FROM,
     GATED,
     INPUTS,
-    KIND,
     LAUNCH,
     LAUNCHED,
     LOADED,
     PERIOD,
     ROW,
-    STAGE,
-    START,
-    STREAM,
     TIMES,
     WEIGHTS,
 )

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwsim.kernels.events import RunArrays, TaskArrays, run_tasks
-from hwsim.kernels.events_streams import END, READY, STAGE, START, STREAM, TILE
+from hwsim.kernels.events_state import END, READY, STAGE, START, STREAM, TILE
 from hwsim.simulation import Block, Lane, Program, Run, Stream, run
 from hwsim.simulation.waits import executions
 from tests.oracles import tick_simulator

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 from hypothesis import given, settings
 
-from hwsim.kernels.events_streams import END, STAGE, START, STREAM
+from hwsim.kernels.events_state import END, STAGE, START, STREAM
 from hwsim.simulation import Program, run
 from hwsim.simulation.waits import critical_path, engines_of, executions, stalls
 from tests.simulation.programs import programs

@@ -1,0 +1,224 @@
+"""What stays where between the layers: a plan of addresses for every level on the chip that holds activations, and for every core's own.
+
+The innermost level comes first, what finds no room there goes to the next one out, and in the end over the chip's edge. A level of which
+a core has one can hold a tensor between layers; of levels further in, which lie beside the PEs in many instances, a layer finds there only
+what its own mapping brought. A level that tiles pass through on their way further out leaves half to them. In a core's own level lies only
+what the same core made and needs, as far as is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from hwsim.device import Device, Memory
+from hwsim.device.cores import cores_of, one_core, shared_levels
+from hwsim.estimation.pieces import Piece, Placement
+from hwsim.estimation.prepare import Prepared
+from hwsim.estimation.residency import Residency, activation_store, level_capacity, resident_weights, shares_weights
+from hwsim.simulation.memory import Plan, Wanted, plan
+from hwsim.workload.division import Slice
+
+#: Types of memory beside MACs, which hold no tensors.
+_REGISTERS = frozenset({"register", "regfile"})
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What does not cross the chip's edge, by core, and the plans, innermost level first, those of a level by core."""
+
+    residencies: tuple[Residency, ...]
+    plans: tuple[Plan, ...]
+
+
+def keep(prepared: Prepared, device: Device, placement: Placement, cores: int, keep_activations: bool) -> Kept:
+    """Give addresses to what may stay on the chip between layers.
+
+    cores : that the placement is for, 1 takes the device as it is. The network's own inputs and outputs always cross the edge.
+    """
+    core = one_core(device) if cores > 1 else device
+    common = shared_levels(device) if cores > 1 else frozenset(memory.name for memory in device.memories)
+    weights, held, notes = _weights(prepared, core, placement, cores, common)
+    store = activation_store(core)
+    if store is None or core.off_chip is None:
+        plans = (Plan(store.name if store else "", None),)
+        return Kept(tuple(Residency(weights=names, notes=notes) for names in weights), plans)
+    inside: list[set[str]] = [set() for _ in range(cores)]
+    home: list[dict[str, str]] = [{} for _ in range(cores)]
+    wanted = [_wanted(prepared, placement, one) for one in range(cores)]
+    local = _local(placement)
+    plans_found: list[Plan] = []
+    for level in homes(core):
+        capacity = level_capacity(level, ("input", "output"))
+        shared = level.name in common
+        for one in [-1] if shared else range(cores):
+            asked = _together(wanted) if one < 0 else [tensor for tensor in wanted[one] if tensor.name in local]
+            if not keep_activations:
+                plans_found.append(Plan(level.name, capacity, (), tuple(asked), core=one if cores > 1 else -1))
+                continue
+            taken = held[max(0, one)].get(level.name, 0) if shares_weights(level) else 0
+            room = capacity
+            if level is not store and capacity is not None:
+                room = taken + max(0, capacity - taken) // 2
+            if taken:
+                asked = [Wanted("weights", taken, 0, max(0, len(placement) - 1), taken, must=True), *asked]
+            found = replace(plan(level.name, room, asked), core=one if cores > 1 else -1)
+            plans_found.append(found)
+            staying = {place.tensor.name for place in found.places if not place.tensor.must}
+            for each in range(cores) if one < 0 else [one]:
+                names = staying & {tensor.name for tensor in wanted[each]}
+                inside[each] |= names
+                home[each] |= dict.fromkeys(names, level.name)
+                wanted[each] = [tensor for tensor in wanted[each] if tensor.name not in names]
+    order = [memory.name for memory in core.memories]
+    outer = {name: frozenset(order[place + 1 :]) for place, name in enumerate(order)}
+    residencies = tuple(
+        Residency(
+            frozenset(names), weights[one], notes, home[one], {name: outer[level] for name, level in home[one].items()}
+        )
+        for one, names in enumerate(inside)
+    )
+    return Kept(residencies, tuple(plans_found))
+
+
+def homes(core: Device) -> list[Memory]:
+    """Levels on the chip that can hold tensors between layers, innermost first; the outermost that holds activations is the last."""
+    store = activation_store(core)
+    found = [
+        memory
+        for memory in core.memories
+        if not memory.off_chip
+        and memory is not store
+        and memory.instances == 1
+        and memory.type not in _REGISTERS
+        and memory.keeps["input"] != "never"
+        and memory.keeps["output"] != "never"
+    ]
+    return [*found, store] if store is not None else []
+
+
+def _weights(
+    prepared: Prepared, core: Device, placement: Placement, cores: int, common: frozenset[str]
+) -> tuple[list[frozenset[str]], list[dict[str, int]], tuple[str, ...]]:
+    """Names of weights that stay, and bytes of them by level, of each core; what streams, in words."""
+    network = prepared.network
+    stores = [memory for memory in core.memories if not memory.off_chip and "weight" in memory.retains]
+    own = [memory for memory in stores if memory.name not in common]
+    names: list[frozenset[str]] = []
+    used: list[dict[str, int]] = []
+    left: dict[str, tuple[int, int]] = {}
+    for one in range(cores):
+        asked: list[tuple[str, int, int]] = []
+        for (_, work), pieces in zip(prepared.priced, placement, strict=True):
+            whole = dict(work.reads)
+            for piece in pieces:
+                if piece.core == one:
+                    asked += _held(piece, whole, prepared)
+        found = resident_weights(asked, own)
+        names.append(found.names)
+        used.append(found.used)
+        for name, size, read in asked:
+            if name not in found.names:
+                before = left.get(name, (0, 0))
+                left[name] = (network.tensors[name].bytes if len(placement) else size, before[1] + read)
+    everyone = resident_weights(
+        [(name, size, read) for name, (size, read) in left.items()],
+        [memory for memory in stores if memory.name in common],
+    )
+    notes: tuple[str, ...] = ()
+    if stores and everyone.streaming:
+        rooms = [(memory, level_capacity(memory, ("weight",)) or 0) for memory in stores]
+        have = sum(size * (cores if memory in own else 1) for memory, size in rooms)
+        notes = (
+            f"weights of {everyone.streaming:,} B do not fit {' and '.join(memory.name for memory in stores)} ({have:,} B) "
+            "and stream in every inference",
+        )
+    return [mine | everyone.names for mine in names], [mine | everyone.used for mine in used], notes
+
+
+def _held(piece: Piece, whole: dict[str, int], prepared: Prepared) -> list[tuple[str, int, int]]:
+    """Weights of a piece: name, bytes that staying takes, bytes that it reads [B]."""
+    found = []
+    for name, size in piece.part.work.reads:
+        tensor = prepared.network.tensors[name]
+        if tensor.role != "activation":
+            divided = 0 < size < whole[name] and whole[name] >= tensor.bytes
+            found.append((name, -(-tensor.bytes * size // whole[name]) if divided else tensor.bytes, size))
+    return found
+
+
+def _outside(prepared: Prepared) -> set[str]:
+    network, aliases = prepared.network, prepared.aliases
+    return {aliases.get(name, name) for name in (*network.inputs, *network.outputs)}
+
+
+def _wanted(prepared: Prepared, placement: Placement, core: int) -> list[Wanted]:
+    """Activations that one layer makes and another reads, as much of them as a core makes or reads, in order of making.
+
+    A tensor that the core only reads counts with what it reads.
+    """
+    outside = _outside(prepared)
+    last_use: dict[str, int] = {}
+    read: dict[str, int] = {}
+    for position, pieces in enumerate(placement):
+        for piece in pieces:
+            for name, size in piece.part.work.reads:
+                last_use[name] = max(last_use.get(name, 0), position)
+                if piece.core == core:
+                    read[name] = read.get(name, 0) + size
+    found = []
+    for position, pieces in enumerate(placement):
+        sizes: dict[str, int] = {}
+        whole: dict[str, int] = {}
+        for piece in pieces:
+            for name, size in piece.part.work.writes:
+                whole[name] = whole.get(name, 0) + size
+                if piece.core == core:
+                    sizes[name] = sizes.get(name, 0) + size
+        for name, total in whole.items():
+            made = sizes.get(name, 0)
+            if name in outside or last_use.get(name, 0) <= position or not (made or read.get(name)):
+                continue
+            stored = prepared.network.tensors[name].bytes
+            size = stored if made == total else -(-stored * made // max(1, total))
+            found.append(Wanted(name, size, position, last_use[name], made + read.get(name, 0)))
+    return found
+
+
+def _together(wanted: Sequence[Sequence[Wanted]]) -> list[Wanted]:
+    """What all cores want, a tensor once."""
+    if len(wanted) == 1:
+        return list(wanted[0])
+    found: dict[str, Wanted] = {}
+    for mine in wanted:
+        for tensor in mine:
+            known = found.get(tensor.name)
+            found[tensor.name] = (
+                tensor
+                if known is None
+                else replace(known, size=known.size + tensor.size, moved=known.moved + tensor.moved)
+            )
+    return sorted(found.values(), key=lambda tensor: tensor.made)
+
+
+def _local(placement: Placement) -> set[str]:
+    """Tensors of which every core needs only what it makes itself."""
+    made: dict[str, dict[int, Slice | None]] = {}
+    for pieces in placement:
+        for piece in pieces:
+            for name, _ in piece.part.work.writes:
+                made.setdefault(name, {})[piece.core] = piece.part.made
+    local = set(made)
+    for pieces in placement:
+        for piece in pieces:
+            for name, _ in piece.part.work.reads:
+                own = made.get(name, {}).get(piece.core)
+                need = piece.part.needed.get(name)
+                if own is None or need is None or not need.within(own):
+                    local.discard(name)
+    return local
+
+
+def cores_for(device: Device, way: str) -> int:
+    """Cores that a way of spreading a network uses on a device [1]: one where they are one array together."""
+    return 1 if way == "together" else cores_of(device)
