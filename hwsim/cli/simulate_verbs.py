@@ -24,7 +24,8 @@ def add(verb: Verbs[argparse.ArgumentParser]) -> None:
         "simulate",
         help="all layers in simulated time: a timeline, who waits for what, the critical path",
         description="Run a network's tiles on the engines of a device in simulated time, and say what waits for what.",
-        epilog="example:\n  hwsim simulate light_resnet50 --device tpu_v1 --explain --trace run.json",
+        epilog="examples:\n  hwsim simulate light_resnet50 --device tpu_v1 --explain --trace run.json\n"
+        "  hwsim simulate light_squeezenet --device zcu104_dpu --cores auto --explain",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_model_arguments(parser)
@@ -39,6 +40,23 @@ def add(verb: Verbs[argparse.ArgumentParser]) -> None:
         action=argparse.BooleanOptionalAction,
         default=None,
         help="let tensors that fit stay on chip between layers",
+    )
+    cores = parser.add_argument_group("several cores")
+    cores.add_argument(
+        "--cores",
+        metavar="WAY",
+        default="together",
+        help="together (one array, the default), channels or rows of each layer, layers, or auto: the best of these",
+    )
+    cores.add_argument(
+        "--place",
+        metavar="LAYER=WAY",
+        action="append",
+        default=[],
+        help="decide for one layer or a pattern: channels, rows or a core's number (may be repeated)",
+    )
+    cores.add_argument(
+        "--aim", metavar="AIM", default="latency", help="what --cores balances: latency (default) or throughput"
     )
     add_search_arguments(parser)
     parser.add_argument("--trace", metavar="FILE", help="write a Chrome trace, to open in ui.perfetto.dev")
@@ -65,6 +83,9 @@ def simulate(arguments: argparse.Namespace) -> int:
         rung="simulate",
         tiles=arguments.tiles,
         keep_activations=arguments.keep_activations,
+        cores=arguments.cores,
+        place=arguments.place,
+        aim=arguments.aim,
         objective=arguments.objective,
         search_seconds=arguments.search_seconds,
         cache=not arguments.no_cache,

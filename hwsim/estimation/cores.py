@@ -125,6 +125,8 @@ def _waits(kept: Kept, placement: Placement) -> _Waits:
             users.setdefault(name, []).append(position)
     room: dict[tuple[int, int], list[tuple[int, int]]] = {}
     for plan in kept.plans:
+        if plan.off_chip:
+            continue  # where there is room for everything nobody waits for a place
         for after, before in followers(plan):
             position = after.made
             for core in {piece.core for piece in placement[position]} if plan.core < 0 else {plan.core}:

@@ -19,8 +19,8 @@ from hwsim.estimation.residency import Residency, activation_store, level_capaci
 from hwsim.simulation.memory import Plan, Wanted, plan
 from hwsim.workload.division import Slice
 
-#: Types of memory beside MACs, which hold no tensors.
-_REGISTERS = frozenset({"register", "regfile"})
+#: Types of memory in which nothing can be given a place: registers beside MACs, and caches, where what passes through decides what stays.
+_PLACELESS = frozenset({"register", "regfile", "cache"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,11 @@ def keep(prepared: Prepared, device: Device, placement: Placement, cores: int, k
     weights, held, notes = _weights(prepared, core, placement, cores, common)
     store = activation_store(core)
     if store is None or core.off_chip is None:
-        plans = (Plan(store.name if store else "", None),)
-        return Kept(tuple(Residency(weights=names, notes=notes) for names in weights), plans)
+        plans = [Plan(store.name if store else "", None)]
+        if core.off_chip is not None:
+            every = _together([_wanted(prepared, placement, one) for one in range(cores)])
+            plans.append(_off_chip(prepared, core.off_chip, every))
+        return Kept(tuple(Residency(weights=names, notes=notes) for names in weights), tuple(plans))
     inside: list[set[str]] = [set() for _ in range(cores)]
     home: list[dict[str, str]] = [{} for _ in range(cores)]
     wanted = [_wanted(prepared, placement, one) for one in range(cores)]
@@ -62,7 +65,9 @@ def keep(prepared: Prepared, device: Device, placement: Placement, cores: int, k
                 room = taken + max(0, capacity - taken) // 2
             if taken:
                 asked = [Wanted("weights", taken, 0, max(0, len(placement) - 1), taken, must=True), *asked]
-            found = replace(plan(level.name, room, asked), core=one if cores > 1 else -1)
+            found = plan(level.name, room, asked)
+            strange = () if shared else tuple(tensor for tensor in wanted[one] if tensor.name not in local)
+            found = replace(found, spilled=(*found.spilled, *strange), core=one if cores > 1 else -1)
             plans_found.append(found)
             staying = {place.tensor.name for place in found.places if not place.tensor.must}
             for each in range(cores) if one < 0 else [one]:
@@ -70,6 +75,8 @@ def keep(prepared: Prepared, device: Device, placement: Placement, cores: int, k
                 inside[each] |= names
                 home[each] |= dict.fromkeys(names, level.name)
                 wanted[each] = [tensor for tensor in wanted[each] if tensor.name not in names]
+    left = _together(wanted)
+    plans_found.append(_off_chip(prepared, core.off_chip, left))
     order = [memory.name for memory in core.memories]
     outer = {name: frozenset(order[place + 1 :]) for place, name in enumerate(order)}
     residencies = tuple(
@@ -81,6 +88,32 @@ def keep(prepared: Prepared, device: Device, placement: Placement, cores: int, k
     return Kept(residencies, tuple(plans_found))
 
 
+def _off_chip(prepared: Prepared, level: Memory, activations: Sequence[Wanted]) -> Plan:
+    """What lies off the chip: all weights, the network's inputs and outputs, and what finds no room on the chip."""
+    tensors, last = prepared.network.tensors, max(0, len(prepared.priced) - 1)
+    outside = _outside(prepared)
+    made: dict[str, int] = {}
+    used: dict[str, int] = {}
+    parameters: dict[str, int] = {}
+    for position, (_, work) in enumerate(prepared.priced):
+        for name, _ in work.writes:
+            made.setdefault(name, position)
+            used[name] = last if name in outside else max(used.get(name, 0), position)
+        for name, _ in work.reads:
+            if tensors[name].role != "activation":
+                parameters[name] = tensors[name].bytes
+            used[name] = max(used.get(name, 0), position)
+    ports = [
+        Wanted(name, tensors[name].bytes, made.get(name, 0), used[name], tensors[name].bytes)
+        for name in sorted(outside)
+        if name in used
+    ]
+    weights = sum(parameters.values())
+    kept = [Wanted("weights", weights, 0, last, weights, must=True)] if weights else []
+    capacity = level_capacity(level, ("input", "output"))
+    return replace(plan(level.name, capacity, [*kept, *ports, *activations]), off_chip=True)
+
+
 def homes(core: Device) -> list[Memory]:
     """Levels on the chip that can hold tensors between layers, innermost first; the outermost that holds activations is the last."""
     store = activation_store(core)
@@ -90,7 +123,7 @@ def homes(core: Device) -> list[Memory]:
         if not memory.off_chip
         and memory is not store
         and memory.instances == 1
-        and memory.type not in _REGISTERS
+        and memory.type not in _PLACELESS
         and memory.keeps["input"] != "never"
         and memory.keeps["output"] != "never"
     ]
@@ -158,12 +191,12 @@ def _wanted(prepared: Prepared, placement: Placement, core: int) -> list[Wanted]
     A tensor that the core only reads counts with what it reads.
     """
     outside = _outside(prepared)
-    last_use: dict[str, int] = {}
+    readers: dict[str, list[int]] = {}
     read: dict[str, int] = {}
     for position, pieces in enumerate(placement):
         for piece in pieces:
             for name, size in piece.part.work.reads:
-                last_use[name] = max(last_use.get(name, 0), position)
+                readers.setdefault(name, []).append(position)
                 if piece.core == core:
                     read[name] = read.get(name, 0) + size
     found = []
@@ -177,11 +210,12 @@ def _wanted(prepared: Prepared, placement: Placement, core: int) -> list[Wanted]
                     sizes[name] = sizes.get(name, 0) + size
         for name, total in whole.items():
             made = sizes.get(name, 0)
-            if name in outside or last_use.get(name, 0) <= position or not (made or read.get(name)):
+            users = tuple(sorted(set(readers.get(name, ()))))
+            if name in outside or not users or users[-1] <= position or not (made or read.get(name)):
                 continue
             stored = prepared.network.tensors[name].bytes
             size = stored if made == total else -(-stored * made // max(1, total))
-            found.append(Wanted(name, size, position, last_use[name], made + read.get(name, 0)))
+            found.append(Wanted(name, size, position, users[-1], made + read.get(name, 0), readers=users))
     return found
 
 

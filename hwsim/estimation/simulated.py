@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from hwsim.device import Device
 from hwsim.estimation.demands import demands
 from hwsim.estimation.fusion import Fused, fused, record_of
@@ -14,9 +16,11 @@ from hwsim.estimation.priced import Priced
 from hwsim.estimation.records import LayerEstimate
 from hwsim.estimation.residency import Residency
 from hwsim.graph import Network
+from hwsim.kernels.events_state import STAGE, START, STREAM
+from hwsim.kernels.events_streams import WORK
 from hwsim.simulation import Program, Timeline, run
 from hwsim.simulation.chip import chip
-from hwsim.simulation.memory import Plan
+from hwsim.simulation.memory import Plan, occupancy
 from hwsim.simulation.program import TICKS
 
 #: Inferences run one after the other at most until two of them are equally far apart.
@@ -41,8 +45,32 @@ class Simulated:
     @property
     def plan(self) -> Plan | None:
         """Of the outermost level on the chip that holds activations, or the first core's of it; None where nothing is planned."""
-        outermost = [plan for plan in self.plans if plan.level == self.plans[-1].level]
-        return outermost[0] if outermost else None
+        on_chip = [plan for plan in self.plans if not plan.off_chip]
+        return next((plan for plan in on_chip if plan.level == on_chip[-1].level), None)
+
+    def held(self) -> list[tuple[Plan, list[tuple[int, int]]]]:
+        """For each plan the bytes in use from each time on, as (time [tick], bytes [B])."""
+        found = []
+        for plan in self.plans:
+            starts, ends = self._written(plan.core)
+            found.append((plan, occupancy([place.tensor for place in plan.places], starts, ends)))
+        return found
+
+    def _written(self, core: int) -> tuple[list[int], list[int]]:
+        """When each layer begins to write and when it is finished, on one core, or on all for -1 [tick]."""
+        timeline = self.timeline
+        program, log = timeline.program, timeline.log
+        first = timeline.end.copy()
+        rows = log[log[:, STAGE] >= WORK]
+        np.minimum.at(first, rows[:, STREAM], rows[:, START])
+        number = 1 + max((layer for stream in program.streams for layer in stream.layers), default=-1)
+        starts, ends = [timeline.ticks] * number, [0] * number
+        for index, stream in enumerate(program.streams):
+            if core in (-1, program.lanes[stream.lane].core):
+                for layer in stream.layers:
+                    starts[layer] = min(starts[layer], int(first[index]))
+                    ends[layer] = max(ends[layer], int(timeline.end[index]))
+        return [min(start, end) for start, end in zip(starts, ends, strict=True)], ends
 
     def spans(self) -> list[tuple[int, int]]:
         """First task and finish of each layer [tick]."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from hwsim.estimation import Estimate
 from hwsim.estimation.simulated import Simulated
 from hwsim.report.text import columns, safe, shorten, wrapped
+from hwsim.simulation.memory import Plan
 from hwsim.simulation.waits import critical_path, stalls
 from hwsim.units import humanize, rate
 
@@ -30,6 +32,8 @@ def text(estimate: Estimate, explain: bool, top: int) -> str:
         "",
         *_layers(estimate, top),
     ]
+    if run.tried:
+        lines += ["", *_tried(estimate, run)]
     if run.plan is not None:
         lines += ["", *_memory(run)]
     if run.groups:
@@ -53,13 +57,19 @@ def plain(estimate: Estimate) -> dict[str, Any]:
         "schema": SCHEMA,
         "interval_s": run.interval_s,
         "engines": [
-            {"name": name, "busy_s": ticks * tick, "utilization": ticks / max(1, run.timeline.ticks)}
-            for name, ticks in zip(program.engines, program.work, strict=True)
+            {
+                "name": name,
+                "core": _core(program.owners[engine], run),
+                "busy_s": ticks * tick,
+                "utilization": ticks / max(1, run.timeline.ticks),
+            }
+            for engine, (name, ticks) in enumerate(zip(program.engines, program.work, strict=True))
         ],
         "waits": [
             {
                 "engine": program.engines[stall.engine],
                 "layer": program.streams[stall.stream].name,
+                "core": _core(program.lanes[program.streams[stall.stream].lane].core, run),
                 "reason": stall.reason,
                 "behind": program.streams[stall.behind].name if stall.behind >= 0 else None,
                 "wait_s": stall.ticks * tick,
@@ -67,7 +77,8 @@ def plain(estimate: Estimate) -> dict[str, Any]:
             for stall in stalls(run.timeline)
         ],
         "critical_path": [
-            {"layer": layer, "stage": stage, "time_s": ticks * tick} for layer, stage, ticks in path_parts(run)
+            {"layer": layer, "core": _core(core, run), "stage": stage, "time_s": ticks * tick}
+            for layer, core, stage, ticks in path_parts(run)
         ],
         "fused": [
             {
@@ -99,17 +110,56 @@ def plain(estimate: Estimate) -> dict[str, Any]:
             "spilled": [{"tensor": tensor.name, "bytes": tensor.size} for tensor in plan.spilled],
             "spilled_traffic_bytes": plan.spilled_bytes,
         },
+        "memory_levels": [
+            {
+                "level": one.level,
+                "core": _core(one.core, run),
+                "off_chip": one.off_chip,
+                "capacity_bytes": one.capacity,
+                "peak_bytes": _peak(one, steps),
+                "kept": len(one.places),
+                "spilled": len(one.spilled),
+                "spilled_traffic_bytes": one.spilled_bytes,
+                "bytes_over_time": [[time * tick, alive] for time, alive in steps],
+            }
+            for one, steps in run.held()
+        ],
+        "placements_s": {
+            name: {"latency": latency, "interval": interval} for name, (latency, interval) in run.tried.items()
+        },
+        "pieces": [
+            {
+                "layer": stream.name,
+                "core": program.lanes[stream.lane].core,
+                "start_s": int(run.timeline.start[index]) * tick,
+                "end_s": int(run.timeline.end[index]) * tick,
+            }
+            for index, stream in enumerate(program.streams)
+        ]
+        if program.cores > 1
+        else [],
     }
 
 
-def path_parts(run: Simulated) -> list[tuple[str, str, int]]:
-    """Layer, stage and ticks of the critical path, in order, neighbours of one layer and stage together [tick]."""
+def _peak(plan: Plan, steps: Sequence[tuple[int, int]]) -> int:
+    """The highest address in use; off the chip the most in use, if layers beside each other need more than one by one."""
+    return max(plan.peak, *(alive for _, alive in steps)) if plan.off_chip and steps else plan.peak
+
+
+def _core(core: int, run: Simulated) -> int | None:
+    """A core's number, None for what all share, or where there is but one."""
+    return core if core >= 0 and run.timeline.program.cores > 1 else None
+
+
+def path_parts(run: Simulated) -> list[tuple[str, int, str, int]]:
+    """Layer, core, stage and ticks of the critical path, in order, neighbours of one layer and stage together [tick]."""
     program = run.timeline.program
     parts: dict[tuple[int, int], int] = {}
     for step in reversed(critical_path(run.timeline)):
         parts[step.stream, step.stage] = parts.get((step.stream, step.stage), 0) + step.ticks
     return [
-        (program.streams[stream].name, program.stages[stage], ticks) for (stream, stage), ticks in sorted(parts.items())
+        (program.streams[stream].name, program.lanes[program.streams[stream].lane].core, program.stages[stage], ticks)
+        for (stream, stage), ticks in sorted(parts.items())
     ]
 
 
@@ -152,17 +202,51 @@ def _layers(estimate: Estimate, top: int) -> list[str]:
     return lines + ([f"{more} more layers"] if more else [])
 
 
+def _on(layer: str, core: int, run: Simulated, width: int) -> str:
+    """A layer, and on which of several cores."""
+    return shorten(layer, width) + ("" if _core(core, run) is None else f" (core {core})")
+
+
+def _tried(estimate: Estimate, run: Simulated) -> list[str]:
+    chosen = estimate.settings["placement"]
+    rows = [
+        (name, humanize(latency, "s"), humanize(interval, "s"), "chosen" if name == chosen else "")
+        for name, (latency, interval) in run.tried.items()
+    ]
+    head = ("placement on cores", "latency", "interval", "")
+    return columns(rows, head)
+
+
 def _memory(run: Simulated) -> list[str]:
-    plan = run.plan
-    assert plan is not None
-    if not plan.places and not plan.spilled:
-        return ["memory: no tensor is passed on between layers on the chip"]
-    limit = "unlimited" if plan.capacity is None else humanize(plan.capacity, "B")
-    kept = sum(place.tensor.moved for place in plan.places if not place.tensor.must)
-    return wrapped(
-        f"memory: {len(plan.places)} tensors stay in {safe(plan.level)} (peak {humanize(plan.peak, 'B')} of {limit}), which saves "
-        f"{humanize(kept, 'B')} over the chip's edge; {len(plan.spilled)} do not, which costs {humanize(plan.spilled_bytes, 'B')}"
-    )
+    if all(not plan.places and not plan.spilled for plan in run.plans if not plan.off_chip):
+        lines = ["memory: no tensor is passed on between layers on the chip"]
+    else:
+        on_chip = [plan for plan in run.plans if not plan.off_chip]
+        kept = sum(place.tensor.moved for plan in on_chip for place in plan.places if not place.tensor.must)
+        last = [plan for plan in on_chip if plan.level == on_chip[-1].level]
+        spilled = sum(plan.spilled_bytes for plan in last)
+        lines = wrapped(
+            f"memory: tensors that stay on the chip save {humanize(kept, 'B')} over its edge; "
+            f"{sum(len(plan.spilled) for plan in last)} do not, which costs {humanize(spilled, 'B')}"
+        )
+    rows = []
+    for plan, steps in run.held():
+        limit = "unlimited" if plan.capacity is None else humanize(plan.capacity, "B")
+        most = max(steps, key=lambda step: step[1], default=(0, 0))
+        name = plan.level if plan.core < 0 else f"{plan.level} {plan.core}"
+        rows.append(
+            (
+                safe(name),
+                f"{len(plan.places)}",
+                f"{len(plan.spilled)}",
+                humanize(_peak(plan, steps), "B"),
+                limit,
+                humanize(most[1], "B"),
+                humanize(most[0] * run.tick_s, "s"),
+            )
+        )
+    head = ("level", "kept", "spilled", "peak", "of", "most in use", "at")
+    return [*lines, *columns(rows, head, left=1)]
 
 
 def _groups(estimate: Estimate, run: Simulated) -> list[str]:
@@ -188,12 +272,12 @@ def _groups(estimate: Estimate, run: Simulated) -> list[str]:
 def _path(run: Simulated, top: int) -> list[str]:
     total = max(1, run.timeline.ticks)
     parts = path_parts(run)
-    ranked = sorted(range(len(parts)), key=lambda place: -parts[place][2])[: max(0, top)]
+    ranked = sorted(range(len(parts)), key=lambda place: -parts[place][3])[: max(0, top)]
     rows = [
-        (shorten(layer, 50), stage, humanize(ticks * run.tick_s, "s"), f"{ticks / total:.1%}")
-        for layer, stage, ticks in (parts[place] for place in sorted(ranked))
+        (_on(layer, core, run, 50), stage, humanize(ticks * run.tick_s, "s"), f"{ticks / total:.1%}")
+        for layer, core, stage, ticks in (parts[place] for place in sorted(ranked))
     ]
-    rest = sum(ticks for *_, ticks in parts) - sum(parts[place][2] for place in ranked)
+    rest = sum(ticks for *_, ticks in parts) - sum(parts[place][3] for place in ranked)
     if rest:
         rows.append((f"{len(parts) - len(ranked)} more", "", humanize(rest * run.tick_s, "s"), f"{rest / total:.1%}"))
     return [
@@ -207,7 +291,7 @@ def _waits(run: Simulated, top: int) -> list[str]:
     rows = [
         (
             safe(program.engines[stall.engine]),
-            shorten(program.streams[stall.stream].name, 34),
+            _on(program.streams[stall.stream].name, program.lanes[program.streams[stall.stream].lane].core, run, 34),
             humanize(stall.ticks * run.tick_s, "s"),
             stall.reason
             + (f" ({safe(program.streams[stall.behind].name)})" if stall.behind not in (-1, stall.stream) else ""),

@@ -15,12 +15,14 @@ from hwsim.estimation.simulated import Simulated
 from hwsim.kernels.events_state import END, STAGE, START, STREAM, TILE
 from hwsim.kernels.events_streams import AT, FROM, PERIOD, ROW, TIMES
 from hwsim.report.text import safe
-from hwsim.simulation.memory import occupancy
+from hwsim.simulation import Program
 from hwsim.simulation.run import Timeline
-from hwsim.simulation.waits import engines_of, reason
+from hwsim.simulation.waits import Sharing, engines_of
 
-#: Processes of the trace.
-_ENGINES, _LAYERS, _MEMORY = 1, 2, 3
+#: Processes of the trace: engines (of all cores), layers, memory, and where there are several cores one for each from _CORES on.
+_ENGINES, _LAYERS, _MEMORY, _CORES = 1, 2, 3, 10
+#: Tracks of layers in a core's process come after those of engines.
+_LANES = 1_000_000
 
 
 def trace_text(estimate: Estimate) -> str:
@@ -31,19 +33,36 @@ def trace_text(estimate: Estimate) -> str:
 
 def trace(simulated: Simulated, device: str) -> dict[str, Any]:
     """The trace as plain values."""
+    program = simulated.timeline.program
+    several = program.cores > 1
+    shared = "engines that cores share" if several else "engines"
     events = [
-        _named("process_name", _ENGINES, 0, f"{safe(device)}: engines"),
-        _named("process_name", _LAYERS, 0, "layers"),
+        _named("process_name", _ENGINES, 0, f"{safe(device)}: {shared}"),
+        *([] if several else [_named("process_name", _LAYERS, 0, "layers")]),
         _named("process_name", _MEMORY, 0, "memory"),
     ]
-    program = simulated.timeline.program
+    if several:
+        for core in range(program.cores):
+            events.append(_named("process_name", _CORES + core, 0, f"{safe(device)}: core {core}"))
     for engine, name in enumerate(program.engines):
-        events.append(_named("thread_name", _ENGINES, 2 * engine, safe(name)))
-        events.append(_named("thread_name", _ENGINES, 2 * engine + 1, f"{safe(name)}: waits"))
+        process = _process(program, engine)
+        events.append(_named("thread_name", process, 2 * engine, safe(name)))
+        events.append(_named("thread_name", process, 2 * engine + 1, f"{safe(name)}: waits"))
     for lane, one in enumerate(program.lanes):
-        events.append(_named("thread_name", _LAYERS, lane, safe(one.name)))
+        events.append(_named("thread_name", *_lane(program, lane), safe(one.name)))
     events += [*_tasks(simulated), *_steady(simulated), *_layers(simulated), *_counters(simulated)]
     return {"traceEvents": events, "displayTimeUnit": "ns"}
+
+
+def _process(program: Program, engine: int) -> int:
+    """The process that shows an engine."""
+    owner = program.owners[engine]
+    return _ENGINES if owner < 0 or program.cores == 1 else _CORES + owner
+
+
+def _lane(program: Program, lane: int) -> tuple[int, int]:
+    """Process and track that show the layers of a lane."""
+    return (_LAYERS, lane) if program.cores == 1 else (_CORES + program.lanes[lane].core, _LANES + lane)
 
 
 def _named(kind: str, process: int, track: int, name: str) -> dict[str, Any]:
@@ -73,24 +92,24 @@ def _tasks(simulated: Simulated) -> Iterator[dict[str, Any]]:
     timeline, scale = simulated.timeline, _scale(simulated)
     log, program = timeline.log, timeline.program
     engines = engines_of(timeline)
-    gaps = _gaps(simulated)
+    gaps, sharing = _gaps(simulated), Sharing(timeline, engines)
+    processes = [_process(program, engine) for engine in range(len(program.engines))]
     free = [0] * len(program.engines)
     for row in sorted(range(len(log)), key=lambda row: (int(log[row, START]), row)):
         engine, begin = int(engines[row]), int(log[row, START])
         stream = program.streams[log[row, STREAM]]
         stage = program.stages[log[row, STAGE]]
         for start, end in _outside(free[engine], _first_start(timeline, row, 0), gaps):
-            yield _slice(
-                _ENGINES,
-                2 * engine + 1,
-                f"waits for {reason(timeline, row)}",
-                start,
-                end,
-                scale,
-                next=safe(stream.name),
-            )
+            at = start
+            for why, ticks in sharing.split(row, end - start, end - start):
+                if ticks:
+                    named = f"waits for {safe(why)}"
+                    yield _slice(
+                        processes[engine], 2 * engine + 1, named, at, at + ticks, scale, next=safe(stream.name)
+                    )
+                at += ticks
         yield _slice(
-            _ENGINES,
+            processes[engine],
             2 * engine,
             safe(stream.name),
             begin,
@@ -144,7 +163,7 @@ def _steady(simulated: Simulated) -> Iterator[dict[str, Any]]:
             last_row = max((row for row in range(last) if engines[row] == engine), default=-1)
             begin = at if int(log[last_row, END]) <= at else _first_start(timeline, last_row, index)
             yield _slice(
-                _ENGINES,
+                _process(program, engine),
                 2 * engine,
                 " + ".join(names) + f" × {len(rows) * times}",
                 begin,
@@ -165,23 +184,21 @@ def _layers(simulated: Simulated) -> Iterator[dict[str, Any]]:
         begin = max(start, free[stream.lane])
         if end > begin:
             args = {"first_task_s": start * simulated.tick_s, "tiles": stream.tiles}
-            yield _slice(_LAYERS, stream.lane, safe(stream.name), begin, end, scale, **args)
+            process, track = _lane(program, stream.lane)
+            yield _slice(process, track, safe(stream.name), begin, end, scale, **args)
         free[stream.lane] = max(free[stream.lane], end)
 
 
 def _counters(simulated: Simulated) -> Iterator[dict[str, Any]]:
-    """Bytes of activations in the level that keeps them, and of those that do not fit it."""
-    plan, scale = simulated.plan, _scale(simulated)
-    if plan is None:
-        return
-    spans = simulated.spans()
-    starts, ends = [start for start, _ in spans], [end for _, end in spans]
-    kept = [place.tensor for place in plan.places]
-    for name, tensors in ((plan.level or "on chip", kept), ("off chip", list(plan.spilled))):
-        for time, alive in occupancy(tensors, starts, ends):
+    """Bytes in use of every level for which there is a plan, on the chip (by core where each has its own) and off it."""
+    scale = _scale(simulated)
+    for plan, steps in simulated.held():
+        core = f" {plan.core}" if plan.core >= 0 else ""
+        kind = "tensors off chip" if plan.off_chip else "tensors"
+        for time, alive in steps:
             yield {
                 "ph": "C",
-                "name": f"{safe(name)}: activations",
+                "name": f"{safe(plan.level or 'on chip')}{core}: {kind}",
                 "pid": _MEMORY,
                 "tid": 0,
                 "ts": time * scale,

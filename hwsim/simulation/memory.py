@@ -10,6 +10,7 @@ from dataclasses import dataclass
 class Wanted:
     """A tensor that might stay on the chip. made, used : positions of the first and the last layer that need it there; size, moved : bytes
     of it, and bytes over the chip's edge that staying saves [B]. must : that it stays is decided (weights kept between inferences).
+    readers : positions of all layers that read it.
     """
 
     name: str
@@ -18,6 +19,7 @@ class Wanted:
     used: int
     moved: int
     must: bool = False
+    readers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What stays in one level. capacity : None is unlimited [B]. spilled : what does not fit, and goes further out; core : whose level it
-    is, -1 where there is one for all.
+    is, -1 where there is one for all. off_chip : the plan of what lies off the chip.
     """
 
     level: str
@@ -39,6 +41,7 @@ class Plan:
     places: tuple[Place, ...] = ()
     spilled: tuple[Wanted, ...] = ()
     core: int = -1
+    off_chip: bool = False
 
     @property
     def kept(self) -> frozenset[str]:
@@ -61,16 +64,18 @@ def plan(level: str, capacity: int | None, wanted: Sequence[Wanted], workspace: 
 
     Tensors are taken one by one and put at the lowest address that is free all their life; what finds none is spilled. Of several
     orders (by the traffic saved for the bytes and layers occupied, by traffic, by size, by execution) the one that spills least counts,
-    the first of equals. workspace : bytes at the top of the level that each layer needs for its
+    of equals the one that takes least room. workspace : bytes at the top of the level that each layer needs for its
     tiles [B].
     """
     tried = [_placed(level, capacity, sorted(wanted, key=order), workspace) for order in _ORDERS]
-    return min(tried, key=lambda found: found.spilled_bytes)
+    return min(tried, key=lambda found: (found.spilled_bytes, found.peak))
 
 
 def _placed(level: str, capacity: int | None, wanted: Sequence[Wanted], workspace: Sequence[int]) -> Plan:
     places: list[Place] = []
     spilled: list[Wanted] = []
+    alive: dict[int, list[Place]] = {}  # at each layer
+    begun: dict[int, list[Place]] = {}  # made by each layer
     for tensor in wanted:
         room = None
         if capacity is not None:
@@ -78,11 +83,18 @@ def _placed(level: str, capacity: int | None, wanted: Sequence[Wanted], workspac
                 max((workspace[layer] for layer in range(tensor.made, tensor.used + 1)), default=0) if workspace else 0
             )
             room = capacity - taken
-        offset = _lowest(tensor, room, places)
+        beside = list(alive.get(tensor.made, ()))
+        for layer in range(tensor.made + 1, tensor.used + 1):
+            beside += begun.get(layer, ())
+        offset = _lowest(tensor.size, room, beside)
         if offset is None:
             spilled.append(tensor)
-        else:
-            places.append(Place(tensor, offset))
+            continue
+        place = Place(tensor, offset)
+        places.append(place)
+        begun.setdefault(tensor.made, []).append(place)
+        for layer in range(tensor.made, tensor.used + 1):
+            alive.setdefault(layer, []).append(place)
     places.sort(key=lambda place: (place.tensor.made, place.offset, place.tensor.name))
     return Plan(level, capacity, tuple(places), tuple(sorted(spilled, key=lambda tensor: (tensor.made, tensor.name))))
 
@@ -101,19 +113,14 @@ _ORDERS: tuple[Callable[[Wanted], tuple[bool, float, int, str]], ...] = (
 )
 
 
-def _lowest(tensor: Wanted, room: int | None, places: Sequence[Place]) -> int | None:
-    """The lowest address free for all the life of a tensor, None where there is none below ``room``."""
-    beside = sorted(
-        (place.offset, place.offset + place.tensor.size)
-        for place in places
-        if place.tensor.made <= tensor.used and tensor.made <= place.tensor.used
-    )
+def _lowest(size: int, room: int | None, places: Sequence[Place]) -> int | None:
+    """The lowest address at which ``size`` bytes are free beside places, None where there is none below ``room``."""
     offset = 0
-    for begin, end in beside:
-        if begin - offset >= tensor.size:
+    for begin, end in sorted((place.offset, place.offset + place.tensor.size) for place in places):
+        if begin - offset >= size:
             break
         offset = max(offset, end)
-    return offset if room is None or offset + tensor.size <= room else None
+    return offset if room is None or offset + size <= room else None
 
 
 def followers(found: Plan) -> list[tuple[Wanted, Wanted]]:
@@ -135,16 +142,18 @@ def followers(found: Plan) -> list[tuple[Wanted, Wanted]]:
 
 
 def occupancy(tensors: Sequence[Wanted], starts: Sequence[int], ends: Sequence[int]) -> list[tuple[int, int]]:
-    """Bytes alive from each time on: from the start of the layer that makes a tensor to the end of the last one that uses it.
+    """Bytes alive from each time on: from when the layer that makes a tensor begins to write to the end of all that use it.
 
-    starts, ends : of the layers [tick]. Returns (time, bytes), times rising.
+    What must stay is there all along. starts, ends : of the layers, when they begin to write and are finished [tick]. Returns (time,
+    bytes), times rising.
     """
     if not tensors:
         return []
     change: dict[int, int] = {}
     for tensor in tensors:
-        last_end = max(ends[tensor.made], ends[tensor.used])
-        change[starts[tensor.made]] = change.get(starts[tensor.made], 0) + tensor.size
+        last_end = max(ends) if tensor.must else max(ends[layer] for layer in (tensor.used, *tensor.readers))
+        first = 0 if tensor.must else starts[tensor.made]
+        change[first] = change.get(first, 0) + tensor.size
         change[last_end] = change.get(last_end, 0) - tensor.size
     alive, found = 0, []
     for time in sorted(change):

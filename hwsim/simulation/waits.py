@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hwsim.kernels.events_state import CAUSE, END, KIND, STAGE, START, STREAM
+from hwsim.kernels.events_state import CAUSE, END, KIND, READY, STAGE, START, STREAM
 from hwsim.kernels.events_streams import (
     AT,
     BUFFER,
@@ -97,27 +97,30 @@ def stalls(timeline: Timeline) -> list[Stall]:
     log, engines = timeline.log, engines_of(timeline)
     ends = compressed(timeline, log[:, END])
     starts = ends - (log[:, END] - log[:, START])
-    periods = _Periods(timeline)
+    periods, sharing = _Periods(timeline), Sharing(timeline, engines)
     found: dict[tuple[int, int, int, str], int] = {}
 
-    def add(row: int, ticks: int) -> None:
+    def add(row: int, ticks: int, idle: int) -> None:
         if row >= 0:
             cause = int(log[row, CAUSE])
             behind = int(log[cause, STREAM]) if cause >= 0 else -1
-            key = (int(engines[row]), int(log[row, STREAM]), behind, reason(timeline, row))
-            found[key] = found.get(key, 0) + ticks
+            for why, part in sharing.split(row, ticks, idle):
+                key = (int(engines[row]), int(log[row, STREAM]), behind, why)
+                found[key] = found.get(key, 0) + part
 
     for engine in range(len(timeline.program.engines)):
         rows = np.flatnonzero(engines == engine)
         rows = rows[np.argsort(starts[rows], kind="stable")]
         numbers = np.sort(rows)
+        before = np.concatenate(([0], np.maximum.accumulate(ends[rows])))[: len(rows)]
+        idle = dict(zip(rows.tolist(), np.maximum(0, starts[rows] - before).tolist(), strict=True))
         free = 0
         for row in (*rows.tolist(), -1):
             stop = int(starts[row]) if row >= 0 else timeline.ticks
             if stop > free:
-                add(row, stop - free)
+                add(row, stop - free, stop - free)
                 for owner, ticks in periods.added(free, stop, row, numbers):
-                    add(owner, ticks)
+                    add(owner, ticks, idle.get(owner, 0))
             if row >= 0:
                 free = int(ends[row])
     listed = [Stall(*key, ticks) for key, ticks in found.items()]
@@ -165,6 +168,43 @@ class _Periods:
             return row
         place = int(np.searchsorted(rows, first))
         return int(rows[place]) if place < len(rows) and rows[place] < last else None
+
+
+class Sharing:
+    """What part of a wait was for an engine that another core had."""
+
+    def __init__(self, timeline: Timeline, engines: Int) -> None:
+        self._timeline, self._engines = timeline, engines
+        program = timeline.program
+        self._cores = [program.lanes[stream.lane].core for stream in program.streams]
+        self._shared = [owner < 0 for owner in program.owners]
+        self._before: dict[int, int] = {}  # row on a shared engine -> the one before it there
+        last: dict[int, int] = {}
+        if program.cores > 1:
+            for row, engine in enumerate(engines.tolist()):
+                if self._shared[engine]:
+                    self._before[row] = last.get(engine, -1)
+                    last[engine] = row
+
+    def split(self, row: int, ticks: int, idle: int) -> list[tuple[str, int]]:
+        """Reasons of ``ticks`` of waiting before a row, whose own wait in the log is ``idle``; they sum to ``ticks``."""
+        log, program = self._timeline.log, self._timeline.program
+        own = reason(self._timeline, row)
+        cause = int(log[row, CAUSE])
+        if cause not in self._before or not idle:
+            return [(own, ticks)]
+        engine, core = int(self._engines[cause]), self._cores[int(log[row, STREAM])]
+        cover = min(int(log[cause, START] - log[cause, READY]), idle - int(log[cause, END] - log[cause, START]))
+        taken: dict[int, int] = {}
+        while cover > 0 and (cause := self._before[cause]) >= 0:
+            other = self._cores[int(log[cause, STREAM])]
+            took = min(cover, int(log[cause, END] - log[cause, START]))
+            cover -= took
+            if other != core:
+                taken[other] = taken.get(other, 0) + took
+        name = program.engines[engine]
+        parts = [(f"{name} shared with core {other}", took * ticks // idle) for other, took in sorted(taken.items())]
+        return [*parts, (own, ticks - sum(part for _, part in parts))]
 
 
 def reason(timeline: Timeline, row: int) -> str:
