@@ -12,7 +12,8 @@ from hwsim.device.records import Operand
 Quality = Literal["measured", "datasheet", "paper", "vendor", "secondary", "estimated", "fitted"]
 OPERANDS: tuple[Operand, ...] = ("input", "weight", "output")
 ALL = "input+weight+output"
-LARGEST = 1e18
+#: Bounds of every number but 0: products of several of them stay numbers.
+SMALLEST, LARGEST = 1e-18, 1e18
 
 
 class Closed(BaseModel):
@@ -21,13 +22,22 @@ class Closed(BaseModel):
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+def _not_tiny(value: float) -> float:
+    if 0 < abs(value) < SMALLEST:
+        raise PydanticCustomError("tiny", "must be 0 or at least 1e-18")
+    return value
+
+
+Bounded = Annotated[float, Field(allow_inf_nan=False, ge=-LARGEST, le=LARGEST), AfterValidator(_not_tiny)]
+
+
 class Quantity(Closed):
     """A number with its source: a key of ``sources``, or ``estimated``, ``fitted``, ``arithmetic``."""
 
-    value: float = Field(allow_inf_nan=False, ge=-LARGEST, le=LARGEST)
+    value: Bounded
     source: str | None = None
     quality: Quality | None = None
-    interval: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
+    interval: Annotated[list[Bounded], Field(min_length=2, max_length=2)] | None = None
     note: str | None = None
 
 

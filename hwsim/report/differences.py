@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,9 @@ _TOTALS = {
     "peak_activation_bytes": "B",
     "utilization": "",
 }
+
+#: What no honest number reaches; sums of such are still numbers.
+_LARGEST = 1e200
 
 
 def load_estimate(path: str) -> dict[str, Any]:
@@ -57,7 +59,7 @@ def load_estimate(path: str) -> dict[str, Any]:
         broken = ["layers"]
     numbers = [*found["totals"].values(), *(layer.get("latency_s") for layer in found["layers"])] if not broken else []
     if broken or not all(
-        value is None or (isinstance(value, int | float) and math.isfinite(value)) for value in numbers
+        value is None or (isinstance(value, int | float) and abs(value) < _LARGEST) for value in numbers
     ):
         raise UsageError(f"{path}: is a damaged estimate: {', '.join(broken) or 'a number'} is not what it should be")
     return dict(found)

@@ -65,7 +65,7 @@ def read(file: Path) -> Entry | None:
             _LOG.warning("%s: its checksum is wrong: searched anew", file)
             return None
         return _entry(json.loads(body))
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
+    except (OSError, ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError):
         return None
 
 

@@ -34,7 +34,7 @@ def export(results: Results, path: Path | str) -> None:
 def _csv(results: Results, target: Path) -> None:
     with target.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(results.store.columns)
+        writer.writerow([_inert(name) for name in results.store.columns])
         for _, values in results.store.rows():
             writer.writerow([_inert(value) for value in values])
 

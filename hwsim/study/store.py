@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 import zlib
@@ -43,9 +44,7 @@ class Store:
         with self._database:
             self._database.execute("CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT)")
             names = ", ".join(f'"c{place}"' for place in range(len(self.columns)))
-            found = dict(self._database.execute("SELECT name, value FROM meta"))
-            if found and found.get("schema") != SCHEMA:
-                raise UsageError(f"{self.path}: holds something else than a study of this version of hwsim")
+            found = _meta(self._database, self.path)
             if found and found["signature"] != signature:
                 told = json.loads(found["provenance"])
                 raise UsageError(
@@ -54,20 +53,23 @@ class Store:
                     "the version have changed; give another file, or remove this one"
                 )
             if not found:
-                told = json.dumps(dict(provenance))
-                rows = (
-                    ("schema", SCHEMA),
-                    ("signature", signature),
-                    ("provenance", told),
-                    ("columns", json.dumps(self.columns)),
-                )
-                self._database.executemany("INSERT INTO meta VALUES (?, ?)", rows)
+                self._describe(signature, provenance)
                 self._database.execute(f"CREATE TABLE points (number INTEGER PRIMARY KEY, {names}, sum INTEGER)")
             elif found["provenance"] != json.dumps(dict(provenance)):
-                self._database.execute(
-                    "UPDATE meta SET value = ? WHERE name = 'provenance'", (json.dumps(dict(provenance)),)
-                )
-            self._database.execute("CREATE TABLE IF NOT EXISTS turns (turn INTEGER PRIMARY KEY, number INTEGER)")
+                self._describe(signature, provenance)
+            self._database.execute(
+                "CREATE TABLE IF NOT EXISTS turns (turn INTEGER PRIMARY KEY, number INTEGER, sum INTEGER)"
+            )
+
+    def _describe(self, signature: str, provenance: Mapping[str, Any]) -> None:
+        told = {
+            "schema": SCHEMA,
+            "signature": signature,
+            "provenance": json.dumps(dict(provenance)),
+            "columns": json.dumps(self.columns),
+        }
+        rows = (*told.items(), ("sum", _sum_of_meta(told)))
+        self._database.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
 
     @property
     def done(self) -> set[int]:
@@ -84,8 +86,9 @@ class Store:
                     [(number, *row, _sum(number, row)) for number, row in rows],
                 )
                 if self._in_turns:
-                    turns = [(number,) for number, _ in rows]
-                    self._database.executemany("INSERT INTO turns (number) VALUES (?)", turns)
+                    ((last,),) = self._database.execute("SELECT COALESCE(MAX(turn), 0) FROM turns")
+                    turns = [(turn, number, _sum(turn, (number,))) for turn, (number, _) in enumerate(rows, last + 1)]
+                    self._database.executemany("INSERT INTO turns VALUES (?, ?, ?)", turns)
         except (sqlite3.Error, OverflowError) as error:
             raise UsageError(
                 f"{self.path}: cannot be written ({error}); what it held before is intact: run the study again to go on"
@@ -103,7 +106,8 @@ class Store:
     def turns(self) -> list[int]:
         """Numbers of the points in the order in which they were evaluated, empty where that is the order of the numbers."""
         try:
-            return [number for (number,) in self._database.execute("SELECT number FROM turns ORDER BY turn")]
+            found = self._database.execute("SELECT turn, number, sum FROM turns ORDER BY turn")
+            return [number for turn, number, checksum in found if checksum == _sum(turn, (number,))]
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise UsageError(f"{self.path}: cannot be read: {error}") from None
 
@@ -130,7 +134,37 @@ def described(path: Path | str) -> tuple[str, tuple[str, ...], dict[str, Any]]:
         raise UsageError(f"{str(path)[:80]}: no such study file")
     try:
         with closing(sqlite3.connect(f"file:{Path(path)}?mode=ro", uri=True)) as database:
-            found = dict(database.execute("SELECT name, value FROM meta"))
-        return found["signature"], tuple(json.loads(found["columns"])), json.loads(found["provenance"])
-    except (sqlite3.Error, KeyError, ValueError) as error:
+            found = _meta(database, path)
+        columns, provenance = json.loads(found["columns"]), json.loads(found["provenance"])
+        whole = isinstance(provenance, dict) and all(
+            isinstance(provenance.get(part), dict) for part in ("axes", "derived")
+        )
+        objectives: Any = provenance.get("objectives", []) if whole else None
+        if not whole or not _names(columns) or not _names(objectives) or not set(_plain(objectives)) <= set(columns):
+            raise UsageError(f"{path}: is no study file: its description is not that of a study")
+        return found["signature"], tuple(columns), provenance
+    except (sqlite3.Error, KeyError, ValueError, TypeError, RecursionError) as error:
         raise UsageError(f"{path}: is no study file: {error}") from None
+
+
+def _names(found: Any) -> bool:
+    return isinstance(found, list) and all(isinstance(name, str) for name in found) and len(set(found)) == len(found)
+
+
+def _plain(objectives: Sequence[str]) -> list[str]:
+    return [name.removeprefix("-") for name in objectives]
+
+
+def _meta(database: sqlite3.Connection, path: Path | str) -> dict[str, str]:
+    """What a file says of itself, empty where it is new; raises UsageError where it has been damaged, or is of another kind."""
+    found = dict(database.execute("SELECT name, value FROM meta"))
+    if found and found.get("schema") != SCHEMA:
+        raise UsageError(f"{path}: holds something else than a study of this version of hwsim")
+    checksum = found.pop("sum", None)
+    if found and checksum != _sum_of_meta(found):
+        raise UsageError(f"{path}: is damaged (its description does not match its checksum); give another file")
+    return found
+
+
+def _sum_of_meta(told: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps(sorted(told.items())).encode()).hexdigest()

@@ -124,7 +124,7 @@ def unknown_columns(names: Sequence[str]) -> list[tuple[str, str]]:
 def measurement(given: Mapping[str, object], where: str) -> tuple[Measurement | None, list[tuple[str, str]]]:
     """A row of named values as a record, or None and what is wrong with it, column by column."""
     wrong: list[tuple[str, str]] = []
-    plain: dict[str, object] = {"where": where}
+    plain: dict[str, object] = {"where": where, "name": ""}
     for column, value in given.items():
         if value is None or value == "":
             continue
@@ -142,6 +142,8 @@ def measurement(given: Mapping[str, object], where: str) -> tuple[Measurement | 
         if "latency_s" in plain:
             wrong.append(("throughput_per_s", "given beside a latency: give one of them"))
         plain["latency_s"] = batch / throughput
+        if not 0 < batch / throughput < math.inf:
+            wrong.append(("throughput_per_s", f"{_quoted(throughput)} a second is out of range"))
     wrong += _missing(plain, bool(wrong))
     return (None, wrong) if wrong else (Measurement(**plain), [])  # type: ignore[arg-type]
 
@@ -152,7 +154,7 @@ def _missing(plain: Mapping[str, object], broken: bool) -> list[tuple[str, str]]
         found.append(("name", "missing: a row names a layer, an operator or a model, or gives the output tensor"))
     if not broken and not any(key in plain for key in ("latency_s", "energy_j", "power_w", "dram_bytes")):
         found.append(("latency_us", "missing: a row gives a latency, an energy, a power or a traffic"))
-    return found if broken or found else []
+    return found
 
 
 def _stem(column: str) -> str:
@@ -180,6 +182,8 @@ def _value(column: str, value: object) -> tuple[str, object]:
     stem, _, unit = column.partition("_")
     number = _at_least_zero(value) if stem in ("dram", "energy") else _positive(value)
     si = number * QUANTITIES[stem][unit]
+    if math.isinf(si) or (number and not si):
+        raise ValueError(f"{_quoted(value)} is out of range")
     names = {
         "dram": "dram_bytes",
         "clock": "clock_hz",

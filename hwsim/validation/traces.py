@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -96,15 +97,15 @@ def pytorch(events: Sequence[Event]) -> Measured:
     kernels: dict[Any, float] = defaultdict(float)
     for event in events:
         if event.get("cat") in ("kernel", "gpu_memcpy", "gpu_memset"):
-            kernels[event.get("args", {}).get("External id")] += float(event["dur"])
+            kernels[_identity(event)] += float(event["dur"])
     names = {str(event["name"]) for event in events if str(event.get("name", "")).startswith("ProfilerStep#")}
     steps = max(1, len(names))
     spent: dict[str, float] = defaultdict(float)
     count: dict[str, int] = defaultdict(int)
     for call, inner in calls:
-        op = str(call["name"]).removeprefix("aten::")
+        op = str(call.get("name", "")).removeprefix("aten::")
         op = ATEN.get(op, op)
-        ids = {event.get("args", {}).get("External id") for event in (call, *inner)} - {None}
+        ids = {_identity(one) for one in (call, *inner)} - {""}
         spent[op] += sum(kernels[key] for key in ids) if kernels else float(call["dur"])
         count[op] += 1
     rows = [
@@ -115,6 +116,11 @@ def pytorch(events: Sequence[Event]) -> Measured:
     return Measured(
         tuple(rows), form="PyTorch profile", notes=(f"{steps} steps; times of all calls of an operator are summed",)
     )
+
+
+def _identity(event: Event) -> str:
+    """What ties kernels to the call that launched them, "" where an event has none."""
+    return str(event.get("args", {}).get("External id", ""))
 
 
 def _outermost(calls: Iterable[Event]) -> list[tuple[Event, list[Event]]]:
@@ -154,6 +160,11 @@ def chrome(events: Sequence[Event]) -> Measured:
     return Measured(tuple(rows), form="Chrome trace", notes=("a row a name, at the median of its events",))
 
 
+_PLAIN = (str, int, float, NoneType)
+#: What the fields that are looked at may be, where an event has them.
+_KINDS: dict[str, tuple[type, ...]] = {"args": (dict,), **dict.fromkeys(("name", "cat", "pid", "tid"), _PLAIN)}
+
+
 def read_events(events: Sequence[Any], where: str) -> Measured:
     """Whichever of the three a list of events is; raises UsageError where an event is malformed."""
     checked = _checked(events, where)
@@ -171,6 +182,10 @@ def _checked(events: Sequence[Any], where: str) -> list[Event]:
             continue
         if event.get("ph") != "X":
             continue
+        for key, kinds in _KINDS.items():
+            if key in event and not isinstance(event[key], kinds):
+                what = "a mapping" if key == "args" else "a name or a number"
+                found.append(f"{where}: event {place}: {key}: must be {what}")
         for key in ("ts", "dur"):
             value = event.get(key)
             if (

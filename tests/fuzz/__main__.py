@@ -16,7 +16,8 @@ from pathlib import Path
 from types import FrameType
 
 from tests.fuzz.mutate import mutated
-from tests.fuzz.readers import LARGEST, READERS, feed, seeds
+from tests.fuzz.readers import LARGEST, READERS, feed
+from tests.fuzz.seeds import seeds
 
 HANG_S = 10
 

@@ -1,10 +1,12 @@
 """Fuzz one reader guided by coverage: ``python -m tests.fuzz.guided READER SECONDS`` (``pip install atheris``).
 
-What breaks it lies in ``tests/fuzz/corpus/READER-...`` afterwards; libFuzzer ends at the first.
+Half of the mutations are libFuzzer's own, half those of ``tests.fuzz.mutate``, which know lines, numbers and syntax. What breaks the
+reader lies in ``tests/fuzz/corpus/READER-...`` afterwards; libFuzzer ends at the first.
 """
 
 from __future__ import annotations
 
+import random
 import sys
 import tempfile
 from pathlib import Path
@@ -12,7 +14,9 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["hwsim"], exclude=["hwsim.kernels"]):
-    from tests.fuzz.readers import LARGEST, READERS, feed, seeds
+    from tests.fuzz.readers import LARGEST, READERS, feed
+from tests.fuzz.mutate import mutated
+from tests.fuzz.seeds import seeds
 
 
 def main() -> None:
@@ -32,8 +36,13 @@ def main() -> None:
         "-rss_limit_mb=1024",
     ]
     options += [f"-artifact_prefix={Path(__file__).parent / 'corpus'}/{name}-", "-print_final_stats=1"]
-    atheris.Setup(options, lambda data: feed(name, data))
+    atheris.Setup(options, lambda data: feed(name, data), custom_mutator=_mutator)
     atheris.Fuzz()
+
+
+def _mutator(data: bytes, largest: int, seed: int) -> bytes:
+    generator = random.Random(seed)
+    return mutated(data, generator, largest) if generator.random() < 0.5 else bytes(atheris.Mutate(data, largest))
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def _line(data: bytearray, generator: random.Random) -> None:
     if what == 1:
         lines[place:place] = [line, line]
     elif what == 2:
-        lines.insert(place, b"  " + line)
+        lines.insert(place, bytearray(b"  ") + line)
     elif what == 3:
         lines.insert(generator.randrange(len(lines) + 1), line)
     data[:] = b"\n".join(lines)

@@ -8,7 +8,8 @@ import time
 import pytest
 
 from tests.fuzz.mutate import mutated
-from tests.fuzz.readers import LARGEST, READERS, feed, seeds
+from tests.fuzz.readers import LARGEST, READERS, feed
+from tests.fuzz.seeds import seeds
 
 
 @pytest.mark.parametrize("name", READERS)
