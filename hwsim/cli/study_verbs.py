@@ -6,9 +6,13 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from hwsim.cli.arguments import emit
 from hwsim.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Verbs = argparse._SubParsersAction
 
@@ -120,13 +124,10 @@ def study_run(arguments: argparse.Namespace) -> int:
     )
     if arguments.count:
         return 0
-    try:
-        results = study.run(
-            store, arguments.threads, _progress(), cache=not arguments.no_cache, scheduler=arguments.scheduler
-        )
-    except KeyboardInterrupt:
-        print(f"\nhwsim: interrupted: {store} keeps what is done; the same command goes on from there", file=sys.stderr)
-        return 130
+    arguments.interrupted = _kept(store)
+    results = study.run(
+        store, arguments.threads, _progress(), cache=not arguments.no_cache, scheduler=arguments.scheduler
+    )
     _clear()
     return _answer(results, arguments)
 
@@ -142,20 +143,21 @@ def study_search(arguments: argparse.Namespace) -> int:
         raise UsageError("--seed: at least 0")
     study = read_study(arguments.file)
     store = Path(arguments.store or Path(arguments.file).with_suffix(".search.sqlite"))
-    try:
-        found = search(
-            study,
-            arguments.evaluations,
-            seed=arguments.seed,
-            method=arguments.method,
-            store=store,
-            population=arguments.population,
-        )
-    except KeyboardInterrupt:
-        print(f"\nhwsim: interrupted: {store} keeps what is done; the same command goes on from there", file=sys.stderr)
-        return 130
+    arguments.interrupted = _kept(store)
+    found = search(
+        study,
+        arguments.evaluations,
+        seed=arguments.seed,
+        method=arguments.method,
+        store=store,
+        population=arguments.population,
+    )
     print(f"{study.name}: {found.said}; {found.evaluations:,} evaluated", file=sys.stderr)
     return _answer(found.results, arguments)
+
+
+def _kept(store: Path) -> str:
+    return f"interrupted: {store} keeps what is done; the same command goes on from there"
 
 
 def study_front(arguments: argparse.Namespace) -> int:

@@ -156,7 +156,6 @@ class _Builder:
                 self.note(event, inner, f"given twice (first on line {self.document.lines[inner]})")
             elif key == "<<":
                 self.note(event, inner, "merge keys are not supported (use extends)")
-            else:
-                self.document.lines[inner] = event.start_mark.line + 1
+            self.document.lines.setdefault(inner, event.start_mark.line + 1)
             items[key] = self.node(next(events), events, inner)
         return items

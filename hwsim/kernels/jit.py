@@ -1,11 +1,12 @@
 """The one owner of the jit decorator, its flags, and the folder compiled kernels are cached in.
 
-Numba does not recompile a cached kernel when a callee in another file changed, so the folder's name is a hash of every kernel
+A compiled kernel holds its callees of other files, so the folder's name is a hash of every kernel
 source, Numba's and Python's version and the switches that change code generation.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import sys
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+
+from hwsim.kernels.compiled import keep, own
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _SWITCHES = ("NUMBA_BOUNDSCHECK", "NUMBA_OPT", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_DEBUG_ARRAY_OPT")
@@ -34,17 +37,16 @@ def _kernel_cache() -> str | None:
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
     name = f"kernels-{digest.hexdigest()[:16]}"
-    for root in (
-        cache_root,
-        lambda: Path(tempfile.gettempdir()) / f"hwsim-{os.getuid() if hasattr(os, 'getuid') else ''}",
-    ):
-        try:
-            folder = root() / name
-            folder.mkdir(parents=True, exist_ok=True)
-            if os.access(folder, os.W_OK):
-                return str(folder)
-        except (OSError, RuntimeError):
-            continue
+    with contextlib.suppress(OSError, RuntimeError):
+        folder = cache_root() / name
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return str(folder)
+    with contextlib.suppress(OSError):
+        folder = Path(tempfile.gettempdir()) / f"hwsim-{os.getuid() if hasattr(os, 'getuid') else ''}-{name}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if own(folder) and os.access(folder, os.W_OK):
+            return str(folder)
     return None
 
 
@@ -55,7 +57,10 @@ if _FOLDER is not None and "NUMBA_CACHE_DIR" not in os.environ:
 
 def kernel(function: Function) -> Function:
     """Compile for speed: cached on disk, releases the GIL, no fastmath (results must not depend on the machine)."""
-    return cast(Function, numba.njit(cache=_FOLDER is not None, nogil=True, error_model="numpy")(function))
+    made = numba.njit(nogil=True, error_model="numpy")(function)
+    if _FOLDER is not None and made is not function:  # it is the function itself where Numba is switched off
+        keep(made, _FOLDER)
+    return cast(Function, made)
 
 
 def inline_kernel(function: Function) -> Function:

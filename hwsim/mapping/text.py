@@ -11,6 +11,7 @@ from hwsim.mapping.hierarchy import Hierarchy
 from hwsim.mapping.record import LevelLoops, Mapping
 from hwsim.mapping.timeloop_yaml import Entry, parse
 from hwsim.workload import DIMS, OPERANDS, Dim, LoopNest
+from hwsim.writing import whole
 
 SCHEMA = "hwsim/mapping/1"
 
@@ -91,7 +92,8 @@ def to_yaml(hierarchy: Hierarchy, mapping: Mapping, nest: LoopNest | None = None
 def save_mapping(path: Path | str, hierarchy: Hierarchy, mapping: Mapping, nest: LoopNest | None = None) -> None:
     """Write a mapping as YAML; raises MappingError where the file cannot be written."""
     try:
-        Path(path).write_text(to_yaml(hierarchy, mapping, nest), encoding="utf-8")
+        with whole(path) as partial:
+            partial.write_text(to_yaml(hierarchy, mapping, nest), encoding="utf-8")
     except OSError as error:
         raise MappingError(f"{path}: cannot be written: {error.strerror or error}") from None
 

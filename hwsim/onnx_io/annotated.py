@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
 from hwsim.errors import ModelError
 from hwsim.graph import Network
 from hwsim.onnx_io.names import printable
 from hwsim.onnx_io.source import load
+from hwsim.writing import whole
 
 #: What every key that is written starts with.
 PREFIX = "hwsim."
@@ -38,11 +38,9 @@ def annotate(
         found += bool(told)
         for key, value in [*kept, *((PREFIX + key, value) for key, value in told.items())]:
             node.metadata_props.add(key=key, value=value)
-    place = Path(target)
-    partial = place.with_name(f".{place.name}.{os.getpid()}.partial")
     try:
-        partial.write_bytes(model.SerializeToString())
-        partial.replace(place)
+        with whole(target) as partial:
+            partial.write_bytes(model.SerializeToString())
     except OSError as error:
         raise ModelError(f"{target}: cannot be written: {error.strerror or error}") from None
     return found

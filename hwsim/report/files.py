@@ -7,10 +7,10 @@ import io
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from hwsim.errors import UsageError
+from hwsim.writing import whole
 
 #: First characters that a spreadsheet takes for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -75,11 +75,9 @@ def save_parquet(rows: Iterable[Mapping[str, Any]], path: str) -> None:
     rows = list(rows)
     names = list(dict.fromkeys(name for row in rows for name in row))
     table = pyarrow.table({name: [_plain(row.get(name)) for row in rows] for name in names})
-    target = Path(path)
-    partial = target.with_name(f".{target.name}.partial")
     try:
-        parquet.write_table(table, partial)
-        partial.replace(target)
+        with whole(path) as partial:
+            parquet.write_table(table, partial)
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from None
 
@@ -90,11 +88,9 @@ def _plain(value: Any) -> Any:
 
 def save(text: str, path: str) -> None:
     """Write a file whole or not at all; raises UsageError where that cannot be done."""
-    target = Path(path)
-    partial = target.with_name(f".{target.name}.partial")
     try:
-        partial.write_text(text + "\n", encoding="utf-8")
-        partial.replace(target)
+        with whole(path) as partial:
+            partial.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from error
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from hwsim.errors import UsageError
 from hwsim.report import charts
 from hwsim.report.sheet import Sheet
+from hwsim.writing import whole
 
 FORMATS = ("png", "svg", "pdf", "json")
 
@@ -23,11 +23,9 @@ def save_picture(chart: Any, path: str) -> None:
     kind = checked(path)
     spec = charts.to_dict(chart)
     data = json.dumps(spec, indent=1).encode() if kind == "json" else _rendered(spec, kind)
-    target = Path(path)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
-        partial.write_bytes(data)
-        partial.replace(target)
+        with whole(path) as partial:
+            partial.write_bytes(data)
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from None
 

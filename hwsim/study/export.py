@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hwsim.errors import UsageError
 from hwsim.study.axes import Value
+from hwsim.writing import whole
 
 if TYPE_CHECKING:
     from hwsim.study.study import Results
@@ -23,10 +24,9 @@ def export(results: Results, path: Path | str) -> None:
     target = Path(path)
     if target.suffix not in (".csv", ".parquet"):
         raise UsageError(f"{path}: results are exported to a .csv or a .parquet")
-    partial = target.with_name(f".{target.name}.partial")
     try:
-        (_csv if target.suffix == ".csv" else _parquet)(results, partial)
-        partial.replace(target)
+        with whole(target) as partial:
+            (_csv if target.suffix == ".csv" else _parquet)(results, partial)
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from None
 
