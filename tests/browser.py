@@ -125,8 +125,8 @@ async def _browse(look: Callable[[Page], Awaitable[Any]]) -> Any:
                 while await socket.read_message() is not None:
                     pass
         finally:
-            process.terminate()
-            process.wait(20)
+            process.kill()
+            process.wait()
 
 
 async def _port(file: Path, process: subprocess.Popen[bytes]) -> str:
@@ -139,7 +139,14 @@ async def _port(file: Path, process: subprocess.Popen[bytes]) -> str:
 
 
 async def _target(port: str) -> str:
+    """Where the first page listens: it comes a little after the port."""
     from tornado.httpclient import AsyncHTTPClient
 
-    answer = await AsyncHTTPClient().fetch(f"http://127.0.0.1:{port}/json/list")
-    return str(next(item for item in json.loads(answer.body) if item["type"] == "page")["webSocketDebuggerUrl"])
+    end = time.monotonic() + 60
+    while True:
+        answer = await AsyncHTTPClient().fetch(f"http://127.0.0.1:{port}/json/list", request_timeout=60)
+        pages = [item for item in json.loads(answer.body) if item["type"] == "page"]
+        if pages:
+            return str(pages[0]["webSocketDebuggerUrl"])
+        assert time.monotonic() < end, "the browser opened no page"
+        await asyncio.sleep(0.05)

@@ -10,7 +10,7 @@ import hashlib
 import logging
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache as once
 from itertools import islice
 from pathlib import Path
@@ -125,10 +125,20 @@ READERS: dict[str, tuple[Reader, str]] = {
 def feed(name: str, data: bytes) -> None:
     """Give bytes to a reader as a file of its own folder; raises whatever is no HwsimError."""
     reader, ending = READERS[name]
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), _silence():
         warnings.simplefilter("ignore")
-        logging.getLogger("hwsim").setLevel(logging.CRITICAL)
         path = Path(folder) / f"given{ending}"
         path.write_bytes(data)
         with contextlib.suppress(HwsimError):
             reader(path)
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    log = logging.getLogger("hwsim")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)

@@ -168,19 +168,19 @@ def test_a_browser_draws_every_picture(tmp_path: Path, sheets: list[Sheet]) -> N
                 " return [box.left + box.width / 2, box.top + box.height / 2]; })()"
             )
             await shown.point(*mark)
-            told = await shown.until("document.querySelector('#vg-tooltip-element.visible')?.textContent", 10)
+            told = await shown.until("document.querySelector('#vg-tooltip-element.visible')?.textContent")
             assert any(row["layer"] in told for row in sheets[0].layers)
         await shown.point(*mark, click=True)
-        await shown.until("!!document.querySelector('tr:target')", 10)
+        await shown.until("!!document.querySelector('tr:target')")
         # a key chooses the order of the bars
         await shown.ask("document.querySelector('#time0 input[type=radio]').focus()")
         for kind in ("keyDown", "keyUp"):
             await shown.call(
                 "Input.dispatchKeyEvent", type=kind, key="ArrowDown", code="ArrowDown", windowsVirtualKeyCode=40
             )
-        assert await shown.ask("document.querySelectorAll('#time0 input[type=radio]')[1].checked")
+        await shown.until("document.querySelectorAll('#time0 input[type=radio]')[1].checked")
         await shown.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
-        assert await shown.ask("getComputedStyle(document.body).backgroundColor") != bright
+        await shown.until(f"getComputedStyle(document.body).backgroundColor != '{bright}'")
         await shown.until("!!document.querySelector('#time0 svg.marks text[fill=\"#ececec\"]')")
         await shown.call("Emulation.setEmulatedMedia", media="print", features=[])
         pages = await shown.call("Page.printToPDF", printBackground=False)

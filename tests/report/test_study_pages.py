@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from pathlib import Path
@@ -137,8 +136,7 @@ def test_browser_links_designs_and_lines(found: Designs, tmp_path: Path) -> None
         await shown.call(
             "Input.dispatchMouseEvent", type="mouseReleased", x=place[0] + 280, y=place[1] + 220, button="left"
         )
-        await asyncio.sleep(0.3)
-        assert await shown.ask("window.before != document.querySelector('#designs svg.marks').outerHTML")
+        await shown.until("window.before != document.querySelector('#designs svg.marks').outerHTML")
         await shown.ask("location.hash = document.querySelector('details:not([open]) tr[id]').id")
         await shown.until("document.querySelector('tr:target').closest('details').open")
         assert shown.complaints == []
