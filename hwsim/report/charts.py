@@ -1,6 +1,7 @@
 """Pictures of an estimate as Altair charts: one specification for page, PNG, SVG, PDF and notebook.
 
-Colours are those of Okabe and Ito, which people with any common colour vision can tell apart (https://jfly.uni-koeln.de/color/).
+Colours are those of Okabe and Ito, which people with any common colour vision can tell apart (https://jfly.uni-koeln.de/color/), then four
+of Tol's "muted" ones. What most devices have keeps its colour from picture to picture.
 """
 
 from __future__ import annotations
@@ -16,8 +17,15 @@ from hwsim.units import humanize
 if TYPE_CHECKING:
     import altair
 
-PALETTE = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#f0e442", "#999999")
+PALETTE = (
+    "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#f0e442", "#999999",
+    "#882255", "#44aa99", "#332288", "#ddcc77",
+)  # fmt: skip
+#: Place in the palette of what binds, or takes energy, on most devices.
+STEADY = {"compute": 0, "mac": 0, "dram": 1, "vector": 2, "network": 5, "overhead": 7, "leakage": 7}
 WIDTH, HEIGHT = 640, 320
+#: A capacity above so many times the most that activations take is written, not drawn to scale [1].
+FAR_ABOVE = 4
 Chart = Any
 
 
@@ -122,14 +130,14 @@ def energy(sheet: Sheet) -> Chart:
     bars = _bars(alt, sheet.energies).encode(
         y=alt.Y("low_j:Q", title="energy [J]", axis=_si(alt)),
         y2="high_j:Q",
-        color=alt.Color("part:N", title="spent in", scale=alt.Scale(domain=parts, range=_colours(len(parts)))),
+        color=alt.Color("part:N", title="spent in", scale=alt.Scale(domain=parts, range=_colours(parts))),
         tooltip=["layer:N", "part:N", alt.Tooltip("energy_j:Q", format=".3~s", title="energy [J]")],
     )
     return bars.properties(width=WIDTH, height=HEIGHT, title=f"Energy by layer: {sheet.title}")
 
 
 def memory(sheet: Sheet) -> Chart:
-    """Bytes of activations alive while each layer of the graph runs, against the largest memory on the chip."""
+    """Bytes of activations alive while each layer of the graph runs, against the memory on the chip that holds them."""
     alt = altair_library()
     area = (
         alt.Chart(alt.InlineData(values=list(sheet.alive)))
@@ -142,14 +150,16 @@ def memory(sheet: Sheet) -> Chart:
     )
     if sheet.capacity is None:
         return area.properties(width=WIDTH, height=HEIGHT, title=f"Memory over time: {sheet.title}")
-    limit = [{"bytes": sheet.capacity, "name": "largest memory on the chip"}]
-    line = alt.Chart(alt.InlineData(values=limit)).mark_rule(color=PALETTE[3], strokeDash=[6, 3]).encode(y="bytes:Q")
-    text = (
-        alt.Chart(alt.InlineData(values=limit))
-        .mark_text(align="left", baseline="bottom", dx=4, dy=-2, color=PALETTE[3])
-        .encode(y="bytes:Q", x=alt.value(0), text="name:N")
-    )
-    return (area + line + text).properties(width=WIDTH, height=HEIGHT, title=f"Memory over time: {sheet.title}")
+    name = f"memory on the chip that holds activations: {humanize(sheet.capacity, 'B')}"
+    written = {"align": "left", "baseline": "bottom", "dx": 4, "dy": -2, "color": PALETTE[3]}
+    if sheet.capacity > FAR_ABOVE * max((row["bytes"] for row in sheet.alive), default=0):
+        limit = alt.Chart(alt.InlineData(values=[{"name": f"{name}, far above"}]))
+        drawn = area + limit.mark_text(**written).encode(x=alt.value(0), y=alt.value(0), text="name:N")
+    else:
+        limit = alt.Chart(alt.InlineData(values=[{"bytes": sheet.capacity, "name": name}]))
+        line = limit.mark_rule(color=PALETTE[3], strokeDash=[6, 3]).encode(y="bytes:Q")
+        drawn = area + line + limit.mark_text(**written).encode(y="bytes:Q", x=alt.value(0), text="name:N")
+    return drawn.properties(width=WIDTH, height=HEIGHT, title=f"Memory over time: {sheet.title}")
 
 
 def area(sheet: Sheet) -> Chart:
@@ -260,12 +270,16 @@ def _si(alt: Any) -> Any:
 
 def _causes(alt: Any, found: Sequence[str], orient: str = "right") -> Any:
     causes = sorted(dict.fromkeys(found))
-    scale = alt.Scale(domain=causes, range=_colours(len(causes)))
+    scale = alt.Scale(domain=causes, range=_colours(causes))
     return alt.Color("bound_by:N", title="bound by", scale=scale, legend=alt.Legend(orient=orient))
 
 
-def _colours(count: int) -> list[str]:
-    return [PALETTE[index % len(PALETTE)] for index in range(count)]
+def _colours(names: Sequence[str]) -> list[str]:
+    """A colour for each name: its own if it has one, else the next that no name has."""
+    free = [place for place in range(len(PALETTE)) if place not in {STEADY.get(name) for name in names}]
+    others = [name for name in names if name not in STEADY]
+    places = STEADY | {name: free[index % len(free)] for index, name in enumerate(others)}
+    return [PALETTE[places[name]] for name in names]
 
 
 def _decades(values: Sequence[float]) -> tuple[float, float]:

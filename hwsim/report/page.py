@@ -104,11 +104,12 @@ def _cards(sheet: Sheet) -> str:
         return f"{low} to {high} by its sources"
 
     energy_from = ", ".join(dict.fromkeys(origin for name, origin in origins.items() if name != "area_mm2"))
+    unknown = missing.get("energy_j", "") and "no power without the energy"
     facts = [
         ("latency", humanize(totals.latency_s, "s"), band("latency_s", "s")),
         ("throughput", f"{rate(totals.throughput_per_s)} inferences/s", f"{totals.cycles:,} cycles"),
         ("energy", humanize(totals.energy_j, "J"), band("energy_j", "J") or missing.get("energy_j", "")),
-        ("power", humanize(totals.average_power_w, "W"), f"energies from: {energy_from}" if energy_from else ""),
+        ("power", humanize(totals.average_power_w, "W"), f"energies from: {energy_from}" if energy_from else unknown),
         (
             "area",
             "-" if totals.area_mm2 is None else f"{totals.area_mm2:.4g} mm²",

@@ -11,6 +11,7 @@ from hwsim.device import Device
 from hwsim.errors import HwsimError
 from hwsim.estimation import Estimate, Prepared
 from hwsim.estimation.conversion import converted
+from hwsim.estimation.residency import activation_store, level_capacity
 from hwsim.report.text import safe
 from hwsim.workload.liveness import activation_bytes
 
@@ -30,7 +31,8 @@ class Sheet:
 
     layers : a row a layer in graph order, names made safe, SI units in the keys; intensity [op/B] counts off-chip traffic and is None
     where there is none. energies : a row a layer and part, stacked (``low_j``, ``high_j``). ceilings : roofs of the device.
-    alive : bytes of activations alive while each layer of the graph runs. capacity : bytes of the largest level on the chip, None unknown.
+    alive : bytes of activations alive while each layer of the graph runs. capacity : bytes of the level on the chip that
+    holds activations between layers, None unknown.
     area : mm² by component, empty where the profile's technology is not known. mappings : loops as text by position of the layer.
     """
 
@@ -144,8 +146,8 @@ def _alive(prepared: Prepared) -> list[dict[str, Any]]:
 
 
 def _capacity(device: Device) -> int | None:
-    inside = [memory for memory in device.memories if not memory.off_chip and memory.capacity is not None]
-    return inside[-1].capacity if inside else None
+    store = activation_store(device)
+    return None if store is None else level_capacity(store, ("input", "output"))
 
 
 def _area(device: Device) -> dict[str, float]:

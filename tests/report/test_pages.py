@@ -205,3 +205,23 @@ def test_without_scripts_the_tables_are_there(tmp_path: Path, sheets: list[Sheet
         assert shown.complaints == []
 
     browse(look)
+
+
+def test_memory_stands_beside_the_level_that_holds_activations(sheets: list[Sheet]) -> None:
+    """TPU v1's outermost memory on the chip is its FIFO of weights; activations live in 24 MiB, Eyeriss' in 100 KiB."""
+    eyeriss, tpu = sheets
+    assert (eyeriss.capacity, tpu.capacity) == (102_400, 24 * 2**20)
+    texts = [json.dumps(charts.to_dict(charts.memory(one))) for one in sheets]
+    assert "holds activations: 102 kB" in texts[0] and "far above" not in texts[0]
+    assert "holds activations: 25.2 MB, far above" in texts[1]
+
+
+def test_colours_keep_their_meaning_from_picture_to_picture(sheets: list[Sheet]) -> None:
+    def colours(drawn: Any) -> dict[str, str]:
+        scale = charts.to_dict(drawn)["encoding"]["color"]["scale"]
+        return dict(zip(scale["domain"], scale["range"], strict=True))
+
+    found = [colours(charts.time(one)) for one in sheets] + [colours(charts.energy(sheets[0]))]
+    assert {one["dram"] for one in found} == {charts.PALETTE[1]}
+    for one in found:
+        assert len(set(one.values())) == len(one), "no two names share a colour"
