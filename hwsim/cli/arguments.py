@@ -122,6 +122,12 @@ def add_search_arguments(parser: argparse.ArgumentParser) -> None:
         "--objective", choices=("edp", "energy", "latency"), help="default: EDP, or latency without energies"
     )
     group.add_argument(
+        "--search",
+        choices=("full", "quick"),
+        default="full",
+        help="quick: good mappings in hundredths of a second, with wider gaps (default full)",
+    )
+    group.add_argument(
         "--search-seconds",
         metavar="S",
         type=above_zero,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hwsim.cli.arguments import device, emit, prepared_models
@@ -46,8 +47,10 @@ def map_layer(arguments: argparse.Namespace) -> int:
                 return _refused(name, counts)
             placed = Placed(name, nest, hierarchy, given, counts, price(counts, hierarchy, nest), objective)
         else:
-            limit = arguments.search_seconds
-            found = best(nest, hierarchy, objective, arguments.counting, limit, cache=not arguments.no_cache)
+            search = partial(
+                best, seconds=arguments.search_seconds, cache=not arguments.no_cache, effort=arguments.search
+            )
+            found = search(nest, hierarchy, objective, arguments.counting)
             if isinstance(found, Infeasible):
                 return _refused(name, found)
             placed = Placed(name, nest, hierarchy, found.mapping, found.counts, found.cost, objective, found)
@@ -134,8 +137,8 @@ def _run(name: str, paths: list[str], arguments: argparse.Namespace) -> dict[str
             _refused(name, _in_words(counts))
             return None
         return {"file": name, **timeloop_record(problem, problem.mapping, counts, price(counts, hierarchy, nest))}
-    limit, cache = arguments.search_seconds, not arguments.no_cache
-    found = best(nest, hierarchy, arguments.objective or "edp", "timeloop", limit, perfect=True, cache=cache)
+    search = partial(best, seconds=arguments.search_seconds, cache=not arguments.no_cache, effort=arguments.search)
+    found = search(nest, hierarchy, arguments.objective or "edp", "timeloop", perfect=True)
     if isinstance(found, Infeasible):
         _refused(name, _in_words(found))
         return None

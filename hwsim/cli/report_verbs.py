@@ -147,6 +147,7 @@ def _runs(
                 chosen,
                 rung=arguments.model,
                 objective=arguments.objective,
+                search=arguments.search,
                 search_seconds=arguments.search_seconds,
                 cache=not arguments.no_cache,
                 progress=progress(),

@@ -87,6 +87,7 @@ def simulate(arguments: argparse.Namespace) -> int:
         place=arguments.place,
         aim=arguments.aim,
         objective=arguments.objective,
+        search=arguments.search,
         search_seconds=arguments.search_seconds,
         cache=not arguments.no_cache,
         progress=progress(),

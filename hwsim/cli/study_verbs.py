@@ -122,6 +122,11 @@ def study_run(arguments: argparse.Namespace) -> int:
         f"{study.name}: {study.space.cardinality:,} designs{' before filters and conditions' if study.space.pruned else ''}",
         file=sys.stderr,
     )
+    if study.chosen:
+        print(
+            f"{study.name}: mappings by the quick search (base: {{search: full}} searches each in full)",
+            file=sys.stderr,
+        )
     if arguments.count:
         return 0
     arguments.interrupted = _kept(store)

@@ -36,6 +36,7 @@ def estimate(arguments: argparse.Namespace) -> int:
             limits=limits(arguments),
             objective=arguments.objective,
             counting=arguments.counting,
+            search=arguments.search,
             search_seconds=arguments.search_seconds,
             cache=not arguments.no_cache,
             progress=progress(),

@@ -21,7 +21,7 @@ from hwsim.estimation.terms import ranked
 from hwsim.graph import Layer, Network
 from hwsim.mapping import Hierarchy, from_device
 from hwsim.mapping.text import as_dict
-from hwsim.search import Found, Objective, best
+from hwsim.search import Effort, Found, Objective, best
 from hwsim.workload import OPERANDS, LoopNest, Work
 
 _NOTHING = Residency()
@@ -31,12 +31,15 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """How to search. objective : None is EDP, or latency where the profile gives no energy; seconds : time limit a nest [s]."""
+    """How to search. objective : None is EDP, or latency where the profile gives no energy; seconds : time limit a nest [s]; effort : see
+    ``search.best``.
+    """
 
     objective: Objective | None = None
     rules: Rules = "exact"
     seconds: float | None = None
     cache: bool = True
+    effort: Effort = "full"
 
 
 class Mapper:
@@ -60,6 +63,7 @@ class Mapper:
         return {
             "objective": self._search.objective or "+".join(sorted(self._objectives)) or None,
             "counting": self._search.rules,
+            "search": self._search.effort,
             "search_seconds": self._search.seconds,
         }
 
@@ -85,8 +89,9 @@ class Mapper:
             asked = self._search
             objective = asked.objective or default_objective(hierarchy)
             self._objectives.add(objective)
-            search = partial(best, nest, hierarchy, objective, asked.rules, seconds=asked.seconds, cache=asked.cache)
-            question = (nest, repr(hierarchy), objective, asked.rules)
+            again = partial(best, seconds=asked.seconds, cache=asked.cache, effort=asked.effort)
+            search = partial(again, nest, hierarchy, objective, asked.rules)
+            question = (nest, repr(hierarchy), objective, asked.rules, asked.effort)
             found = search() if self._answers is None else self._answers.get(question, search)
             self._limited += isinstance(found, Found) and found.limited
             self._found[nest] = found

@@ -31,7 +31,7 @@ from hwsim.estimation.records import Estimate, LayerEstimate, Totals
 from hwsim.estimation.residency import residency
 from hwsim.estimation.simulated import Simulated, simulated
 from hwsim.graph import Layer, Network
-from hwsim.search import Objective
+from hwsim.search import Effort, Objective
 from hwsim.version import __version__
 from hwsim.workload import Work
 
@@ -53,6 +53,7 @@ def estimate(
     limits: Mapping[str, float] | None = None,
     objective: Objective | None = None,
     counting: Rules = "exact",
+    search: Effort = "full",
     search_seconds: float | None = None,
     cache: bool = True,
     answers: Answers | None = None,
@@ -71,8 +72,8 @@ def estimate(
     simulated time.
     units : ``bit`` gives HCM's view, in which every tensor moves once. keep_activations : whether tensors may stay on chip between
     layers (in the mapping rung they do not). overrides : ``dotted.path=value`` on the profile.
-    objective, counting, search_seconds, cache : of the mapping rung's search, see ``search.best``; progress is told what is being searched;
-    answers : searches shared with other calls.
+    objective, counting, search (``full`` or ``quick``), search_seconds, cache : of the mapping rung's search, see ``search.best``;
+    progress is told what is being searched; answers : searches shared with other calls.
     held : tensors that stay on the chip whatever else does (not in the simulator, which gives everything an address).
     cores : in the simulator, how layers are spread over the cores of a chip: ``together`` (they are one array), ``channels`` or ``rows``
     of each layer, ``layers``, or ``auto``, the best of these for ``aim``; place : single layers, ``LAYER=channels``, ``LAYER=rows`` or
@@ -93,7 +94,7 @@ def estimate(
     said = Assumptions()
     works = [work for _, work in prepared.priced]
     spread = _spread(answer, device, cores, place, aim)
-    asked = Search(objective, counting, search_seconds, cache)
+    asked = Search(objective, counting, search_seconds, cache, search)
     priced_on = one_core(device) if spread else device
     mapper = Mapper(priced_on, asked, progress, answers) if rung == "mapping" else None
     price = mapper.price if mapper else _PRICES[rung]

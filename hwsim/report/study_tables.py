@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from hwsim.report.text import columns, safe, shorten, wrapped
@@ -26,7 +27,10 @@ def front_text(results: Results, objectives: Sequence[str] = (), by: str = "", t
     front = results.front(wanted, by)
     total = feasible = 0
     reasons: dict[str, int] = {}
+    gaps: list[float] = []
     for row in results.rows():
+        if row.get("bound_gap") is not None:
+            gaps.append(float(row["bound_gap"]))  # type: ignore[arg-type]
         total += 1
         feasible += int(bool(row["feasible"]))
         if row["reason"]:
@@ -34,6 +38,10 @@ def front_text(results: Results, objectives: Sequence[str] = (), by: str = "", t
     lines = wrapped(
         f"{total:,} designs, {feasible:,} feasible, {len(front)} on the front of {' and '.join(wanted)}{f' by {by}' if by else ''}"
     )
+    if gaps:
+        lines += wrapped(
+            f"mappings: largest bound_gap of a layer {100 * median(gaps):.3g} % in the median design, at most {100 * max(gaps):.3g} %"
+        )
     if front:
         names = [name for name in results.names if len({row[name] for row in front}) > 1 or name == by] or list(
             results.names[:1]

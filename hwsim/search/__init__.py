@@ -1,6 +1,6 @@
 """The best mapping of one nest, with its bound."""
 
 from hwsim.search.best import best, best_many
-from hwsim.search.found import Found, Objective
+from hwsim.search.found import Effort, Found, Objective
 
-__all__ = ["Found", "Objective", "best", "best_many"]
+__all__ = ["Effort", "Found", "Objective", "best", "best_many"]

@@ -13,9 +13,10 @@ from hwsim.counts import Counts, Rules, count
 from hwsim.errors import Infeasible, MappingError, UsageError
 from hwsim.mapping import Hierarchy, Mapping
 from hwsim.search import cache as kept
-from hwsim.search.found import Found, Objective, value
+from hwsim.search.found import Effort, Found, Objective, value
 from hwsim.search.infeasible import why
 from hwsim.search.proof import Progress, prove
+from hwsim.search.quick import quick
 from hwsim.search.size import size_of
 from hwsim.search.space import Space, space_of
 from hwsim.workload import LoopNest
@@ -32,18 +33,20 @@ def best(
     seconds: float | None = None,
     perfect: bool = False,
     cache: bool = True,
+    effort: Effort = "full",
 ) -> Found | Infeasible:
     """Find the mapping with the least EDP, energy or latency under the hierarchy's constraints, and bound what could be better.
 
     rules : counting rules; the ``timeloop`` rules imply ``perfect``, factors that divide. seconds : time to search [s]; without it a fixed
     amount of work, so that the answer does not depend on the machine. cache : read and keep results on disk; a search cut short by time
-    is never kept. Raises UsageError for an unknown objective, or one of energy where the hierarchy gives none; MappingError for what
-    cannot be counted in 64 bits.
+    is never kept. effort : ``quick`` takes a twentieth of that work and proves less; where it finds nothing, the full search is
+    asked. Raises UsageError for an unknown objective, or one of energy where the hierarchy gives none; MappingError for what cannot be
+    counted in 64 bits.
     """
-    _check(hierarchy, objective, rules, seconds)
+    _check(hierarchy, objective, rules, seconds, effort)
     single = replace(nest, repeat=1)
     perfect = perfect or rules == "timeloop"
-    file = kept.place(single, hierarchy, objective, rules, perfect) if cache else None
+    file = kept.place(single, hierarchy, objective, rules, perfect, effort) if cache else None
     known = kept.read(file) if file else None
     if known is not None:
         counts, cost = _counted(nest, hierarchy, known.mapping, rules)
@@ -52,7 +55,10 @@ def best(
     progress = Progress(
         BUDGET if seconds is None else 1 << 62, math.inf if seconds is None else time.perf_counter() + seconds
     )
-    prove(space, objective, progress)
+    if effort == "quick":
+        quick(space, objective, progress)
+    if effort == "full" or progress.mapping is None:
+        prove(space, objective, progress)
     mapping = progress.mapping
     if mapping is None:
         return why(space, progress)
@@ -87,7 +93,9 @@ def best_many(
     return [answers[nest] for nest in nests]
 
 
-def _check(hierarchy: Hierarchy, objective: str, rules: str, seconds: float | None) -> None:
+def _check(hierarchy: Hierarchy, objective: str, rules: str, seconds: float | None, effort: str) -> None:
+    if effort not in ("full", "quick"):
+        raise UsageError(f"search {effort!r}: there are full and quick")
     if objective not in ("edp", "energy", "latency"):
         raise UsageError(f"objective {objective!r}: there are edp, energy and latency")
     if rules not in ("exact", "timeloop"):

@@ -21,7 +21,7 @@ from typing import Any
 from hwsim.counts import Rules
 from hwsim.kernels.jit import cache_root
 from hwsim.mapping import Hierarchy, LevelLoops, Mapping
-from hwsim.search.found import Objective
+from hwsim.search.found import Effort, Objective
 from hwsim.version import __version__
 from hwsim.workload import LoopNest
 
@@ -49,9 +49,11 @@ def _version() -> str:
     return f"{__version__} {digest.hexdigest()}"
 
 
-def place(nest: LoopNest, hierarchy: Hierarchy, objective: Objective, rules: Rules, perfect: bool) -> Path:
+def place(
+    nest: LoopNest, hierarchy: Hierarchy, objective: Objective, rules: Rules, perfect: bool, effort: Effort = "full"
+) -> Path:
     """The file of one question."""
-    question = repr((nest, hierarchy, objective, rules, perfect, _version()))
+    question = repr((nest, hierarchy, objective, rules, perfect, effort, _version()))
     name = hashlib.sha256(question.encode()).hexdigest()
     return cache_root() / "mappings" / name[:2] / f"{name}.json"
 

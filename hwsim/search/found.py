@@ -10,6 +10,8 @@ from hwsim.counts import Counts
 from hwsim.mapping import Mapping
 
 Objective = Literal["edp", "energy", "latency"]
+#: How much is looked at: ``full`` searches to a proof, or as far as its work goes; ``quick`` climbs from a few starts (``search.quick``).
+Effort = Literal["full", "quick"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from hwsim.study.expression import evaluate, names_in
 Value = str | int | float | bool | None
 Point = dict[str, Value]
 #: Axes that are not paths of a device profile.
-NAMED = ("model", "device", "batch", "bits", "rung", "objective", "counting", "units", "technology")
+NAMED = ("model", "device", "batch", "bits", "rung", "objective", "search", "counting", "units", "technology")
 #: What starts the name of an axis that binds a symbolic dim, a density, or the bits of the layers that a glob matches.
 DIMS, DENSITY, BITS = "dims.", "density.", "bits."
 MAX_VALUES = 1_000_000

@@ -90,7 +90,9 @@ class Evaluator:
     def estimate(self, point: Mapping[str, Value]) -> Estimate:
         """The whole estimate of a design; raises HwsimError where there is none."""
         whole = {**self.base, **point}
-        options: dict[str, Any] = {name: whole[name] for name in ("rung", "objective") if whole.get(name) is not None}
+        options: dict[str, Any] = {
+            name: whole[name] for name in ("rung", "objective", "search") if whole.get(name) is not None
+        }
         for name in ("counting", "units"):
             if whole.get(name) is not None:
                 options[name] = whole[name]
@@ -165,6 +167,7 @@ class Evaluator:
             else []
         )
         row: Row = {name: totals[name] for name in TOTALS}
+        row["bound_gap"] = max((layer.bound_gap for layer in made.layers if layer.bound_gap is not None), default=None)
         for limit in self.limits:
             row[limit.name] = limit.residual(totals[limit.total])
         row["residual_mapping"] = len(lost) / len(made.layers) if lost else 0.0
@@ -178,7 +181,7 @@ class Evaluator:
 
     def failed(self, reason: str) -> Row:
         """The row of a design that cannot be priced at all."""
-        row: Row = dict.fromkeys(TOTALS)
+        row: Row = dict.fromkeys((*TOTALS, "bound_gap"))
         row |= {limit.name: 1.0 for limit in self.limits}
         return row | {"residual_mapping": 1.0, "feasible": 0, "reason": reason}
 

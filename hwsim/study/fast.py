@@ -371,6 +371,7 @@ def _priced(
             "utilization": ideal_s / seconds if seconds else 0.0,
         }
         row: Row = {name: totals[name] for name in TOTALS}
+        row["bound_gap"] = None
         for limit in evaluator.limits:
             row[limit.name] = limit.residual(totals[limit.total])
         row["residual_mapping"] = 0.0

@@ -29,6 +29,8 @@ _LOG = logging.getLogger(__name__)
 #: Seconds that a chunk should take: what is lost at most when the run is killed.
 _CHUNK_S = 0.5
 _FIRST, _LARGEST = 32, 20_000
+#: Designs up to which mappings are searched in full where the study does not say how.
+_SEARCHED_IN_FULL = 50
 #: Told how many points are done and how many there are.
 Progress = Callable[[int, int], None]
 
@@ -41,6 +43,8 @@ class Study:
     constraints : ``max_latency_s: 0.01``; objectives : totals or derived parameters to minimize,
     ``-throughput_per_s`` to maximize. Raises UsageError for what
     makes no sense.
+
+    More than 50 designs whose mappings may be searched are searched quickly, unless ``search: full`` stands among what they share.
     """
 
     axes: Mapping[str, Any]
@@ -58,9 +62,19 @@ class Study:
         when = {name: text for name, text in conditions.items() if text is not None}
         self.space = Space(axes, tuple(map(tuple, self.together)), dict(self.derived), tuple(self.where), when)
         self.limits = limits_of(self.constraints)
+        self.chosen = self._searches and self.space.cardinality > _SEARCHED_IN_FULL
+        if self.chosen:
+            self.base = {**self.base, "search": "quick"}
         for objective in self.objectives:
             if objective.removeprefix("-") not in (*TOTALS, *self.space.derived):
                 raise UsageError(f"objectives: {objective} is no total ({', '.join(TOTALS)}) and no derived parameter")
+
+    @property
+    def _searches(self) -> bool:
+        """Whether mappings may be searched, and nothing says how."""
+        rungs = self.space.axes.get("rung", (self.base.get("rung"),))
+        said = "search" in self.space.axes or self.base.get("search") is not None
+        return not said and any(rung in (None, "mapping", "simulate") for rung in rungs)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -69,8 +83,9 @@ class Study:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Columns of the results: the point, its totals, residuals, whether it is feasible and why not."""
-        return (*self.names, *TOTALS, *(limit.name for limit in self.limits), "residual_mapping", "feasible", "reason")
+        """Columns of the results: the point, its totals, the largest gap of a mapping, residuals, whether it is feasible and why not."""
+        limits = (limit.name for limit in self.limits)
+        return (*self.names, *TOTALS, "bound_gap", *limits, "residual_mapping", "feasible", "reason")
 
     @cached_property
     def provenance(self) -> dict[str, Any]:

@@ -45,6 +45,28 @@ def test_each_row_is_the_estimate() -> None:
         assert row["feasible"] == (totals.latency_s <= 0.01 and totals.throughput_per_s >= 50)
 
 
+def test_a_large_study_of_mappings_is_searched_quickly_and_says_so() -> None:
+    axes = {"memory.gbuf.capacity_kib": {"range": [64, 114, 1]}}
+    base = {**BASE, "rung": "mapping"}
+    many, few = Study(axes, base=base), Study({"clock_mhz": [400]}, base=base)
+    assert many.base["search"] == "quick" == many.provenance["base"]["search"] and many.chosen
+    assert "search" not in few.base and not few.chosen
+    assert Study(axes, base={**base, "search": "full"}).base["search"] == "full"
+    assert "search" not in Study(axes, base=BASE).base
+
+
+def test_rows_of_mappings_are_the_estimates_and_have_the_largest_gap() -> None:
+    points = [{"memory.gbuf.capacity_kib": kib} for kib in (24, 128)]
+    columns = evaluate_batch(points, base={**BASE, "rung": "mapping", "search": "quick"})
+    for place, point in enumerate(points):
+        overrides = [f"{name}={value}" for name, value in point.items()]
+        options = {"overrides": overrides, "bits": "w8a8", "rung": "mapping", "search": "quick", "cache": False}
+        single = hwsim.estimate("light_squeezenet", "ws_16x16", **options)  # type: ignore[arg-type]
+        assert {name: columns[name][place] for name in TOTALS} == single.totals.to_dict()
+        gaps = [layer.bound_gap for layer in single.layers if layer.bound_gap is not None]
+        assert columns["bound_gap"][place] == max(gaps) and single.settings["search"] == "quick"
+
+
 @pytest.mark.parametrize(
     "device", ["ws_16x16", "cortex_m7", "generic_x86_server_core", "edge_tpu", "nnp_i_1100", "simba"]
 )

@@ -1,0 +1,82 @@
+"""Mappings improved by exchanges: one dim gives room at a level, another takes it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hwsim.kernels.jit import kernel, nested_kernel
+from hwsim.kernels.packed import Int
+from hwsim.kernels.search_terms import FIXED, Problem, ceiling
+from hwsim.kernels.search_whole import Chain, _closed, chain_value, descend
+
+
+@kernel
+def climb(problem: Problem, chain: Chain, most: int) -> tuple[float, int]:
+    """Improve a mapping by ``descend`` and, where that is stuck, by exchanges, until neither makes it better.
+
+    A descent ends where a level is full: then no factor can grow alone. chain : trips and orders, improved in place. most : mappings to
+    look at, at most. Returns the value reached, as ``chain_value`` has it, and how many were looked at. Proves nothing.
+    """
+    value, number = descend(problem, chain, most)
+    while value < np.inf and number < most:
+        reached, more = _exchange(problem, chain, value, most - number)
+        number += more
+        if reached >= value:
+            break
+        value, more = descend(problem, chain, most - number)
+        number += more
+    return value, number
+
+
+@nested_kernel
+def _exchange(problem: Problem, chain: Chain, value: float, most: int) -> tuple[float, int]:
+    """One round of exchanges at every level but the outermost, with every level outside of it to give to."""
+    nest, factors, temporal = problem.nest, problem.factors, chain.temporal
+    depths, number = factors.shape[1], 0
+    before = np.empty((depths, 8), np.int64)
+    for level in range(depths - 1):
+        for outer in range(level + 1, depths):
+            for gives in range(8):
+                if temporal[level, gives] == 1 or not _open(gives, level, outer, nest, factors):
+                    continue
+                for takes in range(8):
+                    if takes == gives or not _open(takes, level, outer, nest, factors):
+                        continue
+                    for shrink in range(3):
+                        for grow in range(5):
+                            if number >= most:
+                                return value, number
+                            before[:] = temporal
+                            reached = np.inf
+                            if _exchanged(gives, takes, level, outer, shrink, grow, temporal, nest, factors):
+                                reached = chain_value(problem, chain)
+                                number += 1
+                            if reached < value:
+                                value = reached
+                            else:
+                                temporal[:] = before
+    return value, number
+
+
+@nested_kernel
+def _open(dim: int, level: int, outer: int, nest: Int, factors: Int) -> bool:
+    """Whether trips of a dim may go from one level to another."""
+    return nest[dim] > 1 and not factors[FIXED, level, dim] and not factors[FIXED, outer, dim]
+
+
+@nested_kernel
+def _exchanged(
+    gives: int, takes: int, level: int, outer: int, shrink: int, grow: int, temporal: Int, nest: Int, factors: Int
+) -> bool:
+    """Shrink the factor of one dim at ``level``, grow that of another, the rest at ``outer``; whether that is allowed.
+
+    shrink : to 1, a half, a third; grow : to all, twice, three, five, seven times. temporal [L, 8] : changed in place.
+    """
+    temporal[level, gives] = 1 if shrink == 0 else ceiling(temporal[level, gives], shrink + 1)
+    if not _closed(gives, outer, temporal, nest, factors):
+        return False
+    if grow == 0:
+        temporal[outer, takes] = 1
+        return _closed(takes, level, temporal, nest, factors)
+    temporal[level, takes] *= 2 if grow == 1 else 2 * grow - 1
+    return _closed(takes, outer, temporal, nest, factors)

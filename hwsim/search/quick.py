@@ -1,0 +1,194 @@
+"""Good mappings in a hundredth of a second: the most promising patterns, each climbed from simple starts, and a bound that is cheap.
+
+For sweeps of many designs. What is worked out for a nest before capacities matter (patterns, their floors, the arrays of the search) is
+kept for hierarchies that differ in capacities alone; nothing else is carried from one search to another, so that an answer depends on its
+own question only.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+import numpy as np
+
+from hwsim.kernels.packed import OUTPUT, C, Int, R, S
+from hwsim.kernels.search_exchange import climb
+from hwsim.kernels.search_terms import BITS, FINAL_BITS, FIXED, POOL, POOL_BITS, SPATIAL, Problem
+from hwsim.kernels.search_whole import Chain, counted
+from hwsim.mapping import Hierarchy
+from hwsim.mapping.pack import unpack_mapping
+from hwsim.search.bounds import anywhere, floors, values
+from hwsim.search.patterns import Patterns, at_work, patterns
+from hwsim.search.problem import build
+from hwsim.search.proof import Progress, _candidates, _exact, _one
+from hwsim.search.space import Keep, Space, space_of
+from hwsim.search.terms import terms_of
+from hwsim.workload import LoopNest
+
+#: Patterns that are climbed at most, those whose turn comes until so many have a start that fits, and mappings looked at in one climb.
+_CLIMBED, _TRIED, _MOST = 5, 24, 2_000
+#: Patterns whose floors are found, those with the fewest steps.
+_FLOORS = 512
+#: Steps of the patterns that are listed, in units of what a mesh that is always full would take; more where there are few.
+_RATIOS = (1.25, 2.5, math.inf)
+
+
+def quick(space: Space, objective: str, progress: Progress) -> None:
+    """Climb the patterns with the least floors; leaves the best mapping in ``progress``, and in ``given_up`` what none can beat.
+
+    Nothing is found where no start of any of them fits: a search in earnest may then find a mapping.
+    """
+    unlimited = _unlimited(space.hierarchy)
+    promising = _promising(_Question(space.nest, repr(unlimited), objective, space.exact, space.perfect, unlimited))
+    climbed = 0
+    for place in range(len(promising.ranked)):
+        pattern = promising.pattern(place)
+        if pattern is not None:
+            climbed += any(_climbed(space, pattern, start, progress) for start in range(space.levels - 1, -1, -1))
+        if climbed == _CLIMBED:
+            break
+    if progress.mapping is not None:
+        progress.given_up = promising.bound
+
+
+def _unlimited(hierarchy: Hierarchy) -> Hierarchy:
+    """A hierarchy without its capacities."""
+    levels = [
+        replace(level, storage=tuple(replace(pool, bits=None) for pool in level.storage)) for level in hierarchy.levels
+    ]
+    return replace(hierarchy, levels=tuple(levels))
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What promising patterns depend on. told : the hierarchy in words, to compare by."""
+
+    nest: LoopNest
+    told: str
+    objective: str
+    exact: bool
+    perfect: bool
+    hierarchy: Hierarchy = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """A spatial pattern with kept operands: children along x and y [L, 8], and the arrays of its search."""
+
+    keep: Keep
+    along: tuple[Int, Int]
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class _Promising:
+    """The patterns with the least floors, whatever the capacities.
+
+    ranked : kept operands by number, and places in ``listed``. bound : no mapping costs less. built : problems made so far, None where
+    no factors cover a dim.
+    """
+
+    space: Space
+    objective: str
+    listed: Patterns
+    ranked: tuple[tuple[int, int], ...]
+    bound: float
+    built: dict[int, _Pattern | None] = field(default_factory=dict)
+
+    def pattern(self, place: int) -> _Pattern | None:
+        """One of the ranked patterns, its problem built when it is first asked for."""
+        if place not in self.built:
+            number, row = self.ranked[place]
+            keep, along = self.space.keeps[number], (self.listed.along_x[row], self.listed.along_y[row])
+            spread = along[0] * along[1]
+            problem = build(self.space, keep, spread, self.objective, terms_of(self.space, keep, spread[None]))
+            self.built[place] = None if problem is None else _Pattern(keep, along, problem)
+        return self.built[place]
+
+
+@lru_cache(maxsize=256)
+def _promising(question: _Question) -> _Promising:
+    objective = question.objective
+    space = space_of(question.nest, question.hierarchy, question.exact, question.perfect)
+    fewest = math.prod(space.extents) / float(space.packed.fanout.astype(np.float64).prod())
+    for ratio in _RATIOS:
+        listed = at_work(space, patterns(space, fewest * ratio))
+        if len(listed.steps) >= _FLOORS:
+            break
+    factors, steps = listed.factors[:_FLOORS], listed.steps[:_FLOORS]
+    found: list[tuple[float, int, int]] = []
+    for number, keep in enumerate(space.keeps if len(steps) else ()):
+        least = values(space, *floors(space, terms_of(space, keep, factors), steps), objective)
+        found += [(float(value), number, row) for row, value in enumerate(least)]
+    found.sort()
+    others = min(listed.dropped, *(float(more) for more in listed.steps[_FLOORS : _FLOORS + 1]), math.inf)
+    bound = min(found[0][0] if found else math.inf, _beyond(space, others, objective))
+    return _Promising(space, objective, listed, tuple((number, row) for _, number, row in found[:_TRIED]), bound)
+
+
+def _beyond(space: Space, steps: float, objective: str) -> float:
+    """What no pattern with so many compute steps or more can beat."""
+    if math.isinf(steps):
+        return math.inf
+    energy = np.array([min(some.total for some in anywhere(space))])
+    return float(values(space, energy, np.array([steps / space.packed.macs_per_pe]), objective)[0])
+
+
+def _climbed(space: Space, pattern: _Pattern, absorbs: int, progress: Progress) -> bool:
+    """Climb a pattern from all trips at the level ``absorbs``, or next to it where that level's are given; whether that start fits."""
+    problem = pattern.problem
+    levels = problem.levels.copy()
+    levels[POOL], levels[POOL_BITS] = space.packed.pool, space.packed.pool_bits
+    problem = problem._replace(levels=levels, nest=_wide(problem, pattern.keep))
+    candidates = _candidates(*pattern.along, pattern.keep)
+    temporal = candidates.temporal[0]
+    _start(space, problem, absorbs, temporal)
+    plain = np.ones((space.levels, 8), np.int64)
+    room = np.zeros(8, np.int64), np.zeros((3, 8), np.int64), np.zeros((2, 3)), np.zeros(2)
+    chosen = np.zeros(space.levels, np.int64)
+    chain = Chain(plain, plain.copy(), temporal, chosen, *room, np.zeros(problem.base.shape[1] - 1))
+    reached, number = climb(problem, chain, _MOST)
+    progress.evaluated += number
+    progress.priced += number
+    if reached >= progress.value:
+        return math.isfinite(reached)
+    for level, choice in enumerate(chosen):
+        candidates.order[0, level] = problem.orders[level, choice]
+    value = counted(problem.nest, _exact(space), candidates)
+    if value < progress.value:
+        progress.value = value
+        progress.mapping = unpack_mapping(_one(candidates, temporal, candidates.order[0]))
+    return math.isfinite(value)
+
+
+def _wide(problem: Problem, keep: Keep) -> Int:
+    """``Problem.nest`` with complete outputs as wide as incomplete ones, where sums arrive incomplete at the first level that keeps any.
+
+    Whatever fits then does fit; what the search may take for complete would only be found to be too large when it is counted.
+    """
+    nest = problem.nest.copy()
+    first = next(level for level, kept in enumerate(keep) if kept[OUTPUT])
+    added = problem.factors[SPATIAL, : first + 1].prod(axis=0)
+    if any(added[dim] < nest[dim] for dim in (C, S, R)):
+        nest[FINAL_BITS] = nest[BITS + OUTPUT]
+    return nest
+
+
+def _start(space: Space, problem: Problem, absorbs: int, temporal: Int) -> None:
+    """Trips that are not fixed go to the level ``absorbs``, or the next one inside that may take them; temporal [L, 8] is written."""
+    fixed, spread = problem.factors[FIXED], problem.factors[SPATIAL]
+    for dim, extent in enumerate(space.extents):
+        free = [level for level in range(space.levels) if not fixed[level, dim]]
+        here = max((level for level in free if level <= absorbs), default=free[0] if free else -1)
+        inside, outside = extent, 1
+        for level in range(space.levels):
+            factor = max(1, int(fixed[level, dim]))
+            temporal[level, dim] = factor
+            if level > here:
+                outside *= int(spread[level, dim]) * factor
+            else:
+                inside = -(-inside // (int(spread[level, dim]) * factor))
+        if here >= 0:
+            temporal[here, dim] = -(-inside // outside)
