@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from hwsim.cli.usage import Help
+
 #: Command: what it does in a sentence, where its parser does not say; then examples.
 _EXAMPLES: dict[str, tuple[str, ...]] = {
     "estimate": (
@@ -106,7 +108,7 @@ def explain(parser: argparse.ArgumentParser, command: str = "") -> None:
     if "exit codes" not in epilog:
         epilog = f"{epilog.rstrip()}\n\n{_CODES.get(command, _CODES[''])}".lstrip()
     parser.epilog = epilog
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.formatter_class = Help
     parser.description = _wrapped(parser.description)
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from hwsim.cli.interrupt import prompt, say
 from hwsim.cli.parser import build_parser
+from hwsim.cli.usage import line
 from hwsim.errors import HwsimError, HwsimWarning
 
 
@@ -22,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _run(argv, arguments)
     except HwsimError as error:
         for finding in error.findings:
-            print(f"hwsim: error: {_line(finding)}", file=sys.stderr)
+            print(f"hwsim: error: {line(finding)}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         _close_stdout()
@@ -30,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:  # a full disk below the answer, for one
         _close_stdout()
         place = f"{error.filename}: " if error.filename else "the answer cannot be written: "
-        print(f"hwsim: error: {_line(place)}{error.strerror or error}", file=sys.stderr)
+        print(f"hwsim: error: {line(place)}{error.strerror or error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         exec(
@@ -72,7 +73,3 @@ def _listen() -> None:
 
         logging.basicConfig(format="%(name)s: %(message)s")
         logging.getLogger("hwsim").setLevel(level)
-
-
-def _line(finding: str) -> str:
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in finding)

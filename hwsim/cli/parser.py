@@ -24,6 +24,7 @@ from hwsim.cli.arguments import (
     add_output_arguments,
     add_search_arguments,
 )
+from hwsim.cli.usage import Parser
 from hwsim.version import __version__
 
 _EXAMPLES = """\
@@ -40,7 +41,7 @@ exit codes: 0 done, 1 a negative answer (nothing feasible), 2 a mistake in what 
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the ``hwsim`` command."""
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = Parser(
         prog="hwsim",
         description="Latency, energy and area of a neural network on an accelerator, before either exists.",
         epilog=_EXAMPLES,

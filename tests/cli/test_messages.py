@@ -81,3 +81,30 @@ def test_a_closed_pipe_is_no_error() -> None:
     command = f"{sys.executable} -m hwsim devices | head -n 1"
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     assert result.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["estimat", "x"], "hwsim: error: argument COMMAND: invalid choice: 'estimat' (did you mean estimate?) (hwsim --help)"),
+        (["estimate", "x", "--devcie", "t4"], "unrecognized arguments: --devcie t4 (did you mean --device?)"),
+        (["estimate", "x", "--device", "t4", "--format", "jsn"], "invalid choice: 'jsn' (did you mean json?)"),
+        (["estimate", "x", "--\x1b[31m"], r"--\x1b[31m"),
+        (["study"], "hwsim study: error: the following arguments are required: COMMAND (hwsim study --help)"),
+        (["compose", "coded", "x", "--count", "0"], "argument --count: '0' is not a whole number of at least 1"),
+    ],
+)  # fmt: skip
+def test_what_the_command_line_does_not_understand_is_one_line(
+    capsys: pytest.CaptureFixture[str], argv: list[str], said: str
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(argv)
+    text = capsys.readouterr().err
+    assert left.value.code == 2
+    assert text.count("\n") == 1 and said in text
+
+
+def test_commands_stand_beside_what_they_do() -> None:
+    from hwsim.cli.parser import build_parser
+
+    assert "\n    complexity  MACs" in build_parser().format_help()
