@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -17,7 +18,8 @@ class Residency:
     """Tensors that do not cross the chip's edge. activations, weights : names; notes : what was found, in words.
 
     home : level that an activation stays in, by name; beyond : levels that it does not reach, those further out. Where a tensor has
-    no home it crosses every level on the chip.
+    no home it crosses every level on the chip. between : by level, the least capacity with which the very same tensors stay, and the
+    least larger one with which they do not [B]; of all its instances, where one pool holds everything.
     """
 
     activations: frozenset[str] = frozenset()
@@ -25,6 +27,7 @@ class Residency:
     notes: tuple[str, ...] = ()
     home: Mapping[str, str] = field(default_factory=dict)
     beyond: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    between: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def stays(self, name: str) -> bool:
         """Whether a tensor that is read does not cross the chip's edge."""
@@ -50,23 +53,29 @@ def residency(
     already kept and still needed, it fits; the network's own inputs and outputs always cross the edge.
     """
     network = prepared.network
-    weights, held, notes = _resident_weights(network, works, device) if keep_weights else (frozenset[str](), {}, ())
+    found, notes = _resident_weights(network, works, device) if keep_weights else (Resident(frozenset(), {}, 0), ())
+    between = dict(found.between)
     store = activation_store(device)
     if not keep_activations or store is None:
-        return Residency(weights=weights, notes=notes)
-    capacity = level_capacity(store, ("input", "output"))
+        return Residency(weights=found.names, notes=notes, between=between)
+    capacity, taken = level_capacity(store, ("input", "output")), 0
     if capacity is not None and shares_weights(store) and "weight" in store.retains:
-        capacity = max(0, capacity - held.get(store.name, 0))
-    return Residency(_kept_activations(prepared, works, capacity), weights, notes)
+        taken = found.used.get(store.name, 0)
+        capacity = max(0, capacity - taken)
+    kept, least, below = _kept_activations(prepared, works, capacity)
+    already = between.get(store.name, (0.0, math.inf))
+    between[store.name] = max(already[0], least + taken), min(already[1], below + taken)
+    return Residency(kept, found.names, notes, between=between)
 
 
 @dataclass(frozen=True, slots=True)
 class Resident:
-    """Weights that stay. used : bytes of them by level; streaming : bytes of the others [B]."""
+    """Weights that stay. used : bytes of them by level; streaming : bytes of the others [B]; between : as of a Residency."""
 
     names: frozenset[str]
     used: dict[str, int]
     streaming: int
+    between: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 def resident_weights(asked: Sequence[tuple[str, int, int]], stores: Sequence[Memory]) -> Resident:
@@ -78,26 +87,29 @@ def resident_weights(asked: Sequence[tuple[str, int, int]], stores: Sequence[Mem
     room = {store.name: level_capacity(store, ("weight",)) for store in stores}
     resident: set[str] = set()
     used = dict.fromkeys(room, 0)
+    between: dict[str, tuple[float, float]] = dict.fromkeys(room, (0.0, math.inf))
     streaming = 0
     for name, size, read in sorted(asked, key=lambda one: one[2] < one[1]):
         if name in resident:
             continue
-        place = next((n for n, most in room.items() if most is None or used[n] + size <= most), None)
-        if place is None:
-            streaming += min(read, size)
+        for place, most in room.items():
+            need, (least, below) = used[place] + size, between[place]
+            if most is None or need <= most:
+                between[place] = max(least, need), below
+                resident.add(name)
+                used[place] = need
+                break
+            between[place] = least, min(below, need)
         else:
-            resident.add(name)
-            used[place] += size
-    return Resident(frozenset(resident), used, streaming)
+            streaming += min(read, size)
+    return Resident(frozenset(resident), used, streaming, between)
 
 
-def _resident_weights(
-    network: Network, works: Sequence[Work], device: Device
-) -> tuple[frozenset[str], dict[str, int], tuple[str, ...]]:
-    """Names of weights that stay, bytes of them in each level that retains weights, innermost first, and what streams in words."""
+def _resident_weights(network: Network, works: Sequence[Work], device: Device) -> tuple[Resident, tuple[str, ...]]:
+    """Weights that stay, by the levels that retain weights, innermost first, and what streams in words."""
     stores = [memory for memory in device.memories if not memory.off_chip and "weight" in memory.retains]
     if not stores:
-        return frozenset(), {}, ()
+        return Resident(frozenset(), {}, 0), ()
     reads = [(network.tensors[name], size) for work in works for name, size in work.reads]
     found = resident_weights(
         [(tensor.name, tensor.bytes, size) for tensor, size in reads if tensor.role != "activation"], stores
@@ -108,26 +120,33 @@ def _resident_weights(
         have = sum(most for most in rooms if most is not None)
         names = " and ".join(store.name for store in stores)
         note = (f"weights of {found.streaming:,} B do not fit {names} ({have:,} B) and stream in every inference",)
-    return found.names, found.used, note
+    return found, note
 
 
-def _kept_activations(prepared: Prepared, works: Sequence[Work], capacity: int | None) -> frozenset[str]:
+def _kept_activations(
+    prepared: Prepared, works: Sequence[Work], capacity: int | None
+) -> tuple[frozenset[str], float, float]:
+    """Activations that stay, and the capacities from which and below which these do [B]."""
     last_use = {name: index for index, work in enumerate(works) for name, _ in work.reads}
     network, aliases = prepared.network, prepared.aliases
     outside = {aliases.get(name, name) for name in (*network.inputs, *network.outputs)}
     kept: set[str] = set()
     ends: dict[int, list[str]] = {}
-    live = 0
+    live, least, below = 0, 0.0, math.inf
     for index, work in enumerate(works):
         for name, _ in work.writes:
             size = network.tensors[name].bytes
-            if name in outside or name not in last_use or (capacity is not None and live + size > capacity):
+            if name in outside or name not in last_use:
+                continue
+            if capacity is not None and live + size > capacity:
+                below = min(below, live + size)
                 continue
             kept.add(name)
+            least = max(least, live + size)
             live += size
             ends.setdefault(last_use[name], []).append(name)
         live -= sum(network.tensors[name].bytes for name in ends.pop(index, ()))
-    return frozenset(kept)
+    return frozenset(kept), least, below
 
 
 def activation_store(device: Device) -> Memory | None:

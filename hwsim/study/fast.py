@@ -1,11 +1,12 @@
-"""Many rooflines at once: designs that differ in clock, bandwidths and the size of the array alone are priced as columns of numbers.
+"""Many rooflines at once: designs that differ in clock, bandwidths, capacities and the size of the array alone are priced as columns of
+numbers.
 
 What a layer computes and moves does not depend on those, so it is worked out once; times follow by the operations that the roofline
-does, in the same order on the same doubles, and so to the same last digit. Capacities count by what they let stay on the chip: designs
-of different capacities where the same tensors stay are priced together too. Whatever else differs between two designs (a network, its bits,
-its batch) puts them into different groups. What was worked out for a group is kept for the next points of its kind; a group that is
-seen once, or of another kind, is evaluated point by point. Up to three designs of a new group are evaluated both ways, and the slow way
-decides.
+does, in the same order on the same doubles, and so to the same last digit. Capacities count by what they let stay on the chip: each
+design that is worked out says between which capacities the same tensors stay, and those in between are priced with it. Whatever else
+differs between two designs (a network, its bits, its batch) puts them into different groups. What was worked out for a group is kept for
+the next points of its kind; a group that is seen once, or of another kind, is evaluated point by point. Up to three designs of a new
+group are evaluated both ways, and the slow way decides.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ _REMEMBERED = 4096
 _PER_SECOND = ("bandwidth_gb_per_s", "read_gb_per_s", "write_gb_per_s")
 _PER_CYCLE = ("bytes_per_cycle", "read_bytes_per_cycle", "write_bytes_per_cycle")
 _ARRAY = ("compute.pe_array.x", "compute.pe_array.y")
+_CAPACITIES = ("capacity_bytes", "capacity_kib", "capacity_mib", "capacity_gib")
 
 
 def rows(
@@ -86,9 +88,17 @@ def _varies(name: str, value: Value) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e15:
         return False
     parts = name.split(".")
+    if _sized(name):
+        return 1 <= value * unit(parts[2])[1] < 1 << 53
     return name in ("clock_mhz", *_ARRAY) or (
         len(parts) == 3 and parts[0] == "memory" and parts[2] in (*_PER_SECOND, *_PER_CYCLE)
     )
+
+
+def _sized(name: str) -> bool:
+    """Whether a path is the capacity of a whole memory level."""
+    parts = name.split(".")
+    return len(parts) == 3 and parts[0] == "memory" and parts[2] in _CAPACITIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +120,24 @@ class _Part:
 
 @dataclass(frozen=True, slots=True)
 class _Setup:
-    """What is worked out once for a group: its device, layers, the totals that do not change, inferences a run."""
+    """What is worked out once for a group: its device, layers, the totals that do not change, inferences a run.
+
+    between : for each level whose capacity varies, the sizes [B] of one instance from which and below which all of that holds.
+    """
 
     device: Device
     parts: tuple[_Part, ...]
     totals: Mapping[str, Any]
     batch: int
+    between: tuple[tuple[float, float], ...] = ()
 
 
 def _group(evaluator: Evaluator, key: Key, points: Sequence[Mapping[str, Value]]) -> list[Row] | None:
     """Rows of the designs of a group, None where they have to be evaluated one by one."""
     kept = evaluator.setups
     setup = kept.get(key)
+    if any(map(_sized, key[1])):
+        return None if setup is False else _of_sizes(evaluator, key, points)
     if setup is None:
         alike = _alike(evaluator, key, points[0]) if any(map(_capacity, dict(key[0]))) else None
         known = kept.get(alike)
@@ -137,16 +153,63 @@ def _group(evaluator: Evaluator, key: Key, points: Sequence[Mapping[str, Value]]
     return _priced_all(evaluator, setup, points) if isinstance(setup, _Setup) else None
 
 
+def _of_sizes(evaluator: Evaluator, key: Key, points: Sequence[Mapping[str, Value]]) -> list[Row] | None:
+    """Rows of designs whose capacities differ: those where the same tensors stay together, one after the other."""
+    if key not in evaluator.setups and len(points) == 1 and key not in evaluator.seen:
+        evaluator.seen.add(key)
+        return None
+    if len(evaluator.setups) >= _REMEMBERED:
+        evaluator.setups.clear()
+    setups: list[_Setup] = evaluator.setups.setdefault(key, [])
+    if len(setups) >= _REMEMBERED:
+        setups.clear()
+    names = [name for name in key[1] if _sized(name)]
+    sizes = np.array(
+        [[int(point[name] * unit(name.split(".")[2])[1]) for name in names] for point in points],  # type: ignore[operator]
+        np.float64,
+    )
+    left, place = np.ones(len(points), np.bool_), 0
+    found: list[Row] = [{}] * len(points)
+    while left.any():
+        fresh = place == len(setups)
+        if fresh:
+            setup, first = _made(evaluator, key, points[int(np.flatnonzero(left)[0])])
+            if setup is None:
+                evaluator.setups[key] = False
+                return None
+            setups.append(setup)
+        setup = setups[place]
+        least, below = np.array(setup.between).T
+        members = np.flatnonzero(left & (sizes >= least).all(axis=1) & (sizes < below).all(axis=1)).tolist()
+        chosen = [points[index] for index in members]
+        made = _priced_all(evaluator, setup, chosen) if chosen else []
+        largest = int(sizes[members].sum(axis=1).argmax()) if chosen else 0
+        if made is None or (fresh and not (made and _agree(evaluator, first, chosen, made, {largest}))):
+            evaluator.setups[key] = False
+            return None
+        for index, row in zip(members, made, strict=True):
+            found[index] = row
+        left[members] = False
+        place += 1
+    return found
+
+
+def _agree(
+    evaluator: Evaluator, first: Row | None, points: Sequence[Mapping[str, Value]], made: list[Row], places: set[int]
+) -> bool:
+    """Whether the first of a new group, and of a larger one those at ``places``, have the rows that single evaluations give."""
+    checked = places - {0} if len(points) >= SMALL else set()
+    return first == made[0] and all(evaluator.row(points[place]) == made[place] for place in checked)
+
+
 def _set_up(evaluator: Evaluator, key: Key, alike: Any, points: Sequence[Mapping[str, Value]]) -> list[Row] | None:
     """Work out a new group, price it, and compare with designs that are evaluated one by one; remember what came of it."""
     if len(evaluator.setups) >= _REMEMBERED:
         evaluator.setups.clear()
     setup, first = _made(evaluator, key, points[0])
     made = None if setup is None else _priced_all(evaluator, setup, points)
-    if made is not None:
-        checked = {len(points) // 2, len(points) - 1} - {0} if len(points) >= SMALL else set()
-        if first != made[0] or any(evaluator.row(points[place]) != made[place] for place in checked):
-            made = None
+    if made is not None and not _agree(evaluator, first, points, made, {len(points) // 2, len(points) - 1}):
+        made = None
     for name in (key, alike):
         if name is not None:
             evaluator.setups[name] = setup if made is not None else False
@@ -158,7 +221,6 @@ def _made(evaluator: Evaluator, key: Key, point: Mapping[str, Value]) -> tuple[_
     whole = {**evaluator.base, **point}
     try:
         device = evaluator.device(whole)
-        first = evaluator.estimate(point)
     except HwsimError:
         return None, None
     rung = whole.get("rung") or default_rung(device)
@@ -166,12 +228,38 @@ def _made(evaluator: Evaluator, key: Key, point: Mapping[str, Value]) -> tuple[_
         return None, None
     if "idle" in device.power_w and "clock_mhz" in key[1]:
         return None, None  # what idles goes with the clock
-    parts = _parts(evaluator, whole, device, first)
-    if parts is None:
+    between = _between(evaluator, key, whole, device)
+    if between is None:
         return None, None
-    return _Setup(device, tuple(parts), first.totals.to_dict(), int(str(first.settings["batch"]))), evaluator.told(
-        first
-    )
+    try:
+        first = evaluator.estimate(point)
+    except HwsimError:
+        return None, None
+    parts = _parts(evaluator, whole, device, first)
+    batch = int(str(first.settings["batch"]))
+    return _Setup(device, tuple(parts), first.totals.to_dict(), batch, between), evaluator.told(first)
+
+
+def _between(
+    evaluator: Evaluator, key: Key, whole: Mapping[str, Value], device: Device
+) -> tuple[tuple[float, float], ...] | None:
+    """``_Setup.between`` of a design; None where more than a level's one pool would change with its capacity."""
+    levels = [name.split(".")[1] for name in key[1] if _sized(name)]
+    if not levels:
+        return ()
+    try:
+        prepared, _ = converted(evaluator.prepared(whole), device)
+    except HwsimError:
+        return None
+    stays = residency(prepared, [work for _, work in prepared.priced], device, True).between
+    found = []
+    for level in levels:
+        memory = next(memory for memory in device.memories if memory.name == level)
+        if len(memory.pools) > 1 or levels.count(level) > 1:
+            return None
+        least, below = stays.get(level, (0.0, math.inf))
+        found.append((least / memory.instances, below / memory.instances))
+    return tuple(found)
 
 
 def _priced_all(evaluator: Evaluator, setup: _Setup, points: Sequence[Mapping[str, Value]]) -> list[Row] | None:
@@ -199,7 +287,7 @@ def _alike(evaluator: Evaluator, key: Key, point: Mapping[str, Value]) -> Any:
     return (rest, key[1:], stays.activations, stays.weights, finite)
 
 
-def _parts(evaluator: Evaluator, whole: Mapping[str, Value], device: Device, made: Estimate) -> list[_Part] | None:
+def _parts(evaluator: Evaluator, whole: Mapping[str, Value], device: Device, made: Estimate) -> list[_Part]:
     prepared, _ = converted(evaluator.prepared(whole), device)
     found = []
     for (layer, work), record in zip(prepared.priced, made.layers, strict=True):

@@ -51,6 +51,14 @@ def test_capacities_and_bits_a_second() -> None:
     assert len(points) / (time.process_time() - start) >= 20_000
 
 
+def test_capacities_alone_a_second() -> None:
+    """The same rate where every design has a capacity of its own."""
+    points = [{"memory.gbuf.capacity_bytes": 16_384 + 61 * number} for number in range(20_000)]
+    start = time.process_time()
+    evaluate_batch(points, base=BASE)
+    assert len(points) / (time.process_time() - start) >= 20_000
+
+
 def test_a_mapping_sweep(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """200 buffers and arrays, each with every nest of ResNet-50 mapped, nothing on disk: under a minute of two cores.
 

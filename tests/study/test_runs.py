@@ -19,6 +19,7 @@ import hwsim
 from hwsim.cli import main
 from hwsim.errors import UsageError
 from hwsim.estimation import mapped
+from hwsim.estimation.residency import residency
 from hwsim.study import Study, fast
 from hwsim.study.evaluation import TOTALS, Evaluator, evaluate_batch, limits_of
 from hwsim.study.reading import read_study
@@ -105,6 +106,28 @@ def test_capacities_and_bits_at_once_are_the_same_bits(device: str) -> None:
     counted = Counted(dict(base))
     assert fast.rows(counted, points) == wanted
     assert counted.calls < 60
+
+
+@pytest.mark.parametrize("device", ["ws_16x16", "edge_tpu", "cortex_m7"])
+def test_capacities_are_grouped_up_to_the_very_byte(device: str) -> None:
+    """Where the tensors that stay change, one byte decides: both sides of every such edge, and one in the middle, as single designs."""
+    profile = hwsim.load_device(device)
+    level = next(memory for memory in reversed(profile.memories) if not memory.off_chip)
+    name = f"memory.{level.name}.capacity_bytes"
+    network = hwsim.prepare("light_squeezenet", bits="w8a8")
+    sizes, size = [], 30_000.0
+    while len(sizes) < 30 and size < 1e8:
+        sized = hwsim.load_device(device, [f"{name}={int(size)}"])
+        least, below = residency(network, [work for _, work in network.priced], sized, True).between[level.name]
+        assert least <= int(size) * level.instances < below
+        sizes += [int(size), *([int(below) - 1, int(below)] if below < 1e8 and level.instances == 1 else [])]
+        size = below + 1
+    base = {"model": "light_squeezenet", "device": device, "bits": "w8a8", "rung": "roofline"}
+    points = [{name: size} for size in dict.fromkeys(sizes)]
+    alone = Evaluator(dict(base))
+    wanted = [alone.row(point) for point in points]
+    assert fast.rows(Evaluator(dict(base)), points) == wanted
+    assert len(points) < 9 or len({row["dram_bytes"] for row in wanted}) > 3
 
 
 class Counted(Evaluator):
