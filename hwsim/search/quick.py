@@ -8,7 +8,7 @@ own question only.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 
 import numpy as np
@@ -24,15 +24,18 @@ from hwsim.search.patterns import Patterns, at_work, patterns
 from hwsim.search.problem import build
 from hwsim.search.proof import Progress, _candidates, _exact, _one
 from hwsim.search.space import Keep, Space, space_of
-from hwsim.search.terms import terms_of
+from hwsim.search.terms import Terms, terms_of
 from hwsim.workload import LoopNest
 
 #: Patterns that are climbed at most, those whose turn comes until so many have a start that fits, and mappings looked at in one climb.
 _CLIMBED, _TRIED, _MOST = 5, 24, 2_000
 #: Patterns whose floors are found, those with the fewest steps.
 _FLOORS = 512
+#: Nests on hierarchies that are remembered at most, and their lists of patterns.
+_REMEMBERED = 256
+_LISTED: dict[tuple[object, ...], Patterns] = {}
 #: Steps of the patterns that are listed, in units of what a mesh that is always full would take; more where there are few.
-_RATIOS = (1.25, 2.5, math.inf)
+_RATIOS = (1.25, 1.6, 2.5, 6.0, math.inf)
 
 
 def quick(space: Space, objective: str, progress: Progress) -> None:
@@ -86,46 +89,75 @@ class _Pattern:
 class _Promising:
     """The patterns with the least floors, whatever the capacities.
 
-    ranked : kept operands by number, and places in ``listed``. bound : no mapping costs less. built : problems made so far, None where
-    no factors cover a dim.
+    ranked : kept operands, places in ``listed`` and costs of a word. bound : no mapping costs less. built : problems made so far, None
+    where no factors cover a dim.
     """
 
     space: Space
     objective: str
     listed: Patterns
-    ranked: tuple[tuple[int, int], ...]
+    ranked: tuple[tuple[Keep, int, Terms], ...]
     bound: float
     built: dict[int, _Pattern | None] = field(default_factory=dict)
 
     def pattern(self, place: int) -> _Pattern | None:
         """One of the ranked patterns, its problem built when it is first asked for."""
         if place not in self.built:
-            number, row = self.ranked[place]
-            keep, along = self.space.keeps[number], (self.listed.along_x[row], self.listed.along_y[row])
-            spread = along[0] * along[1]
-            problem = build(self.space, keep, spread, self.objective, terms_of(self.space, keep, spread[None]))
+            keep, row, terms = self.ranked[place]
+            along = self.listed.along_x[row], self.listed.along_y[row]
+            problem = build(self.space, keep, along[0] * along[1], self.objective, terms)
             self.built[place] = None if problem is None else _Pattern(keep, along, problem)
         return self.built[place]
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=_REMEMBERED)
 def _promising(question: _Question) -> _Promising:
     objective = question.objective
     space = space_of(question.nest, question.hierarchy, question.exact, question.perfect)
-    fewest = math.prod(space.extents) / float(space.packed.fanout.astype(np.float64).prod())
+    listed = _listed(space)
+    found: list[tuple[float, int, int]] = []
+    costs: list[Terms] = []
+    for number, keep in enumerate(space.keeps if len(listed.steps) else ()):
+        costs.append(terms_of(space, keep, listed.factors))
+        least = values(space, *floors(space, costs[-1], listed.steps), objective)
+        first = np.argsort(least, kind="stable")[:_TRIED]
+        found += [(float(least[row]), number, int(row)) for row in first]
+    found.sort()
+    bound = min(found[0][0] if found else math.inf, _beyond(space, listed.dropped, objective))
+    ranked = tuple((space.keeps[number], row, _of_one(costs[number], row)) for _, number, row in found[:_TRIED])
+    return _Promising(space, objective, listed, ranked, bound)
+
+
+def _listed(space: Space) -> Patterns:
+    """The patterns with the fewest steps. They do not depend on energies, nor on rates but for whether there are any."""
+    packed = space.packed
+    arrays = (packed.fanout, space.spatial_fixed, space.spatial_at_most, space.along)
+    limited = (np.isfinite(packed.bandwidth), np.isfinite(packed.network), packed.min_utilization)
+    key = (
+        space.extents,
+        space.perfect,
+        *(array.tobytes() for array in arrays),
+        *(np.array(one).tobytes() for one in limited),
+    )
+    known = _LISTED.get(key)
+    if known is not None:
+        return known
+    fewest = math.prod(space.extents) / float(packed.fanout.astype(np.float64).prod())
     for ratio in _RATIOS:
         listed = at_work(space, patterns(space, fewest * ratio))
         if len(listed.steps) >= _FLOORS:
             break
-    factors, steps = listed.factors[:_FLOORS], listed.steps[:_FLOORS]
-    found: list[tuple[float, int, int]] = []
-    for number, keep in enumerate(space.keeps if len(steps) else ()):
-        least = values(space, *floors(space, terms_of(space, keep, factors), steps), objective)
-        found += [(float(value), number, row) for row, value in enumerate(least)]
-    found.sort()
-    others = min(listed.dropped, *(float(more) for more in listed.steps[_FLOORS : _FLOORS + 1]), math.inf)
-    bound = min(found[0][0] if found else math.inf, _beyond(space, others, objective))
-    return _Promising(space, objective, listed, tuple((number, row) for _, number, row in found[:_TRIED]), bound)
+    dropped = min(listed.dropped, *(float(more) for more in listed.steps[_FLOORS : _FLOORS + 1]), math.inf)
+    along = listed.along_x[:_FLOORS].copy(), listed.along_y[:_FLOORS].copy()
+    if len(_LISTED) >= _REMEMBERED:
+        _LISTED.clear()
+    known = _LISTED[key] = Patterns(*along, listed.steps[:_FLOORS].copy(), dropped)
+    return known
+
+
+def _of_one(terms: Terms, row: int) -> Terms:
+    """The costs of one pattern, of many."""
+    return Terms(*(getattr(terms, item.name)[row : row + 1].copy() for item in fields(terms)))
 
 
 def _beyond(space: Space, steps: float, objective: str) -> float:
