@@ -14,7 +14,7 @@ from hwsim.device import Device
 from hwsim.device.cores import cores_of, one_core, shared_levels
 from hwsim.estimation.assembly import Assumptions, transfer_time
 from hwsim.estimation.demands import parts_of
-from hwsim.estimation.keeping import Kept, keep
+from hwsim.estimation.keeping import keep, waits_for_room
 from hwsim.estimation.mapped import Mapper
 from hwsim.estimation.pieces import Piece, Placement
 from hwsim.estimation.prepare import Prepared
@@ -25,7 +25,6 @@ from hwsim.estimation.simulated import Simulated, finished
 from hwsim.graph import Layer, Network
 from hwsim.simulation import run
 from hwsim.simulation.chip import Demand, chip
-from hwsim.simulation.memory import followers
 from hwsim.workload import Work
 
 Price = Callable[[Layer, Work, Network, Device, Residency, Assumptions], LayerEstimate]
@@ -78,16 +77,23 @@ def on_cores(chip_: Chip, placement: Placement) -> Simulated:
     records: list[LayerEstimate] = []
     asked: list[Demand] = []
     streams: list[dict[int, int]] = []  # of each layer, the last stream of each of its pieces, by core
-    waits = _waits(kept, placement)
+    makers = {
+        name: position
+        for position, pieces in enumerate(placement)
+        for piece in pieces
+        for name, _ in piece.part.work.writes
+    }
+    room = waits_for_room(kept.plans)
     for position, (pieces, (layer, _)) in enumerate(zip(placement, chip_.prepared.priced, strict=True)):
         found = [chip_.priced(position, piece.part.work, kept.residencies[piece.core]) for piece in pieces]
         records.append(together([record for record, _ in found], layer, chip_))
         launch = device.overheads.kernel_s * layer.repeat * device.clock_hz
         own: dict[int, int] = {}
         for piece, (_, parts) in zip(pieces, found, strict=True):
-            gates = _gates(piece, placement, streams, waits)
-            for core, before in waits.room.get((position, piece.core), ()):
-                gates |= {stream for one, stream in streams[before].items() if core in (-1, one)}
+            gates = _gates(piece, placement, streams, makers)
+            for core, before in room.get(position, ()):
+                if core in (-1, piece.core) and before < position:
+                    gates |= {stream for one, stream in streams[before].items() if core in (-1, one)}
             for index, part in enumerate(parts):
                 behind = (len(asked) - 1,) if index else tuple(sorted(gates))
                 start = launch if not index else 0.0
@@ -101,46 +107,13 @@ def on_cores(chip_: Chip, placement: Placement) -> Simulated:
     return replace(finished(layers, run(program), device, kept.plans), notes=kept.residencies[0].notes)
 
 
-@dataclass(frozen=True, slots=True)
-class _Waits:
-    """Where each tensor is made, and for what a layer on a core waits before it may write where another tensor lay.
-
-    room : by layer and core, pairs of a core (-1 for all) and a layer that must be done there.
-    """
-
-    makers: Mapping[str, int]
-    room: Mapping[tuple[int, int], Sequence[tuple[int, int]]]
-
-
-def _waits(kept: Kept, placement: Placement) -> _Waits:
-    makers = {
-        name: position
-        for position, pieces in enumerate(placement)
-        for piece in pieces
-        for name, _ in piece.part.work.writes
-    }
-    users: dict[str, list[int]] = {}
-    for position, pieces in enumerate(placement):
-        for name in {name for piece in pieces for name, _ in (*piece.part.work.reads, *piece.part.work.writes)}:
-            users.setdefault(name, []).append(position)
-    room: dict[tuple[int, int], list[tuple[int, int]]] = {}
-    for plan in kept.plans:
-        if plan.off_chip:
-            continue  # where there is room for everything nobody waits for a place
-        for after, before in followers(plan):
-            position = after.made
-            for core in {piece.core for piece in placement[position]} if plan.core < 0 else {plan.core}:
-                room.setdefault((position, core), []).extend(
-                    (plan.core, user) for user in users.get(before.name, ()) if user < position
-                )
-    return _Waits(makers, room)
-
-
-def _gates(piece: Piece, placement: Placement, streams: Sequence[Mapping[int, int]], waits: _Waits) -> set[int]:
+def _gates(
+    piece: Piece, placement: Placement, streams: Sequence[Mapping[int, int]], makers: Mapping[str, int]
+) -> set[int]:
     """Streams that make what a piece reads: where it is known which parts of a tensor it needs, those alone."""
     found: set[int] = set()
     for name, _ in piece.part.work.reads:
-        maker = waits.makers.get(name)
+        maker = makers.get(name)
         if maker is None or maker >= len(streams):
             continue
         need = piece.part.needed.get(name)

@@ -7,8 +7,9 @@ Totals are the rung's own, so that what the simulator adds is waiting.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from hwsim.counts.systolic import SystolicCounts, touched_inputs
 from hwsim.device import Device
@@ -38,9 +39,14 @@ def demands(
     mapper: Mapper | None,
     residency: Residency,
     groups: Sequence[Fused] = (),
+    room: Mapping[int, Sequence[tuple[int, int]]] = MappingProxyType({}),
 ) -> list[Demand]:
-    """The streams of all layers in order, each gated by those that make its inputs; a fused group is one, in its last layer's place."""
+    """The streams of all layers in order, each gated by those that make its inputs; a fused group is one, in its last layer's place.
+
+    room : layers that one waits for before it writes where a tensor of theirs lay, see ``waits_for_room``.
+    """
     made: dict[str, int] = {}
+    last: dict[int, int] = {}
     found: list[Demand] = []
     group_of = {position: group for group in groups for position in group.positions}
     for position, one in enumerate(priced):
@@ -55,9 +61,11 @@ def demands(
         if group is not None:
             parts = [merged(parts, group, device)]
         gates = {made[name] for member in members for name, _ in priced[member].work.reads if name in made}
+        gates |= {last[user] for member in members for _, user in room.get(member, ()) if user in last}
         for index, part in enumerate(parts):
             behind = (len(found) - 1,) if index else tuple(sorted(gates))
             found.append(replace(part, layers=members, gates=behind, launch=launch if not index else 0.0))
+        last.update(dict.fromkeys(members, len(found) - 1))
         made.update((name, len(found) - 1) for member in members for name, _ in priced[member].work.writes)
     return found
 

@@ -8,7 +8,7 @@ what the same core made and needs, as far as is known.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hwsim.device import Device, Memory
@@ -16,7 +16,8 @@ from hwsim.device.cores import cores_of, one_core, shared_levels
 from hwsim.estimation.pieces import Piece, Placement
 from hwsim.estimation.prepare import Prepared
 from hwsim.estimation.residency import Residency, activation_store, level_capacity, resident_weights, shares_weights
-from hwsim.simulation.memory import Plan, Wanted, plan
+from hwsim.simulation.levels import Room, plan_levels
+from hwsim.simulation.memory import Plan, Wanted, followers, plan
 from hwsim.workload.division import Slice
 
 #: Types of memory in which nothing can be given a place: registers beside MACs, and caches, where what passes through decides what stays.
@@ -41,51 +42,65 @@ def keep(prepared: Prepared, device: Device, placement: Placement, cores: int, k
     weights, held, notes = _weights(prepared, core, placement, cores, common)
     store = activation_store(core)
     if store is None or core.off_chip is None:
-        plans = [Plan(store.name if store else "", None)]
+        empty = [Plan(store.name if store else "", None)]
         if core.off_chip is not None:
             every = _together([_wanted(prepared, placement, one) for one in range(cores)])
-            plans.append(_off_chip(prepared, core.off_chip, every))
-        return Kept(tuple(Residency(weights=names, notes=notes) for names in weights), tuple(plans))
-    inside: list[set[str]] = [set() for _ in range(cores)]
-    home: list[dict[str, str]] = [{} for _ in range(cores)]
+            empty.append(_off_chip(prepared, core.off_chip, every))
+        return Kept(tuple(Residency(weights=names, notes=notes) for names in weights), tuple(empty))
     wanted = [_wanted(prepared, placement, one) for one in range(cores)]
+    home: list[dict[str, str]] = [{} for _ in range(cores)]
     local = _local(placement)
-    plans_found: list[Plan] = []
-    for level in homes(core):
-        capacity = level_capacity(level, ("input", "output"))
-        shared = level.name in common
+    found: list[Plan] = []
+    levels = homes(core)
+    for shared in (False, True):
+        group = [level for level in levels if (level.name in common) == shared]
         for one in [-1] if shared else range(cores):
-            asked = _together(wanted) if one < 0 else [tensor for tensor in wanted[one] if tensor.name in local]
-            if not keep_activations:
-                plans_found.append(Plan(level.name, capacity, (), tuple(asked), core=one if cores > 1 else -1))
-                continue
-            taken = held[max(0, one)].get(level.name, 0) if shares_weights(level) else 0
-            room = capacity
-            if level is not store and capacity is not None:
-                room = taken + max(0, capacity - taken) // 2
-            if taken:
-                asked = [Wanted("weights", taken, 0, max(0, len(placement) - 1), taken, must=True), *asked]
-            found = plan(level.name, room, asked)
-            strange = () if shared else tuple(tensor for tensor in wanted[one] if tensor.name not in local)
-            found = replace(found, spilled=(*found.spilled, *strange), core=one if cores > 1 else -1)
-            plans_found.append(found)
-            staying = {place.tensor.name for place in found.places if not place.tensor.must}
-            for each in range(cores) if one < 0 else [one]:
-                names = staying & {tensor.name for tensor in wanted[each]}
-                inside[each] |= names
-                home[each] |= dict.fromkeys(names, level.name)
-                wanted[each] = [tensor for tensor in wanted[each] if tensor.name not in names]
-    left = _together(wanted)
-    plans_found.append(_off_chip(prepared, core.off_chip, left))
+            rooms = [_room(level, level is store, held[max(0, one)]) for level in group]
+            asked = _together(wanted) if shared else wanted[one]
+            here = [tensor for tensor in asked if shared or tensor.name in local]
+            if keep_activations:
+                plans = plan_levels(rooms, here, len(placement))
+            else:
+                plans = tuple(Plan(room.level, room.capacity, (), tuple(here)) for room in rooms)
+            strange = tuple(tensor for tensor in asked if not shared and tensor.name not in local)
+            number = one if cores > 1 else -1
+            found += [replace(each, spilled=(*each.spilled, *strange), core=number) for each in plans]
+            for each in range(cores) if shared else [one]:
+                mine = {tensor.name for tensor in wanted[each]}
+                for level in plans:
+                    kept = [place.tensor.name for place in level.places if not place.tensor.must]
+                    home[each] |= {name: level.level for name in kept if name in mine}
+                wanted[each] = [tensor for tensor in wanted[each] if tensor.name not in home[each]]
+    found.sort(key=lambda one: [level.name for level in levels].index(one.level))
+    found.append(_off_chip(prepared, core.off_chip, _together(wanted)))
     order = [memory.name for memory in core.memories]
     outer = {name: frozenset(order[place + 1 :]) for place, name in enumerate(order)}
     residencies = tuple(
-        Residency(
-            frozenset(names), weights[one], notes, home[one], {name: outer[level] for name, level in home[one].items()}
-        )
-        for one, names in enumerate(inside)
+        Residency(frozenset(names), weights[one], notes, names, {name: outer[level] for name, level in names.items()})
+        for one, names in enumerate(home)
     )
-    return Kept(residencies, tuple(plans_found))
+    return Kept(residencies, tuple(found))
+
+
+def _room(level: Memory, outermost: bool, held: Mapping[str, int]) -> Room:
+    """What a level has for tensors: all but its weights, or half of that where tiles pass through on their way to levels further out."""
+    capacity = level_capacity(level, ("input", "output"))
+    resident = held.get(level.name, 0) if shares_weights(level) else 0
+    if not outermost and capacity is not None:
+        capacity = resident + max(0, capacity - resident) // 2
+    return Room(level.name, capacity, resident)
+
+
+def waits_for_room(plans: Sequence[Plan]) -> dict[int, list[tuple[int, int]]]:
+    """For what a layer waits before it writes where another tensor lay: by layer, pairs of a core (-1 for all) and a layer that reads or
+    makes that tensor. Off the chip nobody waits for a place.
+    """
+    found: dict[int, list[tuple[int, int]]] = {}
+    for one in plans:
+        for after, before in [] if one.off_chip else followers(one):
+            users = dict.fromkeys((before.made, before.used, *before.readers))
+            found.setdefault(after.made, []).extend((one.core, user) for user in users)
+    return found
 
 
 def _off_chip(prepared: Prepared, level: Memory, activations: Sequence[Wanted]) -> Plan:

@@ -11,6 +11,7 @@ import numpy as np
 from hwsim.device import Device
 from hwsim.estimation.demands import demands
 from hwsim.estimation.fusion import Fused, fused, record_of
+from hwsim.estimation.keeping import waits_for_room
 from hwsim.estimation.mapped import Mapper
 from hwsim.estimation.priced import Priced
 from hwsim.estimation.records import LayerEstimate
@@ -94,7 +95,7 @@ def simulated(
 ) -> Simulated:
     """Run layers that ``rung`` has priced. What happens once an inference comes before the first layer."""
     groups = fused(priced, network, device)
-    asked = demands(priced, network, device, rung, mapper, residency, groups)
+    asked = demands(priced, network, device, rung, mapper, residency, groups, waits_for_room(plans))
     if groups:
         priced = _with_groups(priced, groups, device)
     if asked:
