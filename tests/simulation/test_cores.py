@@ -71,6 +71,29 @@ def test_independent_cores_without_contention_take_the_analytical_time(tmp_path:
     assert found.totals.latency_s == pytest.approx(bound, rel=1e-6)
 
 
+def test_engines_are_shared_as_the_profile_says() -> None:
+    device = one_core(load("nnp_i_1100"))
+    device = replace(device, memories=tuple(replace(memory, shared_bandwidth=1e9) for memory in device.memories))
+    made = chip(device, 3, frozenset({"llc", "dram"}))
+    for lane in made.lanes:
+        engines = {
+            stage: made.engines[engine] for stage, engine in zip(made.stages, lane.engines, strict=True) if engine >= 0
+        }
+        assert engines == {
+            "launch": "launch",
+            "weights": "dram",
+            "inputs": "dram",
+            "store": "dram",
+            "compute": f"mac {lane.core}",
+            "vector": f"vector {lane.core}",
+            "feed tcm": f"tcm {lane.core}",
+            "feed deep_sram": f"deep_sram {lane.core}",
+            "feed llc": "llc",
+        }
+    owners = dict(zip(made.engines, made.program([]).owners, strict=True))
+    assert {name for name, owner in owners.items() if owner < 0} == {"launch", "dram", "llc"}
+
+
 def demands_of(cores: int) -> st.SearchStrategy[list[Demand]]:
     share = st.builds(Share, st.integers(0, 3).map(float), st.integers(1, 2))
     feeds = st.fixed_dictionaries(

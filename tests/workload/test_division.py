@@ -30,9 +30,9 @@ def parts_of(network: Network, layer: int, parts: int, by: By) -> tuple[Part, tu
 
 
 @given(
-    rows=st.integers(3, 24),
-    kernel=st.integers(1, 3),
-    stride=st.integers(1, 2),
+    rows=st.integers(7, 24),
+    kernel=st.integers(1, 7),
+    stride=st.integers(1, 3),
     parts=st.integers(2, 5),
     batch=st.integers(1, 2),
 )
