@@ -8,7 +8,7 @@ retains count with the time that they stream.
 
 from __future__ import annotations
 
-import heapq
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -121,37 +121,83 @@ def _time(job: Job, left: int | None) -> float:
 
 
 def listed(jobs: Sequence[Job], cores: int, room: int | None) -> list[int]:
-    """A core for each layer, by list scheduling. room : bytes of weights that a core retains, None unlimited [B]."""
-    rank = [job.streaming for job in jobs]
-    followers: list[list[int]] = [[] for _ in jobs]
+    """A core for each layer, for a short way to the end. room : bytes of weights that a core retains, None unlimited [B].
+
+    Cores run their layers in the order of the network, whatever the order of dealing out, so two are tried, the longest way to the end
+    first and the network's own; then single layers are moved as long as that makes the whole shorter, as far as ``MOVES`` goes.
+    """
+    ranks = _ranks(jobs)
+    orders = [_by_rank(jobs, ranks), list(range(len(jobs)))]
+    chosen = min((_dealt(jobs, cores, room, order) for order in orders), key=lambda one: makespan(jobs, one, room))
+    reached, left = makespan(jobs, chosen, room), MOVES
+    moved = True
+    while moved and left > 0:
+        moved = False
+        for position, core in itertools.product(range(len(jobs)), range(cores)):
+            if core == chosen[position] or left <= 0:
+                continue
+            left -= len(jobs)
+            other = [*chosen[:position], core, *chosen[position + 1 :]]
+            length = makespan(jobs, other, room)
+            if length < reached * (1 - 1e-12):
+                chosen, reached, moved = other, length, True
+    return chosen
+
+
+#: Layers looked at while single ones are moved from core to core: half a second of it.
+MOVES = 1_000_000
+
+
+def makespan(jobs: Sequence[Job], chosen: Sequence[int], room: int | None) -> float:
+    """When all layers are done where every core runs its own in the order of the network [s]."""
+    ends: list[float] = []
+    free: dict[tuple[int, int], float] = {}
+    left: dict[int, int] = {}
+    for job, core in zip(jobs, chosen, strict=True):
+        start = free.get((core, job.unit), 0.0)
+        for before in job.after:
+            start = max(start, ends[before])
+        have = None if room is None else left.get(core, room)
+        if have is not None and job.weights <= have:
+            left[core] = have - job.weights
+        end = start + _time(job, have)
+        ends.append(end)
+        free[core, job.unit] = end
+    return max(ends, default=0.0)
+
+
+def _ranks(jobs: Sequence[Job]) -> list[float]:
+    """The longest way from the start of each layer to the end of all [s]."""
+    rank = [0.0] * len(jobs)
     for position in range(len(jobs) - 1, -1, -1):
-        rank[position] += max((rank[after] for after in followers[position]), default=0.0)
+        rank[position] += jobs[position].streaming
         for before in jobs[position].after:
-            followers[before].append(position)
-    waits = [len(job.after) for job in jobs]
-    ready = [(-rank[position], position) for position, count in enumerate(waits) if count == 0]
-    heapq.heapify(ready)
+            rank[before] = max(rank[before], rank[position])
+    return rank
+
+
+def _by_rank(jobs: Sequence[Job], rank: Sequence[float]) -> list[int]:
+    """Positions in a topological order, the longest way to the end first."""
+    return sorted(range(len(jobs)), key=lambda position: (-rank[position], position))
+
+
+def _dealt(jobs: Sequence[Job], cores: int, room: int | None, order: Sequence[int]) -> list[int]:
+    """Each layer, in some topological order, to the core that finishes it first; of equals to one that makes its inputs."""
     free = [[0.0, 0.0] for _ in range(cores)]
     left = [room] * cores
     chosen, ends = [0] * len(jobs), [0.0] * len(jobs)
-    while ready:
-        _, position = heapq.heappop(ready)
+    for position in order:
         job = jobs[position]
         inputs = max((ends[before] for before in job.after), default=0.0)
         near = {chosen[before] for before in job.after}
-        options = [
+        end, _, core = min(
             (max(inputs, free[core][job.unit]) + _time(job, left[core]), core not in near, core)
             for core in range(cores)
-        ]
-        end, _, core = min(options)
+        )
         chosen[position], ends[position], free[core][job.unit] = core, end, end
         have = left[core]
         if have is not None and job.weights <= have:
             left[core] = have - job.weights
-        for after in followers[position]:
-            waits[after] -= 1
-            if waits[after] == 0:
-                heapq.heappush(ready, (-rank[after], after))
     return chosen
 
 
