@@ -69,7 +69,7 @@ def test_pipelines_have_the_shortest_longest_stage(times: list[int], cores: int)
 def test_the_run_is_the_schedule_by_hand_where_nothing_is_shared(folder: Path, network: Network, cores: int) -> None:
     """Without a limit to bandwidth the run ends when a list of layers does; a picosecond of launch keeps lanes in order."""
     device = replace(many(folder, cores, bandwidth=None), overheads=Overheads(kernel_s=1e-12))
-    prepared = hwsim.prepare(network, bits="w8a8")
+    prepared = hwsim.prepare(network, bits="w8a8", passes=())  # nothing folded: a layer needs one unit
     found = hwsim.estimate(prepared, device, rung="simulate", cores="layers", keep_activations=False)
     assert found.simulation is not None
     program = found.simulation.timeline.program
