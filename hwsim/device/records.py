@@ -185,7 +185,8 @@ class Sparsity:
     """Three separate capabilities, by operand: zeros not stored, MACs not switched (energy), MACs skipped (cycles).
 
     structured : (kept, of), the pattern of pruned weights that runs ``structured_speedup`` times as fast (2:4), None without.
-    encoding : how compressed operands are stored. skip_efficiency : share of the skipping that uneven work leaves [1].
+    encoding : how compressed operands are stored. lanes : that skip and wait for each other every ``sync_macs`` MACs [1] of each, zeros
+    included; one waits for nobody. skip_efficiency : share of the skipping that other unevenness leaves [1].
     """
 
     compressed: frozenset[Operand] = frozenset()
@@ -194,6 +195,8 @@ class Sparsity:
     structured: tuple[int, int] | None = None
     structured_speedup: float = 1.0
     encoding: Literal["bitmask", "run_length", "csr", "n_m"] = "bitmask"
+    lanes: int = 1
+    sync_macs: int = 1
     skip_efficiency: float = 1.0
 
 

@@ -229,6 +229,8 @@ def _sparsity(given: schema.Sparsity | None) -> Sparsity:
         structured=(int(pattern.kept.value), int(pattern.of.value)) if pattern else None,
         structured_speedup=pattern.speedup.value if pattern else 1.0,
         encoding=given.encoding,
+        lanes=whole(given.lanes, 1),
+        sync_macs=whole(given.sync_macs, 1),
         skip_efficiency=given.skip_efficiency.value if given.skip_efficiency else 1.0,
     )
 

@@ -264,7 +264,8 @@ class Structured(Section):
 class Sparsity(Section):
     """Operands whose zeros are not stored, not switched, not computed.
 
-    encoding : how compressed operands are stored. skip_efficiency : share of the skipping that uneven work leaves.
+    encoding : how compressed operands are stored. lanes, sync_macs : lanes that skip zeros by themselves, and MACs of each, zeros
+    included, after which all wait for the last. skip_efficiency : share of the skipping that other unevenness leaves.
     """
 
     compressed: list[Operand] = Field(default_factory=list)
@@ -272,7 +273,15 @@ class Sparsity(Section):
     skipped: list[Operand] = Field(default_factory=list)
     structured: Structured | None = None
     encoding: Literal["bitmask", "run_length", "csr", "n_m"] = "bitmask"
+    lanes: Count | None = None
+    sync_macs: Count | None = None
     skip_efficiency: Share | None = None
+
+    @model_validator(mode="after")
+    def _both(self) -> Sparsity:
+        if (self.lanes is None) != (self.sync_macs is None):
+            raise ValueError("lanes and sync_macs go together")
+        return self
 
 
 class Host(Section):

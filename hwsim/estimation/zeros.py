@@ -1,7 +1,8 @@
 """What zeros are worth to a device: bytes where they are not stored, energy where MACs are gated, cycles where they are skipped.
 
 Three capabilities, each by operand, and each worth nothing to a device without it: a dense array computes on zeros as on anything else.
-Zeros of the two operands are taken to fall independently; how far uneven work leaves PEs idle is the profile's ``skip_efficiency``.
+Zeros of the two operands are taken to fall independently. How far uneven work leaves PEs idle follows from the profile's lanes that wait
+for each other (``estimation.imbalance``), and is its ``skip_efficiency`` where there is more.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterable
 from hwsim.device import Device
 from hwsim.device.records import Operand
 from hwsim.estimation.encodings import stored_bits
+from hwsim.estimation.imbalance import longest
 from hwsim.graph import Tensor
 from hwsim.workload import LoopNest
 
@@ -38,8 +40,14 @@ def access_shares(nest: LoopNest, device: Device) -> dict[Operand, float]:
 
 def cycle_share(nest: LoopNest, device: Device) -> float:
     """Share of the MACs of a nest that take time [1]: those with a zero in a skipped operand do not."""
-    share = _nonzero(nest, device.sparsity.skipped)
-    return share if share == 1 else min(1.0, share / device.sparsity.skip_efficiency)
+    sparsity = device.sparsity
+    share = _nonzero(nest, sparsity.skipped)
+    if share == 1:
+        return 1.0
+    if sparsity.lanes > 1:
+        window = min(sparsity.sync_macs, -(-nest.macs // sparsity.lanes))
+        share = longest(window, share, sparsity.lanes) / window
+    return min(1.0, share / sparsity.skip_efficiency)
 
 
 def stored_share(tensor: Tensor, operand: Operand, device: Device) -> float:
