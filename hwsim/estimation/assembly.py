@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hwsim.device import Device, Memory, precision_for
+from hwsim.device import Device, Memory
 from hwsim.estimation.records import LayerEstimate, Traffic
 from hwsim.estimation.terms import combine
-from hwsim.graph import Layer, Network, dtype_bits
+from hwsim.graph import Layer, Network
 from hwsim.workload import Work
 
 #: Kinds of device whose vector unit is the MAC unit: elementwise work adds to MAC work instead of running beside it.
@@ -92,7 +92,7 @@ def assemble(
         energy_by_j=energy_by_j,
         traffic_bytes=moved,
         dram_bytes=off_chip_bytes(device, moved),
-        bits=operand_bits(layer, work, network, device),
+        bits=operand_bits(layer, work, network),
         fused=layer.fused,
     )
 
@@ -108,16 +108,15 @@ def off_chip_bytes(device: Device, moved: Mapping[str, Traffic]) -> float:
     return sum(moved[memory.name].read + moved[memory.name].write for memory in device.memories if memory.off_chip)
 
 
-def operand_bits(layer: Layer, work: Work, network: Network, device: Device) -> dict[str, int | None]:
+def operand_bits(layer: Layer, work: Work, network: Network) -> dict[str, int | None]:
     """Bits of input, weight, output and accumulator; None where the layer has no such operand."""
     if work.nests:
         nest = work.nests[0]
-        precision, _ = precision_for(device, nest.input.dtype, nest.weight.dtype)
         return {
             "input": nest.input.bits,
             "weight": nest.weight.bits,
             "output": nest.output.bits,
-            "accumulator": dtype_bits(precision.accumulate),
+            "accumulator": nest.accumulator.bits,
         }
     reads = [network.tensors[name].bits for name in layer.inputs if name in network.tensors]
     writes = [network.tensors[name].bits for name in layer.outputs if name in network.tensors]

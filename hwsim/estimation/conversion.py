@@ -1,6 +1,7 @@
 """A network in types that a device computes: float32 becomes int16 on a chip that has nothing else, and it is said.
 
-Sums are as wide as the accumulators of the precision that runs them: 16 bits on Eyeriss, 32 on most others.
+Sums are as wide as the accumulators of the precision that runs them (16 bits on Eyeriss, 32 on most others), or narrower where a layer
+says so.
 """
 
 from __future__ import annotations
@@ -43,17 +44,17 @@ def converted(prepared: Prepared, device: Device) -> tuple[Prepared, tuple[str, 
 
 
 def _accumulating(prepared: Prepared, device: Device) -> Prepared:
-    """The same work with accumulators of the device's widths; the very same record where they are already."""
+    """The same work with accumulators of the device's widths, or the layer's; the very same record where they are already."""
 
-    def at_width(nest: LoopNest) -> LoopNest:
+    def at_width(nest: LoopNest, asked: str) -> LoopNest:
         precision, _ = precision_for(device, nest.input.dtype, nest.weight.dtype)
-        if nest.accumulator.dtype == precision.accumulate:
-            return nest
-        return replace(nest, accumulator=OperandType(precision.accumulate))
+        narrower = asked and dtype_bits(asked) < dtype_bits(precision.accumulate)
+        sums = asked if narrower else precision.accumulate
+        return nest if nest.accumulator.dtype == sums else replace(nest, accumulator=OperandType(sums))
 
     works = []
-    for work in prepared.works:
-        nests = tuple([at_width(nest) for nest in work.nests])
+    for layer, work in zip(prepared.network.layers, prepared.works, strict=True):
+        nests = tuple([at_width(nest, layer.accumulator) for nest in work.nests])
         same = all(new is old for new, old in zip(nests, work.nests, strict=True))
         works.append(work if same else replace(work, nests=nests))
     if all(new is old for new, old in zip(works, prepared.works, strict=True)):

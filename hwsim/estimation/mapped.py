@@ -183,7 +183,7 @@ def _mapped(
         dram_bytes=sum(
             moved[memory.name].read + moved[memory.name].write for memory in device.memories if memory.off_chip
         ),
-        bits=operand_bits(layer, work, network, device),
+        bits=operand_bits(layer, work, network),
         mapping=[as_dict(from_device(device, nest), found.mapping) for nest, found in placed],
         bound_gap=max(found.bound_gap for _, found in placed),
     )

@@ -22,7 +22,7 @@ FLOATS = {
     "fp4": "float4e2m1",
 }
 _ITEM = r"\d+|[a-z]+\d+"
-_PAIR = re.compile(rf"(?:w({_ITEM}))?(?:a({_ITEM}))?")
+_PAIR = re.compile(rf"(?:w({_ITEM}))?(?:a({_ITEM}))?(?:p({_ITEM}))?")
 _INTEGER = re.compile(r"(u?int)(\d+)")
 _WIDEST = 32
 #: Operators whose stored weights are blobs of packed bits: their width is an attribute and stays.
@@ -34,6 +34,7 @@ class Format(NamedTuple):
 
     weight: str
     activation: str
+    accumulator: str = ""
 
 
 class Rule(NamedTuple):
@@ -47,8 +48,8 @@ def with_bits(network: Network, spec: str) -> Network:
     """The network with other types for parameters and activations.
 
     spec : ``w8a8`` (weights int8, activations int8), ``w4a16``, ``a16`` (activations only), ``w4`` (weights only), ``int8``, ``fp16``,
-    ``bf16``, ``fp8``, ``fp32`` (both), ``w4afp16`` (mixed), or rules by layer name with globs, ``conv1=w8a8,*=w4a8``: the first rule that
-    matches a layer holds. wN and aN are signed integers.
+    ``bf16``, ``fp8``, ``fp32`` (both), ``w4afp16`` (mixed), ``w8a8p24`` (sums of 24 bits, where the device's are wider), or rules by layer
+    name with globs, ``conv1=w8a8,*=w4a8``: the first rule that matches a layer holds. wN, aN and pN are signed integers.
 
     An activation takes the type of the first layer that reads it (a layer's bits are those of its operands), or of the one that writes it
     where nobody does. Every parameter takes the type of the weights, biases too. What stays as it is: integers wider than 16 bits and
@@ -69,7 +70,11 @@ def with_bits(network: Network, spec: str) -> Network:
         for part in layer.members or (layer,):
             for name in part.outputs:
                 _settle(tensors, settled, name, chosen, part)
-    return network.with_layers(network.layers, tensors, f"data types set to {spec}")
+    layers = [
+        replace(layer, accumulator=chosen.accumulator) if chosen.accumulator else layer
+        for layer, chosen in zip(network.layers, formats, strict=True)
+    ]
+    return network.with_layers(layers, tensors, f"data types set to {spec}")
 
 
 def parse_bits(spec: str) -> tuple[Rule, ...]:
@@ -86,8 +91,8 @@ def parse_bits(spec: str) -> tuple[Rule, ...]:
 def _format(text: str, spec: str) -> Format:
     pair = _PAIR.fullmatch(text)
     if pair and any(pair.groups()):
-        weight, activation = pair.groups()
-        return Format(_dtype(weight or "", spec), _dtype(activation or "", spec))
+        weight, activation, sums = pair.groups()
+        return Format(_dtype(weight or "", spec), _dtype(activation or "", spec), _dtype(sums or "", spec))
     both = _dtype(text, spec)
     return Format(both, both)
 

@@ -93,7 +93,7 @@ class Layer:
     op, domain : ONNX operator type and domain ("" for ai.onnx). inputs : tensor names, "" for an optional one left out.
     attributes : scalars and tuples, as ONNX names them; values the importer resolved from constant inputs come under the
     name of that input (``k`` of TopK). repeat : how often it runs in one inference (trip counts of the loops around it).
-    fused : names of the nodes folded into it.
+    fused : names of the nodes folded into it. accumulator : type of its sums, "" that of the device.
     members : the layers a fused one is made of, in order, the one it is named after first; empty for a layer on its own. The inputs and
     outputs of a fused layer are those of the whole; its operator and attributes are the first member's.
     """
@@ -107,3 +107,4 @@ class Layer:
     repeat: int = 1
     fused: tuple[str, ...] = ()
     members: tuple[Layer, ...] = ()
+    accumulator: str = ""

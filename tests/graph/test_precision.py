@@ -52,6 +52,16 @@ def test_the_first_rule_that_matches_holds():
     assert found == {"conv1": ("int8", "int8", "int4"), "last": ("int4", "int2", "int4")}
 
 
+def test_sums_have_a_width_of_their_own() -> None:
+    assert parse_bits("last=w8a8p24,*=p16") == (
+        Rule("last", Format("int8", "int8", "int24")),
+        Rule("*", Format("", "", "int16")),
+    )
+    found = with_bits(two(), "last=w8a8p24,*=w4a8")
+    assert {layer.name: layer.accumulator for layer in found.layers}["last"] == "int24"
+    assert sum(bool(layer.accumulator) for layer in found.layers) == 1
+
+
 def test_layers_without_a_rule_keep_their_types():
     found = types(with_bits(two(), "last=w4a4"))
     assert found == {"conv1": ("float32", "float32", "float32"), "last": ("int4", "int4", "int4")}

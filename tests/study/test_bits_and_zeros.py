@@ -109,6 +109,25 @@ def pruned(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(path)
 
 
+def test_sums_of_single_layers_are_narrower_where_it_is_said() -> None:
+    """Partial sums go over the buffer's ports at the width of the layer; what a device's accumulators do not hold is cut to theirs."""
+    net = (
+        hwsim.Network.builder("s").input("x", (1, 64, 28, 28), "int8").conv(64, kernel=3, name="a").relu()
+        .conv(64, kernel=3, name="b").build()
+    )  # fmt: skip
+
+    def layers(bits: str) -> dict[str, tuple[int | None, float]]:
+        made = hwsim.estimate(net, "ws_16x16", bits=bits, rung="mapping", search="quick", cache=False)
+        return {layer.name: (layer.bits["accumulator"], layer.energy_by_j["gbuf"]) for layer in made.layers}  # type: ignore[index]
+
+    plain, some = layers("w8a8"), layers("b=w8a8p16,*=w8a8p32")
+    assert plain["a"][0] == plain["b"][0] == 32 and some["a"] == plain["a"]
+    assert some["b"][0] == 16 and some["b"][1] < plain["b"][1]
+    narrow = hwsim.load_device("ws_16x16", ["compute.precisions.int8.accumulate=int24"])
+    wide = hwsim.estimate(net, narrow, bits="w8a8p32", rung="roofline")
+    assert {layer.bits["accumulator"] for layer in wide.layers if layer.macs} == {24}
+
+
 @pytest.mark.parametrize(
     ("capability", "cycles", "energy", "moved", "said"),
     [
