@@ -64,7 +64,11 @@ def test_the_first_ten_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 def test_what_readme_links_to_is_there() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert target.startswith("https://") or (ROOT / target).exists(), target
-    assert {f"[{name}](#{name.lower().replace(' ', '-')})" in README for name in ("How far off",)} == {True}
+    headings = re.findall(r"^##+ (.+)$", README, flags=re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", name.lower()).replace(" ", "-"): name for name in headings}
+    named = re.findall(r"\[([^\]]+)\]\(#([^)]+)\)", README)
+    assert {anchors.get(anchor) == name for name, anchor in named} == {True}
+    assert {name for name, _ in named} >= {name for name in headings if name != "How fast"}, "the contents name every section"
 
 
 def test_the_picture_is_what_its_command_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
