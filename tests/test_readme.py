@@ -68,7 +68,9 @@ def test_what_readme_links_to_is_there() -> None:
     anchors = {re.sub(r"[^\w -]", "", name.lower()).replace(" ", "-"): name for name in headings}
     named = re.findall(r"\[([^\]]+)\]\(#([^)]+)\)", README)
     assert {anchors.get(anchor) == name for name, anchor in named} == {True}
-    assert {name for name, _ in named} >= {name for name in headings if name != "How fast"}, "the contents name every section"
+    assert {name for name, _ in named} >= {name for name in headings if name != "How fast"}, (
+        "the contents name every section"
+    )
 
 
 def test_the_picture_is_what_its_command_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

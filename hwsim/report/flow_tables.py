@@ -50,6 +50,8 @@ def flow_text(found: Flow) -> str:
     ]
     shown = columns(loads[:12], ("device or link", "busy an input", "memory", "of"))
     lines += ["", *shown, *([f"and {len(loads) - 12} more"] if len(loads) > 12 else [])]
+    for quantity, reason in found.unavailable.items():
+        lines += wrapped(f"not given: {quantity}: {reason}")
     for warning in found.warnings:
         lines += wrapped(f"warning: {warning}")
     return "\n".join(lines)

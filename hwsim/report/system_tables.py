@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hwsim.report.text import columns, safe, shorten, wrapped
@@ -56,11 +56,14 @@ def system_text(found: SystemEstimate) -> str:
     if found.links:
         wires = [(name, humanize(seconds, "s")) for name, seconds in found.links.items()]
         lines += ["", *columns(wires, ("link", "busy a batch"))]
-    for quantity, reason in found.unavailable.items():
-        lines += wrapped(f"not given: {quantity}: {reason}")
+    lines += _unknown(found.unavailable)
     for warning in found.warnings:
         lines += wrapped(f"warning: {warning}")
     return "\n".join(lines)
+
+
+def _unknown(unavailable: Mapping[str, str]) -> list[str]:
+    return [line for quantity, reason in unavailable.items() for line in wrapped(f"not given: {quantity}: {reason}")]
 
 
 def _waits(found: SystemEstimate) -> list[tuple[str, str]]:
@@ -107,6 +110,8 @@ def training_text(found: Training) -> str:
     lines.append(f"{rate(found.throughput_per_s)} examples/s, {humanize(step.totals.macs, '')} MACs a device and step")
     if found.hidden_s:
         lines.append(f"{humanize(found.hidden_s, 's')} of summing gradients runs beside the backward pass")
+    lines.append(f"energy {humanize(found.energy_j, 'J')}, average power {humanize(found.average_power_w, 'W')}")
+    lines += _unknown(found.unavailable)
     for warning in step.warnings:
         lines += wrapped(f"warning: {warning}")
     return "\n".join(lines)
@@ -124,6 +129,7 @@ def serving_text(found: Serving, rows: Sequence[dict[str, Any]], turning: int | 
         ("tokens a second", rate(found.tokens_per_s) if found.token_s else "-"),
         ("whole answer", humanize(found.latency_s, "s")),
         ("energy", humanize(found.energy_j, "J")),
+        ("average power", humanize(found.average_power_w, "W")),
         ("weights", humanize(found.weight_bytes, "B")),
         ("cache at its end", humanize(found.cache_bytes, "B")),
         ("memory", humanize(found.memory_bytes, "B")),
@@ -145,6 +151,7 @@ def serving_text(found: Serving, rows: Sequence[dict[str, Any]], turning: int | 
         if turning
         else "products with weights stay bound by memory or overhead at any number of sequences whose cache fits"
     )
+    lines += _unknown(found.unavailable)
     for warning in found.warnings:
         lines += wrapped(f"warning: {warning}")
     return "\n".join(lines)

@@ -58,7 +58,7 @@ class Flow:
 
     latency_s : mean [s]; percentiles_s : by per cent [s]. interval_s : between inputs in a full system, the busiest device or link [s].
     energy_j : mean, None where something gives none. macs : mean [1]. reached : probability that each network runs [1]. cascades :
-    break-even and the like, of each part that runs by chance, in time and in energy.
+    break-even and the like, of each part that runs by chance, in time and in energy. unavailable : why a quantity is None.
     """
 
     system: str
@@ -74,6 +74,7 @@ class Flow:
     settings: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, float | None] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    unavailable: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def throughput_per_s(self) -> float:
@@ -108,6 +109,7 @@ class Flow:
             "memory_bytes": {load.name: load.memory_bytes for load in self.loads if load.networks},
             "facts": dict(self.facts),
             "warnings": list(self.warnings),
+            "unavailable": dict(self.unavailable),
         }
 
 
@@ -168,6 +170,7 @@ def compose(
         settings={"networks": [part.to_dict() for part in parts], "budget_s": budget_s},
         facts={**_cascade_facts(parts, jobs, system, budget_s), **_coded_facts(redundancy)},
         warnings=warnings,
+        unavailable={} if joules is not None else _no_energy(parts, jobs),
     )
 
 
@@ -358,6 +361,12 @@ def _work(
         ("energy is that of the devices: the system gives none of its links",) if silent and joules is not None else ()
     )
     return busy, joules, warnings
+
+
+def _no_energy(parts: Sequence[Part], jobs: Mapping[str, Job]) -> dict[str, str]:
+    """Why the whole has no energy: what the first network without one says."""
+    silent = next(part.name for part in parts if jobs[part.name].totals.energy_j is None)
+    return {"energy_j": f"{silent}: {jobs[silent].estimate.unavailable.get('energy_j', 'not known')}"}
 
 
 def _cascade_facts(

@@ -5,8 +5,8 @@ compute.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from hwsim.device import Device, Memory
@@ -26,7 +26,7 @@ class Serving:
 
     first_token_s : prefill of the whole prompt [s]; token_s : each further token of a sequence [s], in order. memory_bytes : weights,
     the cache at its fullest and activations [B]. energy_j : of everything, None where the profile gives none. bound_by : what binds most
-    of the decoding time.
+    of the decoding time. unavailable : why a quantity is None.
     """
 
     device: str
@@ -41,6 +41,12 @@ class Serving:
     energy_j: float | None
     bound_by: str
     warnings: tuple[str, ...] = ()
+    unavailable: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def average_power_w(self) -> float | None:
+        """Energy over the time from prompt to last token [W]."""
+        return None if self.energy_j is None else self.energy_j / self.latency_s
 
     @property
     def latency_s(self) -> float:
@@ -60,7 +66,7 @@ class Serving:
     def to_dict(self) -> dict[str, Any]:
         """``hwsim/serving/1``."""
         plain = {name: value for name, value in asdict(self).items() if name != "token_s"}
-        more = {name: getattr(self, name) for name in ("latency_s", "mean_token_s", "tokens_per_s")}
+        more = {name: getattr(self, name) for name in ("latency_s", "mean_token_s", "tokens_per_s", "average_power_w")}
         ends = (
             {"first_decoded_token_s": self.token_s[0], "last_decoded_token_s": self.token_s[-1]} if self.token_s else {}
         )
@@ -138,6 +144,7 @@ def serve(
             ),
             *first.warnings,
         ),
+        {} if joules is not None else {"energy_j": first.unavailable.get("energy_j", "not known of every token")},
     )
 
 

@@ -51,6 +51,22 @@ class Training:
         """Examples of all replicas a second [1/s]."""
         return self.replicas * int(self.step.settings["batch"]) / self.latency_s
 
+    @property
+    def energy_j(self) -> float | None:
+        """Energy of a step, all replicas, links left out [J]."""
+        energy = self.step.totals.energy_j
+        return None if energy is None else energy * self.replicas
+
+    @property
+    def average_power_w(self) -> float | None:
+        """Energy over the time of a step [W]."""
+        return None if self.energy_j is None else self.energy_j / self.latency_s
+
+    @property
+    def unavailable(self) -> dict[str, str]:
+        """Why the energy is None."""
+        return {} if self.energy_j is not None else {"energy_j": self.step.unavailable.get("energy_j", "not known")}
+
     def to_dict(self) -> dict[str, Any]:
         """``hwsim/training/1``."""
         plain: dict[str, Any] = {"schema": SCHEMA}
@@ -60,13 +76,14 @@ class Training:
         for name in self.__slots__:
             if name.endswith(("_s", "_bytes")):
                 plain[name] = getattr(self, name)
-        energy = self.step.totals.energy_j
         return plain | {
             "memory_bytes": self.memory_bytes,
             "throughput_per_s": self.throughput_per_s,
             "macs": self.step.totals.macs,
-            "energy_j": None if energy is None else energy * self.replicas,
+            "energy_j": self.energy_j,
+            "average_power_w": self.average_power_w,
             "warnings": list(self.step.warnings),
+            "unavailable": self.unavailable,
         }
 
 

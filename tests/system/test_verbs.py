@@ -91,3 +91,28 @@ def test_mistakes_in_one_line(command: str, said: str, code: int, capsys: pytest
 def test_systems_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["systems"]) == 0
     assert "glacier_point_v2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        (["decode", "gpt2", "--prompt", "8", "--tokens", "3"], ()),
+        (["train", "light_squeezenet"], ()),
+        (["compose", "cascade", "light_squeezenet", "light_resnet50", "--escalation", "0.2"], ("totals",)),
+    ],
+    ids=lambda item: str(item[0]) if item else "",
+)
+def test_an_energy_is_there_or_why_it_is_not(
+    words: list[str], place: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for more, known in (([], False), (["--technology", "12nm"], True)):
+        command = [*words, "--device", "t4", *more]
+        assert main(command) == 0
+        shown = capsys.readouterr().out
+        assert main([*command, "--format", "json"]) == 0
+        record = json.loads(capsys.readouterr().out)
+        numbers = record[place[0]] if place else record
+        assert ("not given: energy_j: " in shown) != known
+        assert bool(record["unavailable"].get("energy_j")) != known
+        assert (numbers["energy_j"] is not None) == known
+        assert (numbers["average_power_w"] is not None) == known
