@@ -7,7 +7,6 @@ import pytest
 import hwsim
 from hwsim.simulation import Block, Lane, Program, Run, Stream, run
 from tests.shared import SHARED, needs_shared
-from tests.simulation.test_rung import check_switch
 
 STAGES = ("launch", "weights", "inputs", "mac", "feed", "retire", "store")
 
@@ -28,11 +27,6 @@ def test_resnet50_on_eyeriss_beyond_its_search(benchmark):
     estimate = benchmark.pedantic(lambda: hwsim.estimate(network, device, rung="simulate"), rounds=2)
     assert benchmark.stats.stats.min < 3
     assert estimate.totals.latency_s > 0
-
-
-def test_eyeriss_total_and_processing_latency_of_conv1(benchmark):
-    shape, layer = (4, 3, 227, 227), {"filters": 96, "kernel": 11, "stride": 4, "padding": "valid"}
-    benchmark.pedantic(lambda: check_switch("conv1", shape, layer), rounds=1)
 
 
 @pytest.mark.parametrize("size", [112, 224, 448])
