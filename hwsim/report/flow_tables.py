@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hwsim.report.text import columns, safe, shorten, wrapped
-from hwsim.system.flow import Flow
+from hwsim.system.flow_record import Flow
 from hwsim.units import humanize, rate
 
 _FACTS = {

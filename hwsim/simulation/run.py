@@ -6,10 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hwsim.errors import UsageError
 from hwsim.kernels.events_state import ProgramArrays
 from hwsim.kernels.events_streams import run_streams
 from hwsim.kernels.packed import Int
-from hwsim.simulation.program import Block, Program, Run
+from hwsim.simulation.program import TICKS, Block, Program, Run
+
+#: Ticks and tiles that times and counts of a run stay below, so that sums of two of them fit 64 bits.
+MOST = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,15 @@ class Timeline:
 
 
 def run(program: Program, skip: bool = True) -> Timeline:
-    """Run a program. skip : steady states in closed form; without it tile by tile, with the same result."""
+    """Run a program. skip : steady states in closed form; without it tile by tile, with the same result.
+
+    Raises UsageError for work whose ticks would not fit 64 bits.
+    """
+    ticks, tiles = sum(program.work), sum(stream.tiles for stream in program.streams)
+    if max(ticks, tiles) >= MOST:
+        raise UsageError(
+            f"{ticks / TICKS:.2g} cycles in {tiles:.2g} tiles are too many to simulate: smaller shapes, or another --model"
+        )
     arrays = pack(program)
     start, end = np.empty(len(program.streams), np.int64), np.empty(len(program.streams), np.int64)
     if not program.streams:

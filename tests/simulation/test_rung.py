@@ -91,6 +91,13 @@ def test_what_does_not_go_together_is_said(arguments: dict[str, str], said: str)
         hwsim.estimate(network, "tpu_v1", **arguments)
 
 
+def test_what_64_bits_do_not_hold_is_refused() -> None:
+    """A product of a million on every side takes a microcontroller 10^18 cycles: that many ticks would wrap."""
+    network = Network.builder("huge").input("x", (10**6, 10**6)).dense(10**6, bias=False).build()
+    with pytest.raises(UsageError, match="too many to simulate"):
+        hwsim.estimate(network, "cortex_m7", rung="simulate")
+
+
 def test_branches_overlap_where_engines_differ() -> None:
     """A pool and a convolution of the same input run beside each other: the vector unit is not the MAC array."""
     network = (

@@ -11,7 +11,8 @@ import hwsim
 from hwsim.errors import Infeasible, ProfileError, UsageError
 from hwsim.estimation import Estimate
 from hwsim.system.chance import Cascade, Redundancy
-from hwsim.system.flow import Flow, Job, compose, run_flow
+from hwsim.system.flow import compose, run_flow
+from hwsim.system.flow_record import Flow, Job
 from hwsim.system.limit import within_limit
 from hwsim.system.part import Part, ordered
 from hwsim.system.profile import copies, load_system, single
