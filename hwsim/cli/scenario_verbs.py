@@ -43,6 +43,16 @@ def add(verb: Verbs[argparse.ArgumentParser]) -> None:
         help="offline, server: choose the batch up to N that answers most (powers of two, and N); a server's query is a batch",
     )
     parser.add_argument(
+        "--max-batch", metavar="N", type=positive, help="server: collect single queries into batches of at most N"
+    )
+    parser.add_argument(
+        "--max-wait-ms",
+        metavar="MS",
+        type=float,
+        default=0.0,
+        help="how long the first query of a batch waits for others at most (default 0: those that are there when the device is free)",
+    )
+    parser.add_argument(
         "--share", metavar="S", type=float, default=0.99, help="share of queries within the limit (default 0.99)"
     )
     answer(parser)
@@ -53,7 +63,7 @@ def scenario(arguments: argparse.Namespace) -> int:
     """``hwsim scenario``."""
     from hwsim.estimation import Estimate, estimate
     from hwsim.report import files, system_tables
-    from hwsim.system.scenario import best_scenario
+    from hwsim.system.scenario import batched_scenario, best_scenario
     from hwsim.system.scenario import scenario as under
 
     chosen = device(arguments.device, arguments)
@@ -63,7 +73,22 @@ def scenario(arguments: argparse.Namespace) -> int:
     def price(prepared: Prepared) -> Estimate:
         return estimate(prepared, chosen, rung=arguments.model)
 
-    if arguments.largest_batch is None:
+    if arguments.max_batch is not None:
+        if arguments.scenario != "server" or arguments.batch is not None or arguments.largest_batch is not None:
+            raise UsageError(
+                "--max-batch collects single queries of --scenario server: leave --batch and --largest-batch out"
+            )
+        most = arguments.max_batch
+        sizes = [*(1 << power for power in range((most - 1).bit_length())), most]
+        record = batched_scenario(
+            {size: price(single_model(with_batch(arguments, size))) for size in sizes},
+            arguments.max_wait_ms / 1e3,
+            replicas=replicas,
+            rate=arguments.rate,
+            limit_s=limit,
+            share=share,
+        )
+    elif arguments.largest_batch is None:
         made, streams, rate = price(single_model(arguments)), arguments.streams, arguments.rate
         record = under(
             made, arguments.scenario, replicas=replicas, streams=streams, rate=rate, limit_s=limit, share=share

@@ -168,4 +168,6 @@ def scenario_text(record: dict[str, Any]) -> str:
             lines.append(f"{said:<28}{text}")
         elif name == "load":
             lines.append(f"{'load':<28}{value:.1%}")
+        elif name in ("max_batch", "mean_batch") and value is not None:
+            lines.append(f"{name.replace('_', ' '):<28}{value:.4g}")
     return "\n".join(lines)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hwsim.device import Device
 from hwsim.errors import Infeasible, UsageError, nearest
 from hwsim.estimation import Estimate, Prepared
+from hwsim.system import batching
 from hwsim.system.queue import Server, largest_rate
 from hwsim.system.run import capacity
 
@@ -66,6 +67,55 @@ def scenario(
     within = None if limit_s is None else server.within(limit_s)
     record |= {"queries_per_s": rate, "throughput_per_s": rate * batch, "load": server.load}
     return record | {**ends, "limit_s": limit_s, "within_limit": within}
+
+
+def batched_scenario(
+    estimates: Mapping[int, Estimate],
+    wait_s: float,
+    *,
+    replicas: int = 1,
+    rate: float | None = None,
+    limit_s: float | None = None,
+    share: float = 0.99,
+) -> dict[str, Any]:
+    """A server of single queries that are collected into batches.
+
+    estimates : by batch, the largest of them the largest batch; a smaller batch than an estimated one runs as the next larger of them.
+    wait_s : how long the first of a batch waits for others at most [s]. The rest is as in ``scenario``, a query being one input.
+    Raises UsageError without rate and limit.
+    """
+    if rate is None and limit_s is None:
+        raise UsageError("server: give a rate of queries, or a limit on their latency to find the largest rate")
+    if replicas < 1 or not 0 < share < 1 or not estimates:
+        raise UsageError("scenario: needs at least one device and one batch, and a share between 0 and 1")
+    most, sizes = max(estimates), sorted(estimates)
+    service = [
+        estimates[next(size for size in sizes if size >= count)].totals.latency_s for count in range(1, most + 1)
+    ]
+    if rate is None and limit_s is not None:
+        rate = replicas * batching.largest_rate(service, wait_s, limit_s, share)
+    assert rate is not None
+    one = estimates[most]
+    record: dict[str, Any] = {
+        "schema": SCHEMA,
+        "scenario": "server",
+        "model": str(one.model["name"]),
+        "device": str(one.device["name"]),
+        "replicas": replicas,
+        "batch": 1,
+        "max_batch": most,
+        "max_wait_s": wait_s,
+        "queries_per_s": rate,
+        "throughput_per_s": rate,
+    }
+    ends: dict[str, Any] = dict.fromkeys(("latency_mean_s", "latency_50_s", "latency_90_s", "latency_99_s"))
+    load, mean_batch, within = rate / replicas * service[-1] / most, None, None if limit_s is None else 0.0
+    if rate and batching.stable(rate / replicas, service):
+        found = batching.batched(rate / replicas, service, wait_s)
+        load, mean_batch = found.load, found.mean_batch
+        ends = {"latency_mean_s": found.mean_s, **{f"latency_{n}_s": found.percentile(n / 100) for n in (50, 90, 99)}}
+        within = None if limit_s is None else found.within(limit_s)
+    return record | {"load": load, "mean_batch": mean_batch, **ends, "limit_s": limit_s, "within_limit": within}
 
 
 def best_scenario(
