@@ -42,6 +42,13 @@ def test_time_is_flat_in_the_size_of_the_image(benchmark, size):
     assert timeline.ticks > 0
 
 
+@pytest.mark.parametrize("device", ["zcu104_dpu", "nnp_i_1100"])
+def test_placements_on_cores(benchmark, device):
+    """All that ``--cores auto`` tries, on 2 and on 12 cores that share DRAM."""
+    network = hwsim.prepare("light_squeezenet", bits="w8a8")
+    benchmark.pedantic(lambda: hwsim.estimate(network, device, rung="simulate", cores="auto"), rounds=2)
+
+
 @needs_shared
 @pytest.mark.parametrize("device", ["tpu_v1", "a100_sxm_80g"])
 def test_swin_of_thousands_of_nodes(benchmark, device):
