@@ -5,6 +5,8 @@ convolution [1]_. In a pass the array works on n images, q·r channels and p·t 
 wait in the buffer. A
 pass starts when its filters have come over their bus and the first window of inputs over theirs, then takes as long as the slowest of its
 MACs (and the last column of sums on its way out), its inputs, and its partial sums on the bus of each direction.
+A transfer over a bus carries words of one PE (or of PEs that want the same), so a PE's words are filled up to whole transfers. All
+filters of a pass wait in their own part of the buffer before it starts.
 
 .. [1] Y.-H. Chen, J. Emer, V. Sze, "Eyeriss: A Spatial Architecture for Energy-Efficient Dataflow for Convolutional Neural Networks,"
 ISCA 2016; Y.-H. Chen
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import ceil
 
 from hwsim.workload import LoopNest
 
@@ -24,9 +27,8 @@ class Chip:
     """What a pass meets. columns, rows : of the array [1]; input_words, weight_words, output_words : of a PE's scratchpads [1].
 
     buffer_words : of the buffer that inputs and partial sums share, in whole banks of bank_words each [1]. input_rate, weight_rate,
-    output_rate : words over the buses to
-    the PEs
-    and, for outputs, over each of both directions in a cycle [1].
+    output_rate : words over the buses to the PEs and, for outputs, over each of both directions in a cycle [1]. filter_words : of the part
+    of the buffer in which the filters of a pass wait [1].
     """
 
     columns: int
@@ -39,6 +41,7 @@ class Chip:
     weight_rate: float
     output_rate: float
     bank_words: int = 1
+    filter_words: int = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,7 @@ def fits(nest: LoopNest, plan: Plan, chip: Chip) -> bool:
         and plan.p * plan.q * nest.r <= chip.weight_words
         and plan.p <= chip.output_words
         and plan.r * plan.t <= across * down
+        and plan.p * plan.t * plan.q * plan.r * nest.s * nest.r <= chip.filter_words
         and _waiting(nest, plan, chip) <= chip.buffer_words
     )
 
@@ -108,6 +112,11 @@ def _banks(words: int, chip: Chip) -> int:
     return -(-words // chip.bank_words) * chip.bank_words
 
 
+def _transfers(words: int, rate: float) -> float:
+    """Cycles in which words of one PE come over a bus: whole transfers [1]; none over a bus of infinite width."""
+    return ceil(words / rate)
+
+
 def _stored_rows(nest: LoopNest, e: int) -> int:
     """Rows of all strips that are data and not padding [1]."""
     total = 0
@@ -120,19 +129,20 @@ def _stored_rows(nest: LoopNest, e: int) -> int:
 
 
 def count(nest: LoopNest, plan: Plan, chip: Chip) -> RowStationaryCounts:
-    """Passes of one repeat of a nest; partial ones take as long as full ones."""
+    """Passes of one repeat of a nest; partial ones take as long as full ones, those of the first channels read no sums."""
     strips, images = -(-nest.q // plan.e), -(-nest.n // plan.n)
     channels, filters = plan.q * plan.r, plan.p * plan.t
     chunks, parts = -(-nest.c // channels), -(-nest.k // filters)
     passes = nest.g * strips * images * chunks * parts
     rows, width = _strip_rows(nest, plan.e), _row_words(nest)
-    weights = filters * channels * nest.s * nest.r / chip.weight_rate
+    weights = plan.t * plan.r * nest.s * _transfers(plan.p * plan.q * nest.r, chip.weight_rate)
     window = nest.r * rows * channels / chip.input_rate
     sums = plan.n * filters * plan.e * nest.p
+    column = plan.t * plan.e * _transfers(plan.p, chip.output_rate)
     parts_of_pass = {
-        "compute": plan.n * nest.p * plan.p * plan.q * nest.r + filters * plan.e / chip.output_rate,
+        "compute": plan.n * nest.p * plan.p * plan.q * nest.r + column,
         "input": plan.n * rows * width * channels / chip.input_rate - window,
-        "output": sums / chip.output_rate,
+        "output": plan.n * nest.p * column,
     }
     slowest = max(parts_of_pass, key=lambda name: parts_of_pass[name])
     stored = _stored_rows(nest, plan.e) * min(nest.input_width, width)
@@ -144,7 +154,7 @@ def count(nest: LoopNest, plan: Plan, chip: Chip) -> RowStationaryCounts:
         ramp_cycles=passes * (weights + window),
         bound_by=slowest,
         active_pes=plan.e * nest.s * plan.r * plan.t,
-        buffer_reads=passes * sums + inputs * parts,
+        buffer_reads=(passes - passes // chunks) * sums + inputs * parts,
         buffer_writes=passes * sums + inputs * held,
         edge_inputs=inputs * held,
         edge_weights=nest.elements[1] * images * strips,

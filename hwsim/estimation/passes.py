@@ -69,6 +69,7 @@ def chip_of(device: Device, bits: int) -> Chip:
         weight_rate=rate("weight"),
         output_rate=rate("output"),
         bank_words=_bank_words(levels.buffer, bits),
+        filter_words=words(levels.buffer, "weight"),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 
 import pytest
 from hypothesis import given, settings
@@ -34,7 +35,7 @@ def test_passes_walked_one_by_one(nest: LoopNest, data: st.DataObject) -> None:
         return
     plan = data.draw(st.sampled_from(found))
     assert fits(nest, plan, CHIP)
-    passes, loads, busy, sums, inputs, buffered = 0, 0, 0, 0, 0, 0
+    passes, loads, busy, sums, begun, inputs, buffered = 0, 0, 0, 0, 0, 0, 0
     for _group in range(nest.g):
         for image in range(0, nest.n, plan.n):
             images = min(plan.n, nest.n - image)
@@ -52,16 +53,17 @@ def test_passes_walked_one_by_one(nest: LoopNest, data: st.DataObject) -> None:
                     inputs += stored
                     for _part in range(held, min(held + plan.m, nest.k), plan.p * plan.t):
                         buffered += stored
-                        for _chunk in range(0, nest.c, plan.q * plan.r):
+                        for chunk in range(0, nest.c, plan.q * plan.r):
                             passes += 1
-                            sums += plan.n * plan.p * plan.t * plan.e * nest.p
+                            made = plan.n * plan.p * plan.t * plan.e * nest.p
+                            sums, begun = sums + made, begun + (made if chunk == 0 else 0)
                             busy += plan.n * nest.p * plan.p * plan.q * nest.r
     counted = count(nest, plan, CHIP)
     assert counted.passes == passes
     assert (counted.edge_inputs, counted.edge_weights) == (inputs, loads)
-    assert (counted.buffer_reads, counted.buffer_writes) == (sums + buffered, sums + inputs)
+    assert (counted.buffer_reads, counted.buffer_writes) == (sums - begun + buffered, sums + inputs)
     assert counted.cycles >= busy
-    free = replace(CHIP, input_rate=1e18, weight_rate=1e18, output_rate=1e18)
+    free = replace(CHIP, input_rate=inf, weight_rate=inf, output_rate=inf)
     assert count(nest, plan, free).cycles == pytest.approx(busy)
 
 
@@ -88,3 +90,42 @@ def test_sums_and_inputs_take_whole_banks() -> None:
 def test_a_window_taller_than_the_array_has_no_plan() -> None:
     assert list(plans(LoopNest(k=4, c=4, q=4, p=4, s=9, r=2), CHIP)) == []
     assert not fits(LoopNest(k=4, c=4, q=4, p=4, s=3, r=3), Plan(4, 1, 4, 9, 1, 1, 1), CHIP)
+
+
+def test_a_transfer_carries_words_of_one_pe() -> None:
+    """Six filters a PE: sums of a position take two transfers of four words, one direction, as those of eight filters do.
+
+    By hand, one pass: e = 2 columns, P = 5, R = S = 3, q = 2, r = t = 1. Weights: 3 rows of PEs x 36 words / 4 = 27 cycles. First window:
+    3 x 4 rows x 2 channels = 24 words, 1 a cycle. MACs: 5 x 6 x 2 x 3 = 180, and the last column of sums 2 x 2 = 4.
+    """
+    nest = LoopNest(n=1, k=6, c=2, q=2, p=5, s=3, r=3, height=4, width=7)
+    counted = count(nest, Plan(6, 1, 2, 6, 2, 1, 1), CHIP)
+    assert (counted.passes, counted.ramp_cycles, counted.cycles) == (1, 27 + 24, 27 + 24 + 180 + 4)
+    narrow = replace(CHIP, output_rate=0.25)
+    assert count(nest, Plan(6, 1, 2, 6, 2, 1, 1), narrow).cycles == 27 + 24 + 5 * 2 * 6 * 4
+    odd = LoopNest(n=1, k=5, c=2, q=2, p=5, s=3, r=3, height=4, width=7)
+    assert count(odd, Plan(5, 1, 2, 5, 2, 1, 1), CHIP).ramp_cycles == 3 * 8 + 24
+
+
+def test_sums_of_the_first_channels_are_not_read() -> None:
+    nest = LoopNest(n=1, k=6, c=2, q=2, p=5, s=3, r=3, height=4, width=7)
+    made, inputs = 6 * 2 * 5, 2 * 4 * 7
+    at_once, in_two = (count(nest, Plan(6, 1, 2, 6, q, 1, 1), CHIP) for q in (2, 1))
+    assert (at_once.buffer_reads, at_once.buffer_writes) == (inputs, made + inputs)
+    assert (in_two.buffer_reads, in_two.buffer_writes) == (made + inputs, 2 * made + inputs)
+
+
+def test_filters_of_a_pass_wait_in_their_part_of_the_buffer() -> None:
+    """CONV1 of AlexNet on Eyeriss: 32 filters of 11 x 11 are 3,872 of 4,096 words; those of two channels would not fit.
+
+    A wide map of 3 x 3 windows in strips of three rows has room for 16 sets of PEs; with 128 filters of eight channels at a time they
+    would be 9,216 words.
+    """
+    conv1 = LoopNest(n=4, k=96, c=3, q=55, p=55, s=11, r=11, stride_h=4, stride_w=4, height=227, width=227)
+    chip = Chip(14, 12, 12, 224, 24, 51200, 1, 4, 4, 2048, 4096)
+    assert fits(conv1, Plan(96, 1, 7, 16, 1, 1, 2), chip)
+    assert not fits(conv1, Plan(96, 1, 7, 16, 1, 1, 2), replace(chip, filter_words=3871))
+    wide = LoopNest(n=1, k=128, c=64, q=112, p=112, s=3, r=3, height=112, width=112, pad_top=1, pad_left=1)
+    plan = Plan(128, 1, 3, 16, 4, 2, 8)
+    assert fits(wide, plan, replace(chip, filter_words=9216)) and not fits(wide, plan, chip)
+    assert all(one.p * one.t * one.q * one.r * 9 <= 4096 for one in plans(wide, chip))

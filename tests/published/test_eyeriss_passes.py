@@ -1,7 +1,7 @@
 """AlexNet on Eyeriss, JSSC 2017, Table V, from the structure of its passes; nothing is fitted to the rows.
 
 Tolerances: processing latency 10 % a layer and 5 % in total, latency with DRAM 10 %, words of DRAM and of the buffer 15 %: partial passes
-take as long as full ones here, and controllers between passes are not modelled. Miss: words through the buffer in CONV3, 41 % too many
+take as long as full ones here, and controllers between passes are not modelled. Miss: words through the buffer in CONV3, 40 % too many
 by Table III's row, since four
 sets of different filters each send their own sums; the measured figure is what six channels a pass would move.
 """
@@ -44,7 +44,7 @@ def test_words_over_the_edge_and_through_the_buffer() -> None:
     found = _ratios(True)
     assert all(0.85 <= one.dram <= 1.15 for one in found)
     assert all(0.85 <= one.buffer <= 1.15 for one in found if one.name != "CONV3")
-    assert next(one.buffer for one in found if one.name == "CONV3") == pytest.approx(1.41, abs=0.02)
+    assert next(one.buffer for one in found if one.name == "CONV3") == pytest.approx(1.40, abs=0.02)
 
 
 def test_the_rung_answers_with_the_same_passes() -> None:
