@@ -3,8 +3,35 @@
 ``pytest --hypothesis-profile=free`` draws new ones.
 """
 
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import numba
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("fixed", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("free", deadline=None)
 settings.load_profile("fixed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Without the JIT, a product that is meant to wrap is one that NumPy warns of (the digest of a chip's state in the simulator)."""
+    if numba.config.DISABLE_JIT:
+        config.addinivalue_line("filterwarnings", "ignore:overflow encountered in scalar multiply:RuntimeWarning")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Where coverage is measured, it is by test: ``tests.mutation`` asks which tests run a line."""
+    coverage = sys.modules.get("coverage")
+    running = coverage.Coverage.current() if coverage else None
+    if running is None:
+        return (yield)
+    running.switch_context(item.nodeid.partition("[")[0].replace(".py", "").replace("::", ".").replace("/", "."))
+    try:
+        return (yield)
+    finally:
+        running.switch_context("")
