@@ -9,6 +9,7 @@ from hwsim.cli import (
     design_verbs,
     examples,
     mapping_verbs,
+    measure_verb,
     report_verbs,
     scenario_verbs,
     simulate_verbs,
@@ -58,7 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
     _area(verb)
     validation_verbs.add_validate(verb)
     validation_verbs.add_calibrate(verb)
-    validation_verbs.add_measure(verb)
+    measure_verb.add_measure(verb)
     report_verbs.add_report(verb)
     report_verbs.add_compare(verb)
     report_verbs.add_diff(verb)

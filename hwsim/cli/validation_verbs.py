@@ -1,4 +1,4 @@
-"""``hwsim validate``, ``calibrate`` and ``measure``: their options, and what they do."""
+"""``hwsim validate`` and ``calibrate``: their options, and what they do."""
 
 from __future__ import annotations
 
@@ -15,18 +15,15 @@ from hwsim.cli.arguments import (
     add_output_arguments,
     device,
     emit,
-    prepared_models,
 )
+from hwsim.cli.measure_verb import own_benchmarks
+from hwsim.cli.measured_networks import Reader, in_mode, names, progress
 from hwsim.errors import UsageError
 
 if TYPE_CHECKING:
     from hwsim.device import Device
-    from hwsim.estimation import Prepared
     from hwsim.validation.calibration import Calibration
-    from hwsim.validation.cases import Case
     from hwsim.validation.comparison import Comparison
-    from hwsim.validation.measured import Measured
-    from hwsim.validation.measuring import Effort
 
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -104,10 +101,10 @@ def validate(arguments: argparse.Namespace) -> int:
     data = read(arguments.measured, clock_hz=clock)
     if arguments.fastest:
         data = fastest(data)
-    found = cases(_names(arguments), [data], _Reader(arguments))
+    found = cases(names(arguments), [data], Reader(arguments))
     comparison = compare(
         found,
-        lambda mode: _in_mode(arguments, chosen, mode),
+        lambda mode: in_mode(arguments, chosen, mode),
         rung=arguments.model,
         quantity=arguments.quantity,
         seed=arguments.seed,
@@ -214,14 +211,14 @@ def calibrate(arguments: argparse.Namespace) -> int:
     data = [read(path, clock_hz=clock) for path in arguments.measured]
     if arguments.fastest:
         data = [fastest(item) for item in data]
-    found = cases(_names(arguments), data, _Reader(arguments)) if data else Cases(())
+    found = cases(names(arguments), data, Reader(arguments)) if data else Cases(())
     if arguments.from_measure:
-        own = _own_benchmarks(arguments.threads)
+        own = own_benchmarks(arguments.threads)
         if arguments.fastest:
             own = [(replace(case, rows=fastest(measured).rows), measured) for case, measured in own]
         found = Cases((*found.cases, *(case for case, _ in own)), found.strays)
         data += [measured for _, measured in own]
-    of_mode = functools.partial(_in_mode, arguments, chosen)
+    of_mode = functools.partial(in_mode, arguments, chosen)
     sources = [(item.path, item.sha256) for item in data]
     energies = None
     if has_energies(found):
@@ -246,7 +243,7 @@ def calibrate(arguments: argparse.Namespace) -> int:
         samples=arguments.samples,
         seed=arguments.seed,
         data=sources,
-        progress=_progress,
+        progress=progress,
     )
     return _answer(arguments, chosen, calibration, energies)
 
@@ -275,111 +272,6 @@ def _answer(
     return 1 if worse else 0
 
 
-def _own_benchmarks(threads: int) -> list[tuple[Case, Measured]]:
-    """Micro-benchmarks of this CPU, measured now; what they are and were goes by the hash of their rows."""
-    import tempfile
-    from pathlib import Path
-
-    from hwsim.estimation import prepare
-    from hwsim.onnx_io.generation import write
-    from hwsim.validation.cases import Case
-    from hwsim.validation.measuring import Effort, measure
-    from hwsim.validation.microbenchmarks import microbenchmarks
-
-    found = []
-    networks = list(microbenchmarks())
-    for place, network in enumerate(networks):
-        _progress(f"measuring {network.name} ({place + 1} of {len(networks)})")
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"{network.name}.onnx"
-            write(network, path)
-            prepared = prepare(network, passes=())
-            measured = measure(path, prepared, Effort(threads=threads), model=network.name)
-        _say(network.name, measured)
-        found.append((Case(network.name, prepared, measured.rows, complete=True), measured))
-    return found
-
-
-def _say(name: str, measured: Measured) -> None:
-    for note in measured.notes:
-        print(f"note: {name}: {note}", file=sys.stderr)
-
-
-def add_measure(verb: Verbs) -> None:
-    """The parser of ``hwsim measure``."""
-    parser = verb.add_parser(
-        "measure",
-        help="time networks on this machine's CPU with onnxruntime",
-        description="Run networks with onnxruntime, pinned and warmed up, and write their latencies in the form that validate and "
-        "calibrate read. onnxruntime EXECUTES the files: measure only files that you trust.",
-    )
-    add_model_arguments(parser)
-    group = parser.add_argument_group("the measurement")
-    group.add_argument("--threads", metavar="N", type=int, default=1, help="cores to use (default 1)")
-    group.add_argument("--runs", metavar="N", type=int, default=50, help="runs of each network (default 50)")
-    group.add_argument("--warm-up", metavar="N", type=int, default=5, help="runs before those (default 5)")
-    group.add_argument(
-        "--seconds", metavar="S", type=float, default=10.0, help="start no further run after so long (default 10)"
-    )
-    group.add_argument(
-        "--random-weights", action="store_true", help="put random weights where the file keeps them outside"
-    )
-    add_output_arguments(parser)
-    parser.set_defaults(run=measure_models)
-
-
-def measure_models(arguments: argparse.Namespace) -> int:
-    """``hwsim measure``."""
-    from hwsim.report import files, validation_tables
-    from hwsim.validation.measured import Measured
-    from hwsim.validation.measuring import Effort
-    from hwsim.validation.tables import to_json, to_rows
-
-    if not arguments.models:
-        raise UsageError("no model given: name the ONNX files to run")
-    effort = Effort(arguments.threads, arguments.runs, arguments.warm_up, arguments.seconds)
-    print("note: onnxruntime executes these files: measure only what you trust", file=sys.stderr)
-    found = []
-    for model in arguments.models:
-        _progress(f"measuring {model}")
-        found.append(_measured(model, arguments, effort))
-        _say(model, found[-1])
-    rows = Measured(tuple(row for item in found for row in item.rows))
-    if arguments.format == "json":
-        emit(arguments, files.json_text([to_json(rows)]))
-    elif arguments.format == "csv" or arguments.output:
-        emit(arguments, files.csv_text(to_rows(rows)))
-    else:
-        print(validation_tables.measured_text(rows))
-    return 0
-
-
-def _measured(model: str, arguments: argparse.Namespace, effort: Effort) -> Measured:
-    """One network run from its file, or from a copy with random weights."""
-    import tempfile
-    from pathlib import Path
-
-    from hwsim.onnx_io import resolve
-    from hwsim.validation.measuring import measure
-
-    prepared = _Reader(arguments)(model, None, None)
-    path = resolve(model)
-    if not arguments.random_weights:
-        return measure(path, prepared, effort, model=Path(model).stem)
-    from hwsim.onnx_io.generation import fill
-
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / path.name
-        fill(path, copy)
-        return measure(copy, prepared, effort, model=Path(model).stem)
-
-
-def _progress(text: str) -> None:
-    """Say on a terminal what is being done."""
-    if sys.stderr.isatty():
-        print(f"\r\033[K{text} ...", end="" if text != "intervals" else "\r\033[K", file=sys.stderr, flush=True)
-
-
 def _missed(arguments: argparse.Namespace, comparison: Comparison) -> list[str]:
     """The bars that the comparison misses, in words; a statistic that there is none of misses its bar."""
     lines = []
@@ -402,39 +294,3 @@ def _why(comparison: Comparison) -> str:
     reasons = [reason for join in comparison.joins.values() for _, reason in join.strays]
     reasons += [reason for _, reason in comparison.strays]
     return reasons[0] if reasons else f"none gives {comparison.quantity}, or the profile cannot predict it"
-
-
-def _names(arguments: argparse.Namespace) -> list[str]:
-    """The names under which the networks of the command line are known."""
-    names = [*arguments.models, *arguments.gemm, *arguments.conv]
-    if not names:
-        raise UsageError("no model given: name the network first, then the measured data")
-    return names
-
-
-class _Reader:
-    """Prepares the networks of the command line, once for every batch and precision."""
-
-    def __init__(self, arguments: argparse.Namespace) -> None:
-        self._arguments = arguments
-        self._found: dict[tuple[str, int | None, str | None], Prepared] = {}
-
-    def __call__(self, model: str, batch: int | None, bits: str | None) -> Prepared:
-        """The network of that name at a batch and with operand bits; None: as the command line says."""
-        key = (model, batch, bits)
-        if key not in self._found:
-            given = vars(self._arguments)
-            one = {name: [model] if model in given[name] else [] for name in ("models", "gemm", "conv")}
-            changed = {**given, **one, "bits": bits or given["bits"]}
-            if one["models"]:
-                changed["batch"] = given["batch"] if given["batch"] is not None else batch
-            self._found[key] = prepared_models(argparse.Namespace(**changed))[0]
-        return self._found[key]
-
-
-def _in_mode(arguments: argparse.Namespace, chosen: Device, mode: str) -> Device:
-    """The device at an operating point."""
-    if not mode:
-        return chosen
-    given = {**vars(arguments), "set": [f"operating_point={mode}", *arguments.set]}
-    return device(arguments.device, argparse.Namespace(**given))
