@@ -71,6 +71,7 @@ from hwsim.kernels.search_whole import Exact, compute_cycles, counted
 _DEPTHS = np.array((R, S, P, Q, N, K, C, G), np.int64)
 #: Depth from which on both axes of the input are known.
 _AXES = 4
+_ALL = np.ones(8, np.int64)
 
 
 #: Tiles that one might look at in the time that it takes to count a mapping.
@@ -189,27 +190,96 @@ def _unheld(dim: int, level: int, over: int, factors: Int, levels: Int) -> bool:
 
 
 @nested_kernel
-def _holds(operand: int, level: int, over: int, tile: Int, room: Int, problem: Problem) -> bool:
-    """Whether a child's part of the tile of ``over`` may fit ``level``; tile [8]; room [8] to work in."""
-    factors, levels = problem.factors, problem.levels
+def _trips(dim: int, level: int, upper: int, number: int, goal: int, nest: Int, factors: Int) -> int:
+    """Temporal factor of ``upper`` that leads from ``number`` tiles of ``level`` to ``goal`` of its own, 0 where none does."""
+    for between in range(level + 1, upper + 1):
+        spread = factors[SPATIAL, between, dim]
+        if spread > 1:
+            if nest[PERFECT] and number % spread != 0:
+                return 0
+            number = ceiling(number, spread)
+    trips = factors[FIXED, upper, dim]
+    if trips == 0:
+        trips = ceiling(number, goal)
+    if ceiling(number, trips) != goal or trips > factors[AT_MOST, upper, dim]:
+        return 0
+    if nest[PERFECT] and trips * goal != number:
+        return 0
+    return trips
+
+
+@nested_kernel
+def _beyond(first: int, temporal: Int, chosen: Int, problem: Problem, beyond: Int) -> None:
+    """Which loops at ``first`` and outside of it bring tiles back that have gone; temporal [L, 8], chosen [L] : orders.
+
+    beyond [2, 8], out : by dim, 1 where each of its loops has one inside it that moves the operand free of the dim. Steps of a tile of inputs
+    that leave some of it in place count in row 0 alone, for what is made of them is only known where that is allowed for.
+    """
+    nest = problem.nest
+    some = everything = ZERO  # bits of operands that have moved; of those that have moved as a whole
     for dim in range(8):
-        extent = tile[dim]
-        for between in range(level + 1, over + 1):
-            extent = ceiling(extent, factors[SPATIAL, between, dim])
-        room[dim] = extent
-    bits = tile_bits(operand, room, False, problem.nest, problem.sides)
-    return bits <= levels[POOL_BITS, level, levels[POOL, level, operand]]
+        beyond[0, dim] = beyond[1, dim] = 1
+    for level in range(first, temporal.shape[0]):
+        for place in range(8):
+            dim = problem.orders[level, chosen[level], place]
+            if temporal[level, dim] == 1:
+                continue
+            free = FREE_OF[dim]
+            if free >= 0 and not some >> free & 1:
+                beyond[0, dim] = 0
+            if free >= 0 and not everything >> free & 1:
+                beyond[1, dim] = 0
+            for operand in range(3):
+                if operand != free:
+                    some |= 1 << operand
+                    apart = dim < Q or (dim == Q and nest[S] == 1) or (dim == P and nest[R] == 1)
+                    if operand != INPUT or apart:
+                        everything |= 1 << operand
+
+
+@nested_kernel
+def _spread(dim: int, over: int, size: int, number: int, parts: Int, moves: Float, problem: Problem) -> None:
+    """What a tile of ``over``, or one of ``number`` along a dim, leaves to the levels inside; size : its extent.
+
+    parts [L, 8], out : extent of a child's part of it; moves [2, L, 2, 8], out : how often a tile that is this part leaves its parent, and
+    arrives, because of a dim that its operand is free of: if loops outside of ``over`` bring it back, and if they leave it in place.
+    """
+    factors, levels = problem.factors, problem.levels
+    free, top = FREE_OF[dim], factors.shape[1] - 1
+    for level in range(over, -1, -1):
+        parts[level, dim] = size
+        size = ceiling(size, factors[SPATIAL, level, dim])
+        if free < 0:
+            continue
+        parent = levels[PARENT, level, free]
+        leaves, arrives = windows(dim, level, parent, over, number, free, factors, levels)
+        moves[0, level, 0, dim], moves[0, level, 1, dim] = leaves, arrives
+        leaves, arrives = windows(dim, level, parent, top, ONE, free, factors, levels)
+        moves[1, level, 0, dim], moves[1, level, 1, dim] = leaves, arrives
+
+
+@nested_kernel
+def _delivered(operand: int, level: int, beyond: Int, moves: Float) -> tuple[float, float]:
+    """How often a tile leaves its parent, and arrives, for loops outside alone: those over dims in ``beyond`` bring it back; see ``_spread``."""
+    away = here = 1.0
+    for dim in range(8):
+        if FREE_OF[dim] == operand:
+            stays = 1 - beyond[dim]
+            away *= moves[stays, level, 0, dim]
+            here *= moves[stays, level, 1, dim]
+    return away, here
 
 
 @nested_kernel
 def _inside(
-    over: int, tile: Int, count: Int, within: Float, volume: Float, room: Int, load: Float, problem: Problem
+    over: int, parts: Int, moves: Float, beyond: Int, within: Float, volume: Float, load: Float, problem: Problem
 ) -> float:
     """Least energy of all boundaries inside of ``over`` under a tile of it; adds to ``load`` what they move at least.
 
     A level that cannot hold a child's part of that tile fetches it anew for each tile of ``over``, of those that differ in dims that the
-    operand is free of, too. tile, count [8] : of ``over``. within [L] : least energy of each level's boundary, whatever the tile
-    of ``over``, -inf where a level has none. volume [5] : words of each operand but for height and width of inputs, then these.
+    operand is free of, too; one that can does so where loops outside bring back what has gone. parts, moves : ``_spread``. beyond [8] :
+    dims of such loops. within [L] : least energy of each level's boundary, whatever the tile of ``over``, -inf where a level has none.
+    volume [5] : words of each operand but for height and width of inputs, then these.
     """
     levels, words = problem.levels, problem.words
     energy = 0.0
@@ -220,17 +290,9 @@ def _inside(
         for operand in range(3):
             if not levels[KEEP, level, operand]:
                 continue
-            away, here_in = problem.still[level, operand, 0], problem.still[level, operand, 1]
-            if not _holds(operand, level, over, tile, room, problem):
-                away = here_in = 1.0
-                parent = levels[PARENT, level, operand]
-                for dim in range(8):
-                    if FREE_OF[dim] == operand and problem.nest[dim] > 1:
-                        leaves, arrives = windows(
-                            dim, level, parent, over, count[dim], operand, problem.factors, levels
-                        )
-                        away *= leaves
-                        here_in *= arrives
+            bits = tile_bits(operand, parts[level], False, problem.nest, problem.sides)
+            holds = bits <= levels[POOL_BITS, level, levels[POOL, level, operand]]
+            away, here_in = _delivered(operand, level, beyond if holds else _ALL, moves)
             amount = volume[operand]
             if operand == INPUT:
                 amount *= volume[3] * volume[4]
@@ -271,6 +333,32 @@ def _part(level: int, total: Float, volume: Float, inputs: float, problem: Probl
     return moving - saved
 
 
+@nested_kernel
+def _stands(choice: int, stays: Int, trips: Int, orders: Int) -> bool:
+    """Whether an order of the outermost level has to be looked at for what stays in place; trips [8], orders [A, 8], stays [A].
+
+    Not one made for another operand than the one that stays, nor one that leaves the same operand in place as an earlier one.
+    """
+    if stays[choice] < 0:
+        return True
+    for other in range(choice):
+        if stays[other] == stays[choice]:
+            return False
+    for place in range(8):
+        dim = orders[choice, place]
+        if trips[dim] > 1:
+            return FREE_OF[dim] < 0 or FREE_OF[dim] == stays[choice]
+    return True
+
+
+@nested_kernel
+def _among(number: int, known: Int) -> bool:
+    for other in known:
+        if other == number:
+            return True
+    return False
+
+
 @kernel
 def tiles(
     level: int,
@@ -281,16 +369,19 @@ def tiles(
     other_energy: float,
     other_cycles: float,
     within: Float,
+    stays: Int,
     limit: float,
     keys: Float,
     found: Int,
-) -> tuple[int, float]:
+) -> tuple[int, float, int]:
     """List the tiles of one level that fit and whose least value is below ``limit``.
 
     plain, least [2, M, M] : the level's ``axes``. alone : 1 where the value is the energy of the level's own boundary. other_energy,
     other_cycles : least of all boundaries outside, base included, and of all others. within [L] : least energy of each boundary inside,
-    -inf for none. keys [T], found [T, 8] : value and choice of each; without any room for them only the least is looked for.
-    Returns how many there are (beyond T they are not written), and the least value of all that are below ``limit`` (else infinity).
+    -inf for none. stays [A] : as in ``join``, of the outermost level, which is next to this one unless ``alone``. keys [T], found [T, 8] :
+    value and choice of each; without any room for them only the least is looked for.
+    Returns how many there are (beyond T they are not written), the least value of all that are below ``limit`` (else infinity), and how
+    many were looked at.
     """
     nest, factors, tables, levels, words = problem.nest, problem.factors, problem.tables, problem.levels, problem.words
     sides = problem.sides
@@ -299,11 +390,12 @@ def tiles(
     at = np.empty(8, np.int64)
     first = np.zeros(8, np.int64)
     total = np.empty((9, 8), np.float64)
-    ends = np.empty((3, 2), np.float64)
-    fixed = np.empty((3, 2), np.float64)
     volume = np.empty(5, np.float64)
     load = np.empty(resources, np.float64)
-    held, room = np.empty(8, np.int64), np.empty(8, np.int64)
+    beyond, top = np.empty((2, 8), np.int64), factors.shape[1] - 1
+    parts, moves = np.empty((level + 1, 8), np.int64), np.empty((2, level + 1, 2, 8), np.float64)
+    temporal, chosen = np.ones((top + 1, 8), np.int64), np.zeros(top + 1, np.int64)
+    code = np.empty(levels[ORDERS, top, 0], np.int64)
     for dim in range(8):
         size[dim] = 1
         total[0, dim] = 1.0
@@ -311,26 +403,26 @@ def tiles(
             last = factors[LENGTH, level, dim] - 1
             first[dim] = last if tables[COUNT, level, dim, last] == 1 else 0
     _volumes(problem, volume)
-    number = 0
+    number = looked = 0
     smallest = np.inf
     inputs = volume[3] * volume[4]
     rest = other_energy
     for inner_level in range(level):
         rest += within[inner_level] if within[inner_level] > -np.inf else 0.0
     depth = 0
-    at[_DEPTHS[0]] = first[_DEPTHS[0]] - 1
+    at[_DEPTHS[0]] = factors[LENGTH, level, _DEPTHS[0]]
     while depth >= 0:
         dim = _DEPTHS[depth]
-        at[dim] += 1
-        if at[dim] >= factors[LENGTH, level, dim]:
+        at[dim] -= 1  # the largest first: they are the ones that move least, by which others are cut
+        if at[dim] < first[dim]:
             size[dim] = 1
             depth -= 1
             continue
         size[dim] = tables[SIZE, level, dim, at[dim]]
         if not fits(level, size, False, nest, levels, sides):
-            size[dim] = 1
-            depth -= 1
             continue
+        if not alone:
+            _spread(dim, level, size[dim], tables[COUNT, level, dim, at[dim]], parts, moves, problem)
         for place in range(7):
             total[depth + 1, place] = total[depth, place]
         free = FREE_OF[dim]
@@ -350,57 +442,69 @@ def tiles(
             if value >= (limit if keys.shape[0] else min(limit, smallest)):
                 continue
             depth += 1
-            at[_DEPTHS[depth]] = first[_DEPTHS[depth]] - 1
+            at[_DEPTHS[depth]] = factors[LENGTH, level, _DEPTHS[depth]]
             continue
         if not fits(level, size, True, nest, levels, sides):
             continue
+        looked += 1
         moving = saved = 0.0
         for operand in range(3):
             if not levels[KEEP, level, operand]:
                 continue
             amount = volume[operand] * (inputs if operand == INPUT else 1.0)
             apart = problem.reals[MAC_LEAST + 3 + level] if operand == INPUT else 1.0
-            ends[operand, 0] = amount * apart * total[8, 2 * operand]
-            ends[operand, 1] = amount * total[8, 2 * operand + 1]
-            fixed[operand, 0] = amount * apart * problem.still[level, operand, 0]
-            fixed[operand, 1] = amount * problem.still[level, operand, 1]
-            outer, inner = words[level, operand, 0, 0], words[level, operand, 1, 0]
-            moves = outer * ends[operand, 0] + inner * ends[operand, 1]
-            moving += moves
+            outer, inner = words[level, operand, 0, 0] * amount * apart, words[level, operand, 1, 0] * amount
+            through = outer * total[8, 2 * operand] + inner * total[8, 2 * operand + 1]
+            moving += through
             if levels[LEADS, level + 1, operand]:
-                saved = max(saved, moves - outer * fixed[operand, 0] - inner * fixed[operand, 1])
+                still = problem.still[level, operand]
+                saved = max(saved, through - outer * still[0] - inner * still[1])
         energy = moving - saved
         if alone:
             smallest = min(smallest, energy)
             continue
-        cycles = max(other_cycles, total[8, 6] / problem.reals[RATE])
-        value = value_of(rest + energy, cycles, nest, problem.reals)
-        if value >= limit:
+        steps = max(other_cycles, total[8, 6] / problem.reals[RATE])
+        highest = limit if keys.shape[0] else min(limit, smallest)
+        if value_of(rest + energy, steps, nest, problem.reals) >= highest:
             continue
-        if resources > 0:
-            waits = np.inf
-            for stays in range(3):
-                if not levels[LEADS, level + 1, stays]:
-                    continue
-                for resource in range(resources):
-                    load[resource] = problem.base[3, 1 + resource]
-                    for operand in range(3):
-                        if levels[KEEP, level, operand]:
-                            moved = fixed if operand == stays else ends
-                            load[resource] += (
-                                words[level, operand, 0, 1 + resource] * moved[operand, 0]
-                                + words[level, operand, 1, 1 + resource] * moved[operand, 1]
-                            )
-                waits = min(waits, cycles_of(0.0, load, problem.base, False))
-            if waits < np.inf:
-                cycles = max(cycles, waits)
-        for resource in range(resources):
-            load[resource] = problem.base[3, 1 + resource]
+        linked = True
         for place in range(8):
-            held[place] = tables[COUNT, level, place, at[place]]
-        inside = _inside(level, size, held, within, volume, room, load, problem)
-        cycles = max(cycles, cycles_of(problem.reals[COMPUTE], load, problem.base, False))
-        value = value_of(other_energy + energy + inside, cycles, nest, problem.reals)
+            number_of = tables[COUNT, level, place, at[place]]
+            temporal[top, place] = _trips(place, level, top, number_of, ONE, nest, factors)
+            linked = linked and temporal[top, place] > 0
+        value = np.inf
+        for choice in range(levels[ORDERS, top, 0] if linked else 0):
+            if not _stands(choice, stays, temporal[top], problem.orders[top]):
+                code[choice] = -1
+                continue
+            chosen[top] = choice
+            _beyond(top, temporal, chosen, problem, beyond)
+            code[choice] = 0
+            for place in range(8):
+                code[choice] = 4 * code[choice] + 2 * beyond[0, place] + beyond[1, place]
+            if _among(code[choice], code[:choice]):
+                continue
+            energy = 0.0
+            for resource in range(resources):
+                load[resource] = problem.base[3, 1 + resource]
+            for operand in range(3):
+                if not levels[KEEP, level, operand]:
+                    continue
+                away, here = _delivered(operand, level, beyond[0], moves)
+                amount = volume[operand] * (inputs if operand == INPUT else 1.0)
+                away *= amount * (problem.reals[MAC_LEAST + 3 + level] if operand == INPUT else 1.0)
+                here *= amount
+                energy += words[level, operand, 0, 0] * away + words[level, operand, 1, 0] * here
+                for resource in range(resources):
+                    load[resource] += (
+                        words[level, operand, 0, 1 + resource] * away + words[level, operand, 1, 1 + resource] * here
+                    )
+            cycles = max(steps, cycles_of(0.0, load, problem.base, False))
+            if value_of(rest + energy, cycles, nest, problem.reals) >= min(highest, value):
+                continue
+            inside = _inside(level, parts, moves, beyond[1], within, volume, load, problem)
+            cycles = max(steps, cycles_of(problem.reals[COMPUTE], load, problem.base, False))
+            value = min(value, value_of(other_energy + energy + inside, cycles, nest, problem.reals))
         if value < limit:
             smallest = min(smallest, value)
             if number < keys.shape[0]:
@@ -408,7 +512,7 @@ def tiles(
                 for other in range(8):
                     found[number, other] = at[other]
             number += 1
-    return number, smallest
+    return number, smallest, looked
 
 
 @nested_kernel
@@ -442,25 +546,6 @@ def _idle(level: int, choice: int, stays: Int, temporal: Int, orders: Int) -> bo
         if stays[level, other] == stays[level, choice] and _signature(level, other, temporal, orders) == code:
             return True
     return False
-
-
-@nested_kernel
-def _trips(dim: int, level: int, upper: int, number: int, goal: int, nest: Int, factors: Int) -> int:
-    """Temporal factor of ``upper`` that leads from ``number`` tiles of ``level`` to ``goal`` of its own, 0 where none does."""
-    for between in range(level + 1, upper + 1):
-        spread = factors[SPATIAL, between, dim]
-        if spread > 1:
-            if nest[PERFECT] and number % spread != 0:
-                return 0
-            number = ceiling(number, spread)
-    trips = factors[FIXED, upper, dim]
-    if trips == 0:
-        trips = ceiling(number, goal)
-    if ceiling(number, trips) != goal or trips > factors[AT_MOST, upper, dim]:
-        return 0
-    if nest[PERFECT] and trips * goal != number:
-        return 0
-    return trips
 
 
 @nested_kernel
@@ -535,7 +620,8 @@ def join(  # noqa: PLR0917
     moved = np.empty(2, np.float64)
     energy = np.empty(depths, np.float64)
     held = np.empty((2, 3), np.float64)
-    state, room, spare = np.empty((3, 8), np.int64), np.empty(8, np.int64), np.empty(resources, np.float64)
+    state, spare = np.empty((3, 8), np.int64), np.empty(resources, np.float64)
+    beyond, parts, moves = np.empty((2, 8), np.int64), np.empty((depths, 8), np.int64), np.empty((2, depths, 2, 8))
     load = np.empty((depths, resources), np.float64)
     pick = np.empty((depths, 8), np.int64)
     listed = np.empty((depths, 8), np.int64)
@@ -715,7 +801,10 @@ def join(  # noqa: PLR0917
         if level != lowest:
             for resource in range(resources):
                 spare[resource] = load[level, resource]
-            total = energy[level] + _inside(level, tile[level], count[level], within, volume, room, spare, problem)
+            _beyond(over, temporal, chosen, problem, beyond)
+            for dim in range(8):
+                _spread(dim, level, tile[level, dim], count[level, dim], parts, moves, problem)
+            total = energy[level] + _inside(level, parts, moves, beyond[1], within, volume, spare, problem)
             cycles = max(cycles, cycles_of(reals[COMPUTE], spare, base, False))
             if value_of(total, cycles, nest, reals) >= best:
                 continue

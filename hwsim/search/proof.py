@@ -113,9 +113,10 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
             continue
         setup = queue.setup(job, progress.value)
         if setup is None:
+            progress.priced += _SETUP_WORK
             continue
         if job.stage == _FLOOR:
-            progress.priced += _SETUP_WORK
+            progress.priced += _SETUP_WORK + setup.work
             queue.push(max(bound, setup.bound), job.at(_BOUNDED), setup)
             continue
         budget, each = _share(begun) if job.stage == _BOUNDED else (_ALL, _ALL)
@@ -262,27 +263,30 @@ def _share(begun: int) -> tuple[int, int]:
     return (_TASTE, _EACH) if begun < _TASTED else (_ALL, _ALL)
 
 
-@dataclass(frozen=True, slots=True)
+_Start = tuple[Int, Float, Float, Float, Int, Float, Float]
+
+
+@dataclass(slots=True)
 class _Setup:
     """What is known of a pattern before its tiles are put together.
 
-    start : what ``join`` takes; keys, found : tiles of the outermost level that is a choice, most promising first, all that are below
-    ``limit``. bound : no mapping of the pattern costs less, or less than the limit.
+    start : what ``join`` takes. bound : no mapping of the pattern costs less, or less than the limit that it was found under.
     """
 
     problem: Problem
-    start: tuple[Int, Float, Float, Float, Int, Float, Float]
-    keys: Float
-    found: Int
-    limit: float
+    start: _Start
     bound: float
+    work: int
+    _limit: float = -math.inf
+    _tiles: tuple[Float, Int] = (np.empty(0), np.empty((0, 8), np.int64))
 
     def listed(self, limit: float) -> tuple[Float, Int]:
-        """The tiles below ``limit``."""
-        if limit > self.limit:
-            _, keys, found = _listing(self.problem, self.start, limit)
-            return keys, found
-        return self.keys, self.found
+        """Tiles of the outermost level that is a choice, most promising first: keys and choices of all that are below ``limit``."""
+        if math.isinf(limit):  # what is near to the least is enough for a start
+            limit = max(self._limit, abs(self.bound) * _NEAR)
+        if limit > self._limit:
+            self._limit, self._tiles = limit, _listing(self.problem, self.start, limit)
+        return self._tiles
 
 
 def _setup(problem: Problem, stays: Int, limit: float) -> _Setup | None:
@@ -299,43 +303,37 @@ def _setup(problem: Problem, stays: Int, limit: float) -> _Setup | None:
         path[0, inner], path[1, outer] = outer, inner
     path[2, :2] = chosen[-1], chosen[0]
     for level in chosen[:-1]:
-        alone = tiles(level, problem, plain[level], fewest[level], 1, 0.0, 0.0, within, math.inf, *_NOTHING)
+        alone = tiles(level, problem, plain[level], fewest[level], 1, 0.0, 0.0, within, stays[-1], math.inf, *_NOTHING)
         within[level] = alone[1]
         if math.isinf(alone[1]):
             return None
     for level in chosen:
         rest[level] = sum(within[inner] for inner in chosen if inner < level)
     start = (path, plain, fewest, swept, stays, within, rest)
-    found_none = (math.inf, *_NOTHING)
-    least, keys, found = _listing(problem, start, limit) if math.isfinite(limit) else found_none
-    if math.isinf(limit):  # the least first, then what is near to it
-        near, _, _ = _listing(problem, start, math.inf, False)
-        while not len(keys) and math.isfinite(near):
-            limit = near = abs(near) * _NEAR
-            least, keys, found = _listing(problem, start, limit)
-    if not len(keys):
-        return None
-    return _Setup(problem, start, keys, found, limit, least)
+    _, least, looked = tiles(*_outermost(problem, start), limit, *_NOTHING)
+    return None if math.isinf(least) else _Setup(problem, start, least, looked)
 
 
 _NOTHING = (np.empty(0), np.empty((0, 8), np.int64))
 
-
-def _listing(
-    problem: Problem, start: tuple[Int, Float, Float, Float, Int, Float, Float], limit: float, listed: bool = True
-) -> tuple[float, Float, Int]:
-    """The least value of tiles of the outermost level; those below ``limit``, most promising first."""
-    path, plain, fewest, _, _, within, _ = start
+def _outermost(problem: Problem, start: _Start) -> tuple[int, Problem, Float, Float, int, float, float, Float, Int]:
+    """What ``tiles`` takes of the outermost level that is a choice."""
+    path, plain, fewest, _, stays, within, _ = start
     level = int(path[2, 0])
-    given = (level, problem, plain[level], fewest[level], 0, float(problem.base[3, 0]), float(problem.reals[COMPUTE]))
-    room = 4096 if listed else 0
-    keys, found = np.empty(room), np.empty((room, 8), np.int64)
-    number, least = tiles(*given, within, limit, keys, found)
-    if listed and number > room:
-        keys, found = np.empty(number), np.empty((number, 8), np.int64)
-        number, least = tiles(*given, within, limit, keys, found)
-    ranked = np.argsort(keys[:number], kind="stable")
-    return float(least), keys[ranked], found[ranked]
+    outside = float(problem.base[3, 0]), float(problem.reals[COMPUTE])
+    return level, problem, plain[level], fewest[level], 0, *outside, within, stays[-1]
+
+
+def _listing(problem: Problem, start: _Start, limit: float) -> tuple[Float, Int]:
+    """The tiles of the outermost level below ``limit``, most promising first."""
+    given, room = _outermost(problem, start), 4096
+    while True:
+        keys, found = np.empty(room), np.empty((room, 8), np.int64)
+        number, _, _ = tiles(*given, limit, keys, found)
+        if number <= room:
+            ranked = np.argsort(keys[:number], kind="stable")
+            return keys[ranked], found[ranked]
+        room = number
 
 
 def _solve(
