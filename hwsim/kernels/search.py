@@ -212,8 +212,8 @@ def _trips(dim: int, level: int, upper: int, number: int, goal: int, nest: Int, 
 def _beyond(first: int, temporal: Int, chosen: Int, problem: Problem, beyond: Int) -> None:
     """Which loops at ``first`` and outside of it bring tiles back that have gone; temporal [L, 8], chosen [L] : orders.
 
-    beyond [2, 8], out : by dim, 1 where each of its loops has one inside it that moves the operand free of the dim. Steps of a tile of inputs
-    that leave some of it in place count in row 0 alone, for what is made of them is only known where that is allowed for.
+    beyond [2, 8], out : by dim, 1 where each of its loops has one inside it that moves the operand free of the dim. Steps of a tile of
+    inputs that leave some of it in place count in row 0 alone, for what is made of them is only known where that is allowed for.
     """
     nest = problem.nest
     some = everything = ZERO  # bits of operands that have moved; of those that have moved as a whole
@@ -260,7 +260,7 @@ def _spread(dim: int, over: int, size: int, number: int, parts: Int, moves: Floa
 
 @nested_kernel
 def _delivered(operand: int, level: int, beyond: Int, moves: Float) -> tuple[float, float]:
-    """How often a tile leaves its parent, and arrives, for loops outside alone: those over dims in ``beyond`` bring it back; see ``_spread``."""
+    """How often a tile leaves its parent, and arrives, for loops outside alone: those over dims in ``beyond`` bring it back."""
     away = here = 1.0
     for dim in range(8):
         if FREE_OF[dim] == operand:

@@ -55,9 +55,9 @@ def best(
     progress = Progress(
         BUDGET if seconds is None else 1 << 62, math.inf if seconds is None else time.perf_counter() + seconds
     )
-    if effort == "quick":
-        quick(space, objective, progress)
+    quick(space, objective, progress)  # what is good from the start cuts most of what is to be proven
     if effort == "full" or progress.mapping is None:
+        progress.given_up = math.inf
         prove(space, objective, progress)
     mapping = progress.mapping
     if mapping is None:

@@ -51,6 +51,8 @@ _CHUNK = 300_000
 _READY = 256
 #: What finding the bound of a pattern's tiles counts for, in tiles looked at.
 _SETUP_WORK = 2_000
+#: The same for each of these tiles, bounded under every order outside.
+_TILE_WORK = 2
 #: The same for listing a pattern, and for finding its floor.
 _LISTED_WORK, _FLOOR_WORK = 3, 10
 
@@ -116,7 +118,7 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
             progress.priced += _SETUP_WORK
             continue
         if job.stage == _FLOOR:
-            progress.priced += _SETUP_WORK + setup.work
+            progress.priced += _SETUP_WORK + _TILE_WORK * setup.work
             queue.push(max(bound, setup.bound), job.at(_BOUNDED), setup)
             continue
         budget, each = _share(begun) if job.stage == _BOUNDED else (_ALL, _ALL)
@@ -315,6 +317,7 @@ def _setup(problem: Problem, stays: Int, limit: float) -> _Setup | None:
 
 
 _NOTHING = (np.empty(0), np.empty((0, 8), np.int64))
+
 
 def _outermost(problem: Problem, start: _Start) -> tuple[int, Problem, Float, Float, int, float, float, Float, Int]:
     """What ``tiles`` takes of the outermost level that is a choice."""
