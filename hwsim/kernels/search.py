@@ -334,24 +334,6 @@ def _part(level: int, total: Float, volume: Float, inputs: float, problem: Probl
 
 
 @nested_kernel
-def _stands(choice: int, stays: Int, trips: Int, orders: Int) -> bool:
-    """Whether an order of the outermost level has to be looked at for what stays in place; trips [8], orders [A, 8], stays [A].
-
-    Not one made for another operand than the one that stays, nor one that leaves the same operand in place as an earlier one.
-    """
-    if stays[choice] < 0:
-        return True
-    for other in range(choice):
-        if stays[other] == stays[choice]:
-            return False
-    for place in range(8):
-        dim = orders[choice, place]
-        if trips[dim] > 1:
-            return FREE_OF[dim] < 0 or FREE_OF[dim] == stays[choice]
-    return True
-
-
-@nested_kernel
 def _among(number: int, known: Int) -> bool:
     for other in known:
         if other == number:
@@ -392,7 +374,8 @@ def tiles(
     total = np.empty((9, 8), np.float64)
     volume = np.empty(5, np.float64)
     load = np.empty(resources, np.float64)
-    beyond, top = np.empty((2, 8), np.int64), factors.shape[1] - 1
+    beyond, top = np.zeros((2, 8), np.int64), factors.shape[1] - 1
+    ends, fixed = np.empty((3, 2), np.float64), np.empty((3, 2), np.float64)
     parts, moves = np.empty((level + 1, 8), np.int64), np.empty((2, level + 1, 2, 8), np.float64)
     temporal, chosen = np.ones((top + 1, 8), np.int64), np.zeros(top + 1, np.int64)
     code = np.empty(levels[ORDERS, top, 0], np.int64)
@@ -453,12 +436,15 @@ def tiles(
                 continue
             amount = volume[operand] * (inputs if operand == INPUT else 1.0)
             apart = problem.reals[MAC_LEAST + 3 + level] if operand == INPUT else 1.0
-            outer, inner = words[level, operand, 0, 0] * amount * apart, words[level, operand, 1, 0] * amount
-            through = outer * total[8, 2 * operand] + inner * total[8, 2 * operand + 1]
+            ends[operand, 0] = amount * apart * total[8, 2 * operand]
+            ends[operand, 1] = amount * total[8, 2 * operand + 1]
+            fixed[operand, 0] = amount * apart * problem.still[level, operand, 0]
+            fixed[operand, 1] = amount * problem.still[level, operand, 1]
+            outer, inner = words[level, operand, 0, 0], words[level, operand, 1, 0]
+            through = outer * ends[operand, 0] + inner * ends[operand, 1]
             moving += through
             if levels[LEADS, level + 1, operand]:
-                still = problem.still[level, operand]
-                saved = max(saved, through - outer * still[0] - inner * still[1])
+                saved = max(saved, through - outer * fixed[operand, 0] - inner * fixed[operand, 1])
         energy = moving - saved
         if alone:
             smallest = min(smallest, energy)
@@ -467,44 +453,67 @@ def tiles(
         highest = limit if keys.shape[0] else min(limit, smallest)
         if value_of(rest + energy, steps, nest, problem.reals) >= highest:
             continue
-        linked = True
-        for place in range(8):
-            number_of = tables[COUNT, level, place, at[place]]
-            temporal[top, place] = _trips(place, level, top, number_of, ONE, nest, factors)
-            linked = linked and temporal[top, place] > 0
-        value = np.inf
-        for choice in range(levels[ORDERS, top, 0] if linked else 0):
-            if not _stands(choice, stays, temporal[top], problem.orders[top]):
-                code[choice] = -1
+        if stays[0] >= 0:
+            # Any operand may stay: which one decides what the others cost, and nothing of what is inside.
+            waits = np.inf
+            for stay in range(3 if resources > 0 else 0):
+                if not levels[LEADS, level + 1, stay]:
+                    continue
+                for resource in range(resources):
+                    load[resource] = problem.base[3, 1 + resource]
+                    for operand in range(3):
+                        if levels[KEEP, level, operand]:
+                            moved = fixed if operand == stay else ends
+                            load[resource] += (
+                                words[level, operand, 0, 1 + resource] * moved[operand, 0]
+                                + words[level, operand, 1, 1 + resource] * moved[operand, 1]
+                            )
+                waits = min(waits, cycles_of(0.0, load, problem.base, False))
+            cycles = max(steps, waits) if waits < np.inf else steps
+            if value_of(rest + energy, cycles, nest, problem.reals) >= highest:
                 continue
-            chosen[top] = choice
-            _beyond(top, temporal, chosen, problem, beyond)
-            code[choice] = 0
-            for place in range(8):
-                code[choice] = 4 * code[choice] + 2 * beyond[0, place] + beyond[1, place]
-            if _among(code[choice], code[:choice]):
-                continue
-            energy = 0.0
             for resource in range(resources):
                 load[resource] = problem.base[3, 1 + resource]
-            for operand in range(3):
-                if not levels[KEEP, level, operand]:
-                    continue
-                away, here = _delivered(operand, level, beyond[0], moves)
-                amount = volume[operand] * (inputs if operand == INPUT else 1.0)
-                away *= amount * (problem.reals[MAC_LEAST + 3 + level] if operand == INPUT else 1.0)
-                here *= amount
-                energy += words[level, operand, 0, 0] * away + words[level, operand, 1, 0] * here
-                for resource in range(resources):
-                    load[resource] += (
-                        words[level, operand, 0, 1 + resource] * away + words[level, operand, 1, 1 + resource] * here
-                    )
-            cycles = max(steps, cycles_of(0.0, load, problem.base, False))
-            if value_of(rest + energy, cycles, nest, problem.reals) >= min(highest, value):
-                continue
             inside = _inside(level, parts, moves, beyond[1], within, volume, load, problem)
-            cycles = max(steps, cycles_of(problem.reals[COMPUTE], load, problem.base, False))
-            value = min(value, value_of(other_energy + energy + inside, cycles, nest, problem.reals))
+            cycles = max(cycles, cycles_of(problem.reals[COMPUTE], load, problem.base, False))
+            value = value_of(other_energy + energy + inside, cycles, nest, problem.reals)
+        else:
+            linked = True
+            for place in range(8):
+                number_of = tables[COUNT, level, place, at[place]]
+                temporal[top, place] = _trips(place, level, top, number_of, ONE, nest, factors)
+                linked = linked and temporal[top, place] > 0
+            value = np.inf
+            for choice in range(levels[ORDERS, top, 0] if linked else 0):
+                chosen[top] = choice
+                _beyond(top, temporal, chosen, problem, beyond)
+                code[choice] = 0
+                for place in range(8):
+                    code[choice] = 4 * code[choice] + 2 * beyond[0, place] + beyond[1, place]
+                if _among(code[choice], code[:choice]):
+                    continue
+                energy = 0.0
+                for resource in range(resources):
+                    load[resource] = problem.base[3, 1 + resource]
+                for operand in range(3):
+                    if not levels[KEEP, level, operand]:
+                        continue
+                    away, here = _delivered(operand, level, beyond[0], moves)
+                    amount = volume[operand] * (inputs if operand == INPUT else 1.0)
+                    away *= amount * (problem.reals[MAC_LEAST + 3 + level] if operand == INPUT else 1.0)
+                    here *= amount
+                    energy += words[level, operand, 0, 0] * away + words[level, operand, 1, 0] * here
+                    for resource in range(resources):
+                        load[resource] += (
+                            words[level, operand, 0, 1 + resource] * away
+                            + words[level, operand, 1, 1 + resource] * here
+                        )
+                cycles = max(steps, cycles_of(0.0, load, problem.base, False))
+                if value_of(rest + energy, cycles, nest, problem.reals) >= min(highest, value):
+                    continue
+                inside = _inside(level, parts, moves, beyond[1], within, volume, load, problem)
+                cycles = max(steps, cycles_of(problem.reals[COMPUTE], load, problem.base, False))
+                value = min(value, value_of(other_energy + energy + inside, cycles, nest, problem.reals))
         if value < limit:
             smallest = min(smallest, value)
             if number < keys.shape[0]:
@@ -621,7 +630,7 @@ def join(  # noqa: PLR0917
     energy = np.empty(depths, np.float64)
     held = np.empty((2, 3), np.float64)
     state, spare = np.empty((3, 8), np.int64), np.empty(resources, np.float64)
-    beyond, parts, moves = np.empty((2, 8), np.int64), np.empty((depths, 8), np.int64), np.empty((2, depths, 2, 8))
+    beyond, parts, moves = np.zeros((2, 8), np.int64), np.empty((depths, 8), np.int64), np.empty((2, depths, 2, 8))
     load = np.empty((depths, resources), np.float64)
     pick = np.empty((depths, 8), np.int64)
     listed = np.empty((depths, 8), np.int64)
@@ -801,7 +810,9 @@ def join(  # noqa: PLR0917
         if level != lowest:
             for resource in range(resources):
                 spare[resource] = load[level, resource]
-            _beyond(over, temporal, chosen, problem, beyond)
+            beyond[1] = 0
+            if stays[over, chosen[over]] < 0:
+                _beyond(over, temporal, chosen, problem, beyond)
             for dim in range(8):
                 _spread(dim, level, tile[level, dim], count[level, dim], parts, moves, problem)
             total = energy[level] + _inside(level, parts, moves, beyond[1], within, volume, spare, problem)

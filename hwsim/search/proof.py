@@ -312,6 +312,9 @@ def _setup(problem: Problem, stays: Int, limit: float) -> _Setup | None:
     for level in chosen:
         rest[level] = sum(within[inner] for inner in chosen if inner < level)
     start = (path, plain, fewest, swept, stays, within, rest)
+    if math.isfinite(limit) and stays[-1, 0] >= 0:  # these are bounded so quickly that they are listed at once
+        found = _listing(problem, start, limit)
+        return _Setup(problem, start, float(found[0][0]), len(found[0]), limit, found) if len(found[0]) else None
     _, least, looked = tiles(*_outermost(problem, start), limit, *_NOTHING)
     return None if math.isinf(least) else _Setup(problem, start, least, looked)
 
