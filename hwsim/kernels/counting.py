@@ -55,7 +55,7 @@ def _flow(
         for side in range(2):
             places[side] = places_of(4 + side, upto, last, spatial) * places_of(6 + side, upto, last, spatial)
     sums = np.empty((8, 4), np.int64)
-    rows = np.empty((2, 2, max(places[0], places[1])), np.int64)
+    rows = np.empty((2, 3, max(places[0], places[1])), np.int64)
     alike = np.zeros(2, np.int64)
     busy = np.zeros((places[0], places[1]), np.int64)
     cut = np.zeros(8, np.int64)
@@ -101,7 +101,7 @@ def _flow(
 def _product(operand: int, sums: Int, rows: Int, alike: Int, places: Int, busy: Int, keeps: bool) -> int:
     """Words that arrive in all steps of one kind; ``busy`` gains those of each place along height and width.
 
-    sums [8, 4] : of the dims; rows [2, 2, places] : of the axes; keeps : whether what was there already stays.
+    sums [8, 4] : of the dims; rows [2, 3, places] : of the axes; keeps : whether what was there already stays.
     """
     arriving = first = 1
     kept = first_kept = 1 if keeps else 0
@@ -113,15 +113,25 @@ def _product(operand: int, sums: Int, rows: Int, alike: Int, places: Int, busy: 
     if operand != INPUT:
         busy[0, 0] += first - first_kept
         return arriving - kept
+    overlaps = np.zeros(2, np.int64)
     for side in range(2):
-        tiles = overlaps = 0
         for place in range(1 if alike[side] else places[side]):
-            tiles, overlaps = tiles + rows[side, 0, place], overlaps + rows[side, 1, place]
-        arriving, kept = arriving * tiles * max(1, alike[side]), kept * overlaps * max(1, alike[side])
+            overlaps[side] += rows[side, 1, place]
+    which = np.zeros(2, np.int64)
+    for side in range(2):
+        # Children that need the same get one message whatever they hold of this side, if nothing of the whole is held.
+        which[side] = 2 if kept == 0 or overlaps[1 - side] == 0 else 0
+        tiles = 0
+        for place in range(1 if alike[side] else places[side]):
+            tiles += rows[side, which[side], place]
+        arriving *= tiles * max(1, alike[side])
+    for side in range(2):
+        kept *= overlaps[side] * max(1, alike[side])
     for one in range(1 if alike[0] else places[0]):
         for other in range(1 if alike[1] else places[1]):
             busy[one, other] += (
-                first * rows[0, 0, one] * rows[1, 0, other] - first_kept * rows[0, 1, one] * rows[1, 1, other]
+                first * rows[0, which[0], one] * rows[1, which[1], other]
+                - first_kept * rows[0, 1, one] * rows[1, 1, other]
             )
     return arriving - kept
 

@@ -46,25 +46,24 @@ def _label(dim: int, low: int, high: int, index: int, spatial: Int, shares: Bool
 
 
 @nested_kernel
-def _same(wanted: Int, one: int, other: int, axes: Int, side: int) -> bool:
-    """Whether two children need the same tile and hold the same part of it already."""
-    if wanted[one, _LABEL] != wanted[other, _LABEL]:
-        return False
-    if wanted[one, _SIZE] != wanted[other, _SIZE] or wanted[one, _KEPT] != wanted[other, _KEPT]:
-        return False
+def _alike(wanted: Int, one: int, other: int, axes: Int, side: int) -> int:
+    """How alike two children are: 0 where they need different tiles, 1 the same, 2 the same and hold the same part of it already."""
+    if wanted[one, _LABEL] != wanted[other, _LABEL] or wanted[one, _SIZE] != wanted[other, _SIZE]:
+        return 0
+    answer = 2 if wanted[one, _KEPT] == wanted[other, _KEPT] else 1
     for i in range(wanted[one, 1]):
         for j in range(wanted[one, 3]):
             address = (wanted[one, 0] + i) * axes[side, 0] + (wanted[one, 2] + j) * axes[side, 1] - axes[side, 2]
             if 0 <= address < axes[side, 3]:
                 x, ex, k, ek = wanted[other, 0], wanted[other, 1], wanted[other, 2], wanted[other, 3]
                 if not contains(address, x, ex, k, ek, axes, side):
-                    return False
+                    return 0
                 y, ey, m, em = wanted[one, 4], wanted[one, 5], wanted[one, 6], wanted[one, 7]
                 held = contains(address, y, ey, m, em, axes, side)
                 y, ey, m, em = wanted[other, 4], wanted[other, 5], wanted[other, 6], wanted[other, 7]
                 if held != contains(address, y, ey, m, em, axes, side):
-                    return False
-    return True
+                    answer = 1
+    return answer
 
 
 @nested_kernel
@@ -122,7 +121,7 @@ def _uniform(
     now_k, before_k, steps_k = _stretch(dim_k, level, cut_k, moving == 2, temporal)
     own_x, own_k = tile[level + 1, dim_x], tile[level + 1, dim_k]
     messages = _messages(dim_x, level, upto, axes, side, spatial, shares) * steps_x * steps_k
-    found[side, 0, 0] = messages * set_size(now_x, own_x, now_k, own_k, axes, side)
+    found[side, 0, 0] = found[side, 2, 0] = messages * set_size(now_x, own_x, now_k, own_k, axes, side)
     found[side, 1, 0] = messages * common_size(now_x, own_x, now_k, own_k, before_x, own_x, before_k, own_k, axes, side)
 
 
@@ -155,9 +154,9 @@ def axis_sums(
     """Addresses on one side of the input that arrive at the tiles of ``level`` in the instances of ``upto``, and those held already.
 
     side : 0 height, 1 width. cut_x, cut_k : cuts of the window's and of the kernel's dim. moving : 0 where another dim's loop advances,
-    1 for the window's, 2 for the kernel's. axes [2, 4] : stride, dilation, pad, size. found [2 sides, 2, places] : sums of tiles and of
-    overlaps, by instance of ``upto`` along this side; only its first column where all are alike. Returns how many instances the first
-    column stands for, 0 where each has its own.
+    1 for the window's, 2 for the kernel's. axes [2, 4] : stride, dilation, pad, size. found [2 sides, 3, places] : sums of tiles, of
+    overlaps, and of tiles if nothing of any is held, by instance of ``upto`` along this side; only its first column where all are alike.
+    Returns how many instances the first column stands for, 0 where each has its own.
     """
     dim_x, dim_k = 4 + side, 6 + side
     last = tile.shape[0] - 3
@@ -181,7 +180,7 @@ def axis_sums(
     factor_k = factor_at(dim_k, cut_k, temporal) if moving == 2 else 0
     own_x, own_k = tile[level + 1, dim_x], tile[level + 1, dim_k]
     for above in range(above_x * above_k):
-        found[side, 0, above] = found[side, 1, above] = 0
+        found[side, 0, above] = found[side, 1, above] = found[side, 2, above] = 0
         outside_x = place_offset(dim_x, upto, last, above // above_k, spatial)
         outside_k = place_offset(dim_k, upto, last, above % above_k, spatial)
         for context_x in range(contexts_x):
@@ -226,14 +225,17 @@ def axis_sums(
                         label = _label(dim_x, level, upto, one, spatial, shares) * between_k
                         wanted[number, _LABEL] = label + _label(dim_k, level, upto, other, spatial, shares)
                         wanted[number, _SIZE], wanted[number, _KEPT] = size, kept
-                        known = False
+                        known = 0
                         for earlier in range(number):
-                            if _same(wanted, number, earlier, axes, side):
-                                known = True
+                            known = max(known, _alike(wanted, number, earlier, axes, side))
+                            if known == 2:
                                 break
-                        if known:
+                        if known == 2:
                             continue
                         number += 1
+                        if known == 1:
+                            found[side, 2, above] -= size
+                    found[side, 2, above] += size
                     found[side, 0, above] += size
                     found[side, 1, above] += kept
     return 0
