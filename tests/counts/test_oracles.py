@@ -14,10 +14,16 @@ from hwsim.counts.counting import run
 from hwsim.kernels.packed import empty_counts
 from hwsim.mapping.pack import pack_hierarchy, pack_mapping, pack_nest
 from tests.oracles.cases import random_case
-from tests.oracles.walker import differences
+from tests.oracles.walker import MOST, differences
 from tests.oracles.walker_timeloop import walk_timeloop
 
 CASES = int(os.environ.get("HWSIM_ORACLE_CASES", "100" if numba.config.DISABLE_JIT else "1000"))
+
+
+@pytest.mark.parametrize("seed", [36088, 50575, 54691, 82063, 84608])
+def test_one_message_serves_children_of_which_none_holds_anything(seed: int) -> None:
+    """They hold different parts along one side of the image, and nothing along the other."""
+    assert differences(seed, most=MOST[seed % len(MOST)]) == []
 
 
 @settings(max_examples=CASES, deadline=None)
