@@ -15,7 +15,8 @@ from hwsim.mapping import Hierarchy, Mapping
 from hwsim.search import cache as kept
 from hwsim.search.found import Effort, Found, Objective, value
 from hwsim.search.infeasible import why
-from hwsim.search.proof import Progress, prove
+from hwsim.search.progress import Progress
+from hwsim.search.proof import prove
 from hwsim.search.quick import quick
 from hwsim.search.size import size_of
 from hwsim.search.space import Space, space_of

@@ -10,7 +10,7 @@ from hwsim.errors import Infeasible
 from hwsim.kernels.packed import ALWAYS
 from hwsim.kernels.search_tile import tile_bits
 from hwsim.search.problem import build
-from hwsim.search.proof import Progress
+from hwsim.search.progress import Progress
 from hwsim.search.space import Space
 from hwsim.search.terms import terms_of
 from hwsim.workload import DIMS, OPERANDS

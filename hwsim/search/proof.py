@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import heapq
 import math
-import time
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hwsim.cost.scanning import growth
-from hwsim.kernels.packed import Float, Int, MappingArrays, empty_counts
-from hwsim.kernels.scan import empty_scan
+from hwsim.kernels.packed import Float, Int
 from hwsim.kernels.search import axes, join, tiles
-from hwsim.kernels.search_terms import CHOICE, COMPUTE, FIXED, SPATIAL, Problem
-from hwsim.kernels.search_whole import Chain, Exact, counted, descend
-from hwsim.mapping import Mapping
-from hwsim.mapping.pack import pack_hierarchy, pack_nest, unpack_mapping
+from hwsim.kernels.search_terms import CHOICE, COMPUTE, Problem
+from hwsim.kernels.search_whole import descend
+from hwsim.mapping.pack import unpack_mapping
 from hwsim.search.bounds import anywhere, floors, values
+from hwsim.search.improving import exact_of, improve, only, opened
 from hwsim.search.patterns import Patterns, at_work, further, patterns
 from hwsim.search.problem import build, staying
+from hwsim.search.progress import Progress
 from hwsim.search.space import Keep, Space
 from hwsim.search.terms import Terms, terms_of
 
-#: How many times the budget a search may spend that has found nothing.
-_UNTIL_FOUND = 8
 #: How far above its bound a pattern is searched first, then next, while no mapping is known.
 _WIDENINGS = (1.01, 1.05, 1.2, 2.0, math.inf)
 _WIDE = 4.0
@@ -55,37 +51,6 @@ _SETUP_WORK = 2_000
 _TILE_WORK = 2
 #: The same for listing a pattern, and for finding its floor.
 _LISTED_WORK, _FLOOR_WORK = 3, 10
-
-
-@dataclass(slots=True)
-class Progress:
-    """The state of one search: the best mapping so far, the least bound of what was given up, the work done."""
-
-    budget: int
-    deadline: float
-    value: float = math.inf
-    given_up: float = math.inf
-    mapping: Mapping | None = None
-    priced: int = 0
-    evaluated: int = 0
-    limited: bool = False
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether the budget of work or time is spent."""
-        return self.late or self.left <= 0
-
-    @property
-    def late(self) -> bool:
-        """Whether the time is over."""
-        if time.perf_counter() > self.deadline and self.mapping:
-            self.limited = True
-        return self.limited
-
-    @property
-    def left(self) -> int:
-        """Tiles that may still be looked at; more of them while there is no mapping at all."""
-        return self.budget * (1 if self.mapping else _UNTIL_FOUND) - self.priced
 
 
 def prove(space: Space, objective: str, progress: Progress) -> None:
@@ -272,7 +237,8 @@ _Start = tuple[Int, Float, Float, Float, Int, Float, Float]
 class _Setup:
     """What is known of a pattern before its tiles are put together.
 
-    start : what ``join`` takes. bound : no mapping of the pattern costs less, or less than the limit that it was found under.
+    start : what ``join`` takes. bound : no mapping of the pattern costs less, or less than the limit that it was found under. work : tiles
+    that were bounded for it, or, where they are listed at once, those that are left.
     """
 
     problem: Problem
@@ -354,8 +320,8 @@ def _solve(
     """Search one pattern for at most ``budget`` tiles; returns a bound on what was not looked at (infinity where all was)."""
     levels = space.levels
     spent = 0
-    candidates = _candidates(*along, keep)
-    exact = _exact(space)
+    candidates = opened(*along, keep)
+    exact = exact_of(space)
 
     def put_together(keys: Float, found: Int, limit: float, budget: int, each: int) -> tuple[float, float]:
         nonlocal spent
@@ -375,7 +341,7 @@ def _solve(
         progress.priced += looked
         if limit < known:
             progress.value = limit
-            progress.mapping = unpack_mapping(_one(candidates, temporal, order))
+            progress.mapping = unpack_mapping(only(candidates, temporal, order))
         return limit, left
 
     for widening in _WIDENINGS if each == _ALL else (_WIDE,):
@@ -396,70 +362,4 @@ def _solve(
 
 def _descend(space: Space, setup: _Setup, keep: Keep, along: tuple[Int, Int], progress: Progress) -> None:
     """Look for a good mapping of a pattern, from the one that leaves all to the outermost level that takes it."""
-    candidates, exact, factors = _candidates(*along, keep), _exact(space), setup.problem.factors
-    fixed, spread = factors[FIXED], factors[SPATIAL]
-    for dim, extent in enumerate(space.extents):
-        absorbs = max((level for level in range(space.levels) if not fixed[level, dim]), default=-1)
-        inside, outside = extent, 1
-        for level in range(space.levels):
-            factor = max(1, int(fixed[level, dim]))
-            candidates.temporal[0, level, dim] = factor
-            if level > absorbs:
-                outside *= int(spread[level, dim]) * factor
-            else:
-                inside = -(-inside // (int(spread[level, dim]) * factor))
-        if absorbs >= 0:
-            candidates.temporal[0, absorbs, dim] = -(-inside // outside)
-    resources = setup.problem.base.shape[1] - 1
-    chain = Chain(
-        np.ones((space.levels, 8), np.int64),
-        np.ones((space.levels, 8), np.int64),
-        candidates.temporal[0],
-        np.zeros(space.levels, np.int64),
-        np.zeros(8, np.int64),
-        np.zeros((3, 8), np.int64),
-        np.zeros((2, 3)),
-        np.zeros(2),
-        np.zeros(resources),
-    )
-    reached, number = descend(setup.problem, chain, _DESCENTS)
-    progress.evaluated += number
-    progress.priced += number
-    if reached >= progress.value:
-        return
-    for level, choice in enumerate(chain.chosen):
-        candidates.order[0, level] = setup.problem.orders[level, choice]
-    value = counted(setup.problem.nest, exact, candidates)
-    if value < progress.value:
-        progress.value = value
-        progress.mapping = unpack_mapping(_one(candidates, candidates.temporal[0], candidates.order[0]))
-
-
-def _exact(space: Space) -> Exact:
-    return Exact(
-        pack_nest(space.nest),
-        pack_hierarchy(space.hierarchy),
-        growth(space.nest),
-        empty_counts(space.levels),
-        empty_scan(1, space.levels),
-    )
-
-
-def _candidates(along_x: Int, along_y: Int, keep: Keep) -> MappingArrays:
-    """One mapping [1, L, .] whose temporal loops are still open."""
-    plain = np.tile(np.arange(8), (1, len(along_x), 1))
-    return MappingArrays(
-        np.ones_like(plain),
-        np.ascontiguousarray(along_x)[None],
-        np.ascontiguousarray(along_y)[None],
-        plain.copy(),
-        plain,
-        plain,
-        np.array([keep]),
-    )
-
-
-def _one(candidates: MappingArrays, temporal: Int, order: Int) -> MappingArrays:
-    """The mapping of ``candidates`` with these loops."""
-    only = MappingArrays._make(array[0] for array in candidates)
-    return only._replace(temporal=temporal, order=order)
+    improve(space, setup.problem, keep, along, space.levels - 1, descend, _DESCENTS, progress)

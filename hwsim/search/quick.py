@@ -15,14 +15,13 @@ import numpy as np
 
 from hwsim.kernels.packed import OUTPUT, C, Int, R, S
 from hwsim.kernels.search_exchange import climb
-from hwsim.kernels.search_terms import BITS, FINAL_BITS, FIXED, POOL, POOL_BITS, SPATIAL, Problem
-from hwsim.kernels.search_whole import Chain, counted
+from hwsim.kernels.search_terms import BITS, FINAL_BITS, POOL, POOL_BITS, SPATIAL, Problem
 from hwsim.mapping import Hierarchy
-from hwsim.mapping.pack import unpack_mapping
 from hwsim.search.bounds import anywhere, floors, values
+from hwsim.search.improving import improve
 from hwsim.search.patterns import Patterns, at_work, patterns
 from hwsim.search.problem import build
-from hwsim.search.proof import Progress, _candidates, _exact, _one
+from hwsim.search.progress import Progress
 from hwsim.search.space import Keep, Space, space_of
 from hwsim.search.terms import Terms, terms_of
 from hwsim.workload import LoopNest
@@ -174,25 +173,8 @@ def _climbed(space: Space, pattern: _Pattern, absorbs: int, progress: Progress) 
     levels = problem.levels.copy()
     levels[POOL], levels[POOL_BITS] = space.packed.pool, space.packed.pool_bits
     problem = problem._replace(levels=levels, nest=_wide(problem, pattern.keep))
-    candidates = _candidates(*pattern.along, pattern.keep)
-    temporal = candidates.temporal[0]
-    _start(space, problem, absorbs, temporal)
-    plain = np.ones((space.levels, 8), np.int64)
-    room = np.zeros(8, np.int64), np.zeros((3, 8), np.int64), np.zeros((2, 3)), np.zeros(2)
-    chosen = np.zeros(space.levels, np.int64)
-    chain = Chain(plain, plain.copy(), temporal, chosen, *room, np.zeros(problem.base.shape[1] - 1))
-    reached, number = climb(problem, chain, _MOST)
-    progress.evaluated += number
-    progress.priced += number
-    if reached >= progress.value:
-        return math.isfinite(reached)
-    for level, choice in enumerate(chosen):
-        candidates.order[0, level] = problem.orders[level, choice]
-    value = counted(problem.nest, _exact(space), candidates)
-    if value < progress.value:
-        progress.value = value
-        progress.mapping = unpack_mapping(_one(candidates, temporal, candidates.order[0]))
-    return math.isfinite(value)
+    reached = improve(space, problem, pattern.keep, pattern.along, absorbs, climb, _MOST, progress)
+    return math.isfinite(reached)
 
 
 def _wide(problem: Problem, keep: Keep) -> Int:
@@ -206,21 +188,3 @@ def _wide(problem: Problem, keep: Keep) -> Int:
     if any(added[dim] < nest[dim] for dim in (C, S, R)):
         nest[FINAL_BITS] = nest[BITS + OUTPUT]
     return nest
-
-
-def _start(space: Space, problem: Problem, absorbs: int, temporal: Int) -> None:
-    """Trips that are not fixed go to the level ``absorbs``, or the next one inside that may take them; temporal [L, 8] is written."""
-    fixed, spread = problem.factors[FIXED], problem.factors[SPATIAL]
-    for dim, extent in enumerate(space.extents):
-        free = [level for level in range(space.levels) if not fixed[level, dim]]
-        here = max((level for level in free if level <= absorbs), default=free[0] if free else -1)
-        inside, outside = extent, 1
-        for level in range(space.levels):
-            factor = max(1, int(fixed[level, dim]))
-            temporal[level, dim] = factor
-            if level > here:
-                outside *= int(spread[level, dim]) * factor
-            else:
-                inside = -(-inside // (int(spread[level, dim]) * factor))
-        if here >= 0:
-            temporal[here, dim] = -(-inside // outside)

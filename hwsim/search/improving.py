@@ -1,0 +1,102 @@
+"""Whole mappings of one pattern: from a simple start to one that climbing makes no better."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from hwsim.cost.scanning import growth
+from hwsim.kernels.packed import Int, MappingArrays, empty_counts
+from hwsim.kernels.scan import empty_scan
+from hwsim.kernels.search_terms import FIXED, SPATIAL, Problem
+from hwsim.kernels.search_whole import Chain, Exact, counted
+from hwsim.mapping.pack import pack_hierarchy, pack_nest, unpack_mapping
+from hwsim.search.progress import Progress
+from hwsim.search.space import Keep, Space
+
+#: ``descend`` or ``climb``: improves a chain in place by looking at so many mappings at most; the value reached, how many they were.
+Climber = Callable[[Problem, Chain, int], tuple[float, int]]
+
+
+def improve(
+    space: Space,
+    problem: Problem,
+    keep: Keep,
+    along: tuple[Int, Int],
+    absorbs: int,
+    climber: Climber,
+    most: int,
+    progress: Progress,
+) -> float:
+    """Improve the mapping that leaves all trips to the level ``absorbs``, and keep it in ``progress`` if it is the best so far.
+
+    along : children along x and y [L, 8]. Returns what it costs, at least; infinity where it does not fit.
+    """
+    candidates = opened(*along, keep)
+    temporal, chosen = candidates.temporal[0], np.zeros(space.levels, np.int64)
+    begin(space, problem, absorbs, temporal)
+    room = np.zeros(8, np.int64), np.zeros((3, 8), np.int64), np.zeros((2, 3)), np.zeros(2)
+    plain = np.ones((space.levels, 8), np.int64)
+    chain = Chain(plain, plain.copy(), temporal, chosen, *room, np.zeros(problem.base.shape[1] - 1))
+    reached, number = climber(problem, chain, most)
+    progress.evaluated += number
+    progress.priced += number
+    if reached >= progress.value:
+        return reached
+    for level, choice in enumerate(chosen):
+        candidates.order[0, level] = problem.orders[level, choice]
+    value = counted(problem.nest, exact_of(space), candidates)
+    if value < progress.value:
+        progress.value = value
+        progress.mapping = unpack_mapping(only(candidates, temporal, candidates.order[0]))
+    return value
+
+
+def begin(space: Space, problem: Problem, absorbs: int, temporal: Int) -> None:
+    """Trips that are not fixed go to the level ``absorbs``, or the next one inside that may take them; temporal [L, 8] is written."""
+    fixed, spread = problem.factors[FIXED], problem.factors[SPATIAL]
+    for dim, extent in enumerate(space.extents):
+        free = [level for level in range(space.levels) if not fixed[level, dim]]
+        here = max((level for level in free if level <= absorbs), default=free[0] if free else -1)
+        inside, outside = extent, 1
+        for level in range(space.levels):
+            factor = max(1, int(fixed[level, dim]))
+            temporal[level, dim] = factor
+            if level > here:
+                outside *= int(spread[level, dim]) * factor
+            else:
+                inside = -(-inside // (int(spread[level, dim]) * factor))
+        if here >= 0:
+            temporal[here, dim] = -(-inside // outside)
+
+
+def exact_of(space: Space) -> Exact:
+    """What counting a mapping of a space as a whole takes."""
+    return Exact(
+        pack_nest(space.nest),
+        pack_hierarchy(space.hierarchy),
+        growth(space.nest),
+        empty_counts(space.levels),
+        empty_scan(1, space.levels),
+    )
+
+
+def opened(along_x: Int, along_y: Int, keep: Keep) -> MappingArrays:
+    """One mapping [1, L, .] whose temporal loops are still open."""
+    plain = np.tile(np.arange(8), (1, len(along_x), 1))
+    return MappingArrays(
+        np.ones_like(plain),
+        np.ascontiguousarray(along_x)[None],
+        np.ascontiguousarray(along_y)[None],
+        plain.copy(),
+        plain,
+        plain,
+        np.array([keep]),
+    )
+
+
+def only(candidates: MappingArrays, temporal: Int, order: Int) -> MappingArrays:
+    """The mapping of ``candidates`` with these loops."""
+    only = MappingArrays._make(array[0] for array in candidates)
+    return only._replace(temporal=temporal, order=order)
