@@ -34,9 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"hwsim: error: {line(place)}{error.strerror or error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        exec(
-            ""
-        )  # where one went through code run from a string, Python would end by the signal instead; this makes it forget
+        # Where an interrupt went through code that was run from a string, Python would end by the signal instead; this makes it forget.
+        exec("")
         say(_interrupted(arguments))
         return 130
 
