@@ -24,7 +24,8 @@ class Constant:
     """One number of a profile. path : dotted key; value : as the profile has it, in the key's unit (an efficiency left out is 1).
 
     kind : ``rate`` where time goes with 1 / value, ``time`` where it goes with value. unit_s : for a time, seconds of one unit [s].
-    least, most : physical bounds. doubt : factor within which the profile's value is plausible [1]. parent : constant that this one is a
+    least, most : physical bounds. doubt : of a rate, the factor within which the profile's value is plausible; of a time, how many times
+    the value (where that is 0, a tenth of a typical row) it may be off [1]. parent : constant that this one is a
     special case of, "" for none: where the data say little it follows that one.
     """
 
@@ -80,7 +81,7 @@ def overhead_of(device: Device, each: Literal["kernel", "inference"]) -> Constan
     """Fixed time of a kernel or an inference [µs]."""
     path = f"overheads.per_{each}_us"
     seconds = device.overheads.kernel_s if each == "kernel" else device.overheads.inference_s
-    return Constant(path, "time", seconds * 1e6, 0.0, math.inf, _doubt(device, path), 1e-6)
+    return Constant(path, "time", seconds * 1e6, 0.0, math.inf, 1.0, 1e-6)
 
 
 def _doubt(device: Device, path: str) -> float:

@@ -1,14 +1,15 @@
 """Energies of a profile fitted to measured ones: of a MAC, a vector operation, a byte at each level, and standing power.
 
 The energy of a layer is a sum of counts times energies (and time times standing power), so a rung on a device where each energy is one
-unit shows the counts. Rows are fitted robustly on log ratios, within bounds (no energy is below 0), drawn to the profile's own figures,
-or without a draw
-where it gives none; what is reported is the error on rows held out.
+unit shows the counts. Rows are fitted as times are (``fitting``), within bounds (no energy is below 0), drawn to the profile's own
+figures, and hardly at all where it gives none; what is reported is the error on rows held out. Counts that always stand in the same
+proportion (MACs and accesses of registers) cannot be told apart by any rows: their intervals say so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,19 +20,22 @@ from hwsim.device import Device
 from hwsim.device.records import Operand
 from hwsim.errors import UsageError
 from hwsim.estimation import estimate
-from hwsim.validation.calibration import Calibration, Fitted
+from hwsim.validation.calibration import SHARE, SUPPORT, Calibration, Fitted
 from hwsim.validation.cases import Case, Cases
-from hwsim.validation.constants import entry_name
-from hwsim.validation.fitting import HUBER
+from hwsim.validation.constants import Constant, entry_name
+from hwsim.validation.fitting import Problem, Row, best
 from hwsim.validation.gathering import HoldOut, fold_of
+from hwsim.validation.intervals import bootstrap, hull, plausible
 from hwsim.validation.join import join
 from hwsim.validation.statistics import proportional, statistics
+from hwsim.validation.terms import ADDED, Part, Terms
 
 Array = NDArray[np.float64]
-#: Log of the factor within which a figure of the profile is plausible, and the strength of the draw to it.
-_DOUBT, _STRENGTH = float(np.log(3.0)), 0.1
+#: How many times its value a figure of the profile may be off, and one that the profile lacks (in tenths of a typical row) [1].
+_DOUBT, _UNKNOWN = 2.0, 100.0
+#: Strength of the draw to the profile that only keeps proportional counts from having no answer [1].
+_UNDRAWN = 1e-4
 _UNIT_J = 1e-12
-_STEPS, _WIDEST = 200, 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,28 +93,32 @@ def calibrate_energies(
     if len(rows.measured) < 2:
         raise UsageError(f"calibration: {len(rows.measured)} rows with an energy found their layers, at least 2 must")
     sheet = np.asarray([_given(base, name) for name in rows.components])
-    values = _fit(rows, sheet)
-    random = np.random.default_rng(seed)
-    tries = []
-    for _ in range(samples):
-        drawn = random.integers(0, len(rows.measured), len(rows.measured))
-        tries.append(_fit(_taken(rows, drawn), sheet))
-    low, high = np.quantile(np.asarray([*tries, values]), [0.005, 0.995], axis=0)
-    held, guess, folds = _held_out(rows, sheet)
+    problem, x = _fit(rows, sheet, seed)
+    values = _values(rows, sheet, problem, x)
+    # intervals with all of them free and without the draw: what stays as the profile has it may be wrong too
+    full = _problem(rows, sheet, set())
+    full.strength = _UNDRAWN
+    at = np.clip(full.inside(values), full.least, full.most)
+    ranges = hull(full, at, bootstrap(full, at, rows.labels, samples, seed), plausible(full, at))
+    spans = dict(zip(rows.components, ranges, strict=True))
+    held, guess, folds = _held_out(rows, sheet, seed)
     known = np.where(np.isnan(sheet), 0.0, sheet)
-    decided = (rows.counts * values >= 0.1 * (rows.counts @ values)[:, None]).sum(axis=0)
+    decided = (problem.shares(x) >= SHARE).sum(axis=0)
+    before = {name: float(value) for name, value in zip(rows.components, known, strict=True)}
     fitted = [
-        Fitted(path, float(before) * scale, float(value) * scale, float(least) * scale, float(most) * scale, int(count))
-        for name, before, value, least, most, count in zip(
-            rows.components, known, values, low, high, decided, strict=True
+        Fitted(
+            path, before[name] * scale, float(value) * scale, spans[name][0] * scale, spans[name][1] * scale, int(count)
         )
-        for path, scale in _paths(base, name, before)
+        for name, value, count in zip([c.path for c in problem.constants], problem.outside(x), decided, strict=True)
+        for path, scale in _paths(base, name, before[name])
     ]
+    names = {constant.path for constant in problem.constants}
+    kept = [path for name in rows.components if name not in names for path, _ in _paths(base, name, before[name])]
     return Calibration(
         device=base.name,
         rung=rung,
         constants=tuple(fitted),
-        undetermined=(),
+        undetermined=tuple(sorted(kept)),
         rows=len(rows.measured),
         hold_out=hold_out,
         folds=folds,
@@ -182,38 +190,35 @@ def _given(device: Device, component: str) -> float:
     return float(np.mean(both)) / _UNIT_J if both else np.nan
 
 
-def _fit(rows: _Rows, sheet: Array) -> Array:
-    """Energies (C,), at least 0, in units."""
-    counts = rows.counts
-    typical = np.median(rows.measured) / np.maximum(np.median(counts, axis=0), 1e-30) / counts.shape[1]
-    start = np.where(np.isnan(sheet) | (sheet <= 0), typical, sheet)
-    known = ~np.isnan(sheet) & (sheet > 0)
+def _fit(rows: _Rows, sheet: Array, seed: int) -> tuple[Problem, Array]:
+    """Fit all energies, then again without those that the profile gives and that decide next to nothing: they stay as they are."""
+    stay: set[str] = set()
+    while True:
+        problem = _problem(rows, sheet, stay)
+        x = best(problem, seed=seed)
+        # where the rows want much less than the profile has, they decide it as well
+        support = (problem.shares(np.maximum(x, problem.sheet)) >= SHARE).sum(axis=0)
+        known = dict(zip(rows.components, sheet, strict=True))
+        weak = {
+            constant.path
+            for constant, count in zip(problem.constants, support, strict=True)
+            if count < SUPPORT and known[constant.path] > 0
+        }
+        if not weak or len(weak) == len(problem.constants):
+            return problem, x
+        stay |= weak
 
-    draw = np.where(known, _STRENGTH / _DOUBT, 1e-3) ** 2
 
-    def loss(logs: Array) -> float:
-        size = np.abs(np.log(np.maximum(counts @ (start * np.exp(logs)), 1e-30) / rows.measured))
-        each = np.where(size <= HUBER, 0.5 * size**2, HUBER * (size - 0.5 * HUBER))
-        return float(each.sum() + 0.5 * (draw * logs**2).sum())
-
-    logs, damping = np.zeros(start.size), 1e-3
-    best = loss(logs)
-    for _ in range(_STEPS):
-        parts = counts * (start * np.exp(logs))
-        total = np.maximum(parts.sum(axis=1), 1e-30)
-        errors, slopes = np.log(total / rows.measured), parts / total[:, None]
-        weight = np.minimum(1.0, HUBER / np.maximum(np.abs(errors), 1e-12))
-        gradient = slopes.T @ (weight * errors) + draw * logs
-        curvature = slopes.T @ (weight[:, None] * slopes) + np.diag(draw + damping)
-        trial = np.clip(logs - np.clip(np.linalg.solve(curvature, gradient), -2, 2), -_WIDEST, _WIDEST)
-        value = loss(trial)
-        damping = max(damping / 4, 1e-9) if value < best else damping * 8
-        if value < best:
-            logs, best = trial, value
-        elif damping > 1e6:
-            break
-    result: Array = start * np.exp(logs)
-    return result
+def _problem(rows: _Rows, sheet: Array, stay: AbstractSet[str]) -> Problem:
+    """The fit of energies (C,), at least 0, in units: what a row takes is the sum of its components' counts times them."""
+    constants = [
+        Constant(name, "time", float(value), 0.0, np.inf, _DOUBT if value > 0 else _UNKNOWN)
+        for name, value in zip(rows.components, np.nan_to_num(sheet), strict=True)
+    ]
+    parts = [Part(constant, ADDED, column) for constant, column in zip(constants, rows.counts.T, strict=True)]
+    members = [Row(0, (place,), float(joules)) for place, joules in enumerate(rows.measured)]
+    free = [constant for constant in constants if constant.path not in stay]
+    return Problem([Terms(tuple(map(str, range(len(members)))), tuple(parts))], members, free)
 
 
 def _taken(rows: _Rows, places: NDArray[np.int64] | NDArray[np.bool_]) -> _Rows:
@@ -223,14 +228,21 @@ def _taken(rows: _Rows, places: NDArray[np.int64] | NDArray[np.bool_]) -> _Rows:
     )
 
 
-def _held_out(rows: _Rows, sheet: Array) -> tuple[Array, Array, int]:
+def _values(rows: _Rows, sheet: Array, problem: Problem, x: Array) -> Array:
+    """Energies of all components (C,), in units: as fitted, else as the profile has them."""
+    fitted = dict(zip([constant.path for constant in problem.constants], problem.outside(x), strict=True))
+    given = zip(rows.components, np.nan_to_num(sheet), strict=True)
+    return np.asarray([fitted.get(name, value) for name, value in given])
+
+
+def _held_out(rows: _Rows, sheet: Array, seed: int) -> tuple[Array, Array, int]:
     """Predictions of every row by energies, and by a factor on MACs, fitted without its fold; NaN where there is one fold only."""
     folds = sorted(set(rows.labels))
     predicted, guess = np.full(len(rows.measured), np.nan), np.full(len(rows.measured), np.nan)
     for fold in folds if len(folds) > 1 else []:
         out = np.asarray([label == fold for label in rows.labels])
         rest = _taken(rows, ~out)
-        predicted[out] = rows.counts[out] @ _fit(rest, sheet)
+        predicted[out] = rows.counts[out] @ _values(rest, sheet, *_fit(rest, sheet, seed))
         factor = proportional(rest.macs, list(rest.measured))
         guess[out] = rows.macs[out] * (factor if factor is not None else np.nan)
     return predicted, guess, len(folds)

@@ -78,7 +78,9 @@ class Problem:
         self.least = self.inside([constant.least for constant in constants])
         self.most = self.inside([constant.most for constant in constants])
         self.sheet = np.clip(self.inside([constant.value for constant in constants]), self.least, self.most)
-        self.doubt = np.asarray([np.log(constant.doubt) if constant.kind == "rate" else 1.0 for constant in constants])
+        self.doubt = np.asarray(
+            [np.log(constant.doubt) if constant.kind == "rate" else constant.doubt for constant in constants]
+        )
         self.draw, self.drawn = self._drawing(place)
         self.strength = _PRIOR
 

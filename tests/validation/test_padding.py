@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from hwsim import load_device
 from hwsim.device import Device
@@ -30,8 +32,8 @@ def _odd() -> Prepared:
 NETWORK = _odd()
 
 
-def _rows(device: Device, noise: float) -> Cases:
-    random = np.random.default_rng(1)
+def _rows(device: Device, noise: float, seed: int = 1) -> Cases:
+    random = np.random.default_rng(seed)
     rows = tuple(
         Measurement(layer.name, latency_s=layer.latency_s * math.exp(noise * random.standard_normal()))
         for layer in estimate(NETWORK, device, rung="roofline").layers
@@ -60,3 +62,13 @@ def test_the_multiple_that_the_device_fills_up_to_is_found(truth: int, tmp_path:
     output.write_text(profile_text(found, device, str(output)))
     (precision,) = (item for item in load_device(output).precisions if item.input == "float32")
     assert dict(precision.padded)["K"] == truth
+
+
+@settings(max_examples=2, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@given(st.sampled_from([1, 4, 8, 16, 32, 64]), st.floats(0.001, 0.03), st.integers(0, 1000))
+def test_any_multiple_is_found_through_noise(truth: int, noise: float, seed: int) -> None:
+    device = _plain()
+    rows = _rows(with_padding(device, {"K": truth}), noise, seed)
+    found = calibrate_padding(rows, lambda _mode: device, rung="roofline", samples=1)
+    chosen = {item.value for item in found.constants if ".padded.K" in item.path}
+    assert chosen == ({truth} if truth > 1 else set())
