@@ -5,8 +5,10 @@ convolution [1]_. In a pass the array works on n images, q·r channels and p·t 
 wait in the buffer. A
 pass starts when its filters have come over their bus and the first window of inputs over theirs, then takes as long as the slowest of its
 MACs (and the last column of sums on its way out), its inputs, and its partial sums on the bus of each direction.
-A transfer over a bus carries words of one PE (or of PEs that want the same), so a PE's words are filled up to whole transfers. All
-filters of a pass wait in their own part of the buffer before it starts.
+A transfer over a bus carries words of one PE (or of PEs that want the same), so a PE's words are filled up to whole transfers, and so are
+its sums in the words of the buffer. All filters of a pass wait in their own part of the buffer before it starts. Rows lie in the buffer
+with their padding (Table III's sizes have it), and come so over the bus. Sums go from PE to PE up a column and nowhere else: sets
+that work on channels of the same sums stand one above the other, those beside them have other filters.
 
 .. [1] Y.-H. Chen, J. Emer, V. Sze, "Eyeriss: A Spatial Architecture for Energy-Efficient Dataflow for Convolutional Neural Networks,"
 ISCA 2016; Y.-H. Chen
@@ -28,7 +30,7 @@ class Chip:
 
     buffer_words : of the buffer that inputs and partial sums share, in whole banks of bank_words each [1]. input_rate, weight_rate,
     output_rate : words over the buses to the PEs and, for outputs, over each of both directions in a cycle [1]. filter_words : of the part
-    of the buffer in which the filters of a pass wait [1].
+    of the buffer in which the filters of a pass wait [1]. line_words : side by side in one word of the buffer [1].
     """
 
     columns: int
@@ -42,6 +44,7 @@ class Chip:
     output_rate: float
     bank_words: int = 1
     filter_words: int = 1 << 40
+    line_words: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,8 @@ class Plan:
 class RowStationaryCounts:
     """Of one repeat of a nest. cycles : of all passes without the chip's edge [1]; bound_by : the slowest part of a pass; active_pes [1].
 
-    Words: partial sums and inputs through the buffer, inputs, weights and outputs over the chip's edge [1], padding left out.
+    Words: partial sums and inputs through the buffer, rows with their padding; inputs, weights and outputs over the chip's edge, padding
+    left out [1]. edge_rows : edge_inputs with the padding [1].
     """
 
     passes: int
@@ -73,23 +77,29 @@ class RowStationaryCounts:
     buffer_reads: int
     buffer_writes: int
     edge_inputs: int
+    edge_rows: int
     edge_weights: int
     edge_outputs: int
 
 
 def fits(nest: LoopNest, plan: Plan, chip: Chip) -> bool:
     """Whether scratchpads, array and buffer have room for a plan."""
-    folds = -(-plan.e // chip.columns)
-    across = chip.columns // -(-plan.e // folds)
-    down = chip.rows // nest.s // folds
+    across, down = _sets(nest, plan.e, chip)
     return (
         plan.q * nest.r <= chip.input_words
         and plan.p * plan.q * nest.r <= chip.weight_words
         and plan.p <= chip.output_words
-        and plan.r * plan.t <= across * down
+        and plan.r <= down
+        and plan.t <= across * (down // plan.r)
         and plan.p * plan.t * plan.q * plan.r * nest.s * nest.r <= chip.filter_words
         and _waiting(nest, plan, chip) <= chip.buffer_words
     )
+
+
+def _sets(nest: LoopNest, e: int, chip: Chip) -> tuple[int, int]:
+    """Sets of kernel height × e PEs beside each other and one above the other; a set wider than the array lies in folds [1]."""
+    folds = -(-e // chip.columns)
+    return chip.columns // -(-e // folds), chip.rows // nest.s // folds
 
 
 def _strip_rows(nest: LoopNest, e: int) -> int:
@@ -103,13 +113,18 @@ def _row_words(nest: LoopNest) -> int:
 
 def _waiting(nest: LoopNest, plan: Plan, chip: Chip) -> int:
     """Words of partial sums and of inputs in the buffer at a time, in whole banks each [1]."""
-    sums = plan.n * plan.m * plan.e * nest.p
+    sums = plan.n * plan.m // plan.p * _lines(plan.p, chip) * plan.e * nest.p
     inputs = plan.n * plan.q * plan.r * _strip_rows(nest, plan.e) * _row_words(nest)
     return _banks(sums, chip) + _banks(inputs, chip)
 
 
 def _banks(words: int, chip: Chip) -> int:
     return -(-words // chip.bank_words) * chip.bank_words
+
+
+def _lines(words: int, chip: Chip) -> int:
+    """Words that sums of one position in one PE take in the buffer [1]."""
+    return -(-words // chip.line_words) * chip.line_words
 
 
 def _transfers(words: int, rate: float) -> float:
@@ -128,6 +143,12 @@ def _stored_rows(nest: LoopNest, e: int) -> int:
     return total
 
 
+def _laid_rows(nest: LoopNest, e: int) -> int:
+    """Rows of all strips as the chip lays them out, padding included [1]."""
+    strips = -(-nest.q // e)
+    return (nest.q - strips) * nest.stride_h + strips * _strip_rows(nest, 1)
+
+
 def count(nest: LoopNest, plan: Plan, chip: Chip) -> RowStationaryCounts:
     """Passes of one repeat of a nest; partial ones take as long as full ones, those of the first channels read no sums."""
     strips, images = -(-nest.q // plan.e), -(-nest.n // plan.n)
@@ -137,7 +158,7 @@ def count(nest: LoopNest, plan: Plan, chip: Chip) -> RowStationaryCounts:
     rows, width = _strip_rows(nest, plan.e), _row_words(nest)
     weights = plan.t * plan.r * nest.s * _transfers(plan.p * plan.q * nest.r, chip.weight_rate)
     window = nest.r * rows * channels / chip.input_rate
-    sums = plan.n * filters * plan.e * nest.p
+    sums = plan.n * plan.t * _lines(plan.p, chip) * plan.e * nest.p
     column = plan.t * plan.e * _transfers(plan.p, chip.output_rate)
     parts_of_pass = {
         "compute": plan.n * nest.p * plan.p * plan.q * nest.r + column,
@@ -146,7 +167,9 @@ def count(nest: LoopNest, plan: Plan, chip: Chip) -> RowStationaryCounts:
     }
     slowest = max(parts_of_pass, key=lambda name: parts_of_pass[name])
     stored = _stored_rows(nest, plan.e) * min(nest.input_width, width)
-    inputs = nest.n * nest.g * nest.c * stored
+    maps = nest.n * nest.g * nest.c
+    inputs = maps * stored
+    padded = maps * _laid_rows(nest, plan.e) * width
     held = -(-nest.k // plan.m)
     return RowStationaryCounts(
         passes=passes,
@@ -154,9 +177,10 @@ def count(nest: LoopNest, plan: Plan, chip: Chip) -> RowStationaryCounts:
         ramp_cycles=passes * (weights + window),
         bound_by=slowest,
         active_pes=plan.e * nest.s * plan.r * plan.t,
-        buffer_reads=(passes - passes // chunks) * sums + inputs * parts,
-        buffer_writes=passes * sums + inputs * held,
+        buffer_reads=(passes - passes // chunks) * sums + padded * parts,
+        buffer_writes=passes * sums + padded * held,
         edge_inputs=inputs * held,
+        edge_rows=padded * held,
         edge_weights=nest.elements[1] * images * strips,
         edge_outputs=nest.elements[2],
     )
@@ -168,12 +192,11 @@ def plans(nest: LoopNest, chip: Chip) -> Iterator[Plan]:
     if nest.s > chip.rows or nest.r > chip.input_words:
         return
     for e in _distinct(nest.q, chip.columns * (chip.rows // nest.s)):
-        folds = -(-e // chip.columns)
-        sets = (chip.columns // -(-e // folds)) * (chip.rows // nest.s // folds)
+        across, down = _sets(nest, e, chip)
         for q in range(1, min(chip.input_words // nest.r, nest.c) + 1):
             for p in _distinct(nest.k, min(chip.output_words, chip.weight_words // (q * nest.r))):
-                for r in range(1, sets + 1):
-                    for t in range(1, sets // r + 1):
+                for r in range(1, down + 1):
+                    for t in range(1, across * (down // r) + 1):
                         yield from _held(nest, Plan(p * t, 1, e, p, q, r, t), chip)
 
 
@@ -185,7 +208,8 @@ def _held(nest: LoopNest, plan: Plan, chip: Chip) -> Iterator[Plan]:
         left = chip.buffer_words - _banks(n * plan.q * plan.r * row, chip)
         step = plan.p * plan.t
         left = left // chip.bank_words * chip.bank_words
-        m = min(-(-nest.k // step), left // (n * plan.e * nest.p * step)) * step if left > 0 else 0
+        sums = n * plan.e * nest.p * plan.t * _lines(plan.p, chip)
+        m = min(-(-nest.k // step), left // sums) * step if left > 0 else 0
         found = Plan(m, n, plan.e, plan.p, plan.q, plan.r, plan.t)
         if m >= step and fits(nest, found, chip):
             yield found

@@ -23,7 +23,7 @@ from hwsim.estimation.residency import Residency
 from hwsim.graph import Layer, Network
 from hwsim.workload import OPERANDS, LoopNest, Work
 
-#: Plans this much slower than the fastest are as good, and the one of them that moves least is taken [1].
+#: Plans this much slower than the fastest are as good, and the one of them that takes least energy is taken [1].
 _AS_FAST = 1.05
 
 
@@ -70,6 +70,7 @@ def chip_of(device: Device, bits: int) -> Chip:
         output_rate=rate("output"),
         bank_words=_bank_words(levels.buffer, bits),
         filter_words=words(levels.buffer, "weight"),
+        line_words=max(1, levels.buffer.width_bits // bits) if levels.buffer.width_bits else 1,
     )
 
 
@@ -95,9 +96,10 @@ def seconds_of(
 
 
 def chosen(nest: LoopNest, device: Device) -> Plan | None:
-    """The plan of a nest: of those within 5 % of the fastest the one that moves least over the chip's edge, then through the buffer.
+    """The plan of a nest: of those within 5 % of the fastest the one whose words take least energy in memories; None where no pass fits.
 
-    None where no pass of it fits.
+    Eyeriss's own plans were chosen for energy (ISCA 2016), of dense words, the padding of the rows among them. Without energies in the
+    profile the one that moves least over the chip's edge is taken, then through the buffer.
     """
     return _chosen(nest, _Key(device))
 
@@ -117,13 +119,30 @@ def _chosen(nest: LoopNest, key: _Key) -> Plan | None:
     priced = []
     for plan in plans(nest, chip):
         counts = count(nest, plan, chip)
-        edge = counts.edge_inputs + counts.edge_weights + counts.edge_outputs
         time = seconds_of(counts, nest.input.bits, key.device)[1]
-        priced.append((time, edge, counts.buffer_reads + counts.buffer_writes, plan))
+        priced.append((time, _moved(counts, nest.input.bits, key.device), plan))
     if not priced:
         return None
     fastest = min(time for time, *_ in priced)
-    return min((item for item in priced if item[0] <= _AS_FAST * fastest), key=lambda item: item[1:3])[3]
+    return min((item for item in priced if item[0] <= _AS_FAST * fastest), key=lambda item: (item[1], item[0]))[2]
+
+
+def _moved(counts: RowStationaryCounts, bits: int, device: Device) -> tuple[float, float]:
+    """What a plan moves: energy of its words in the memories [J] and nothing else, or words over the edge and through the buffer [1]."""
+    edge = device.off_chip
+    assert edge is not None, "chip_of has refused such a device"
+    size = bits / 8
+    flows: dict[Operand, Traffic] = {
+        "input": Traffic(size * counts.edge_rows),
+        "weight": Traffic(size * counts.edge_weights),
+        "output": Traffic(0.0, size * counts.edge_outputs),
+    }
+    sums: dict[Operand, Traffic] = {"output": Traffic(size * counts.buffer_reads, size * counts.buffer_writes)}
+    outside, inside = energy.of_flows(edge, flows), energy.of_flows(_levels(device).buffer, sums)
+    if outside is None or inside is None:
+        words = counts.edge_rows + counts.edge_weights + counts.edge_outputs
+        return words, counts.buffer_reads + counts.buffer_writes
+    return outside + inside, 0.0
 
 
 def price(

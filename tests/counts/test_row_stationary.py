@@ -35,7 +35,7 @@ def test_passes_walked_one_by_one(nest: LoopNest, data: st.DataObject) -> None:
         return
     plan = data.draw(st.sampled_from(found))
     assert fits(nest, plan, CHIP)
-    passes, loads, busy, sums, begun, inputs, buffered = 0, 0, 0, 0, 0, 0, 0
+    passes, loads, busy, sums, begun, inputs, laid, buffered = 0, 0, 0, 0, 0, 0, 0, 0
     for _group in range(nest.g):
         for image in range(0, nest.n, plan.n):
             images = min(plan.n, nest.n - image)
@@ -47,12 +47,17 @@ def test_passes_walked_one_by_one(nest: LoopNest, data: st.DataObject) -> None:
                     if 0 <= (line := y * nest.stride_h - nest.pad_top + tap) < nest.height
                 }
                 reach = max(rows, default=-1) - min(rows, default=0) + 1 if rows else 0
-                stored = images * nest.c * reach * min(nest.width, (nest.p - 1) * nest.stride_w + nest.r)
+                width = (nest.p - 1) * nest.stride_w + nest.r
+                stored = images * nest.c * reach * min(nest.width, width)
+                lines = {
+                    y * nest.stride_h + tap for y in range(top, min(top + plan.e, nest.q)) for tap in range(nest.s)
+                }
+                padded = images * nest.c * (max(lines) - min(lines) + 1) * width
                 loads += nest.k * nest.c * nest.s * nest.r
                 for held in range(0, nest.k, plan.m):
-                    inputs += stored
+                    inputs, laid = inputs + stored, laid + padded
                     for _part in range(held, min(held + plan.m, nest.k), plan.p * plan.t):
-                        buffered += stored
+                        buffered += padded
                         for chunk in range(0, nest.c, plan.q * plan.r):
                             passes += 1
                             made = plan.n * plan.p * plan.t * plan.e * nest.p
@@ -60,8 +65,8 @@ def test_passes_walked_one_by_one(nest: LoopNest, data: st.DataObject) -> None:
                             busy += plan.n * nest.p * plan.p * plan.q * nest.r
     counted = count(nest, plan, CHIP)
     assert counted.passes == passes
-    assert (counted.edge_inputs, counted.edge_weights) == (inputs, loads)
-    assert (counted.buffer_reads, counted.buffer_writes) == (sums - begun + buffered, sums + inputs)
+    assert (counted.edge_inputs, counted.edge_rows, counted.edge_weights) == (inputs, laid, loads)
+    assert (counted.buffer_reads, counted.buffer_writes) == (sums - begun + buffered, sums + laid)
     assert counted.cycles >= busy
     free = replace(CHIP, input_rate=inf, weight_rate=inf, output_rate=inf)
     assert count(nest, plan, free).cycles == pytest.approx(busy)
@@ -129,3 +134,25 @@ def test_filters_of_a_pass_wait_in_their_part_of_the_buffer() -> None:
     plan = Plan(128, 1, 3, 16, 4, 2, 8)
     assert fits(wide, plan, replace(chip, filter_words=9216)) and not fits(wide, plan, chip)
     assert all(one.p * one.t * one.q * one.r * 9 <= 4096 for one in plans(wide, chip))
+
+
+def test_sets_that_share_sums_stand_one_above_the_other() -> None:
+    """Sums go up a column: of sets of 3 x 3 PEs four fit above each other and four beside, so eight sets cannot add theirs."""
+    wide = LoopNest(n=1, k=64, c=64, q=112, p=112, s=3, r=3, height=112, width=112, pad_top=1, pad_left=1)
+    chip = Chip(14, 12, 12, 224, 24, 51200, 1, 4, 4, 2048, 4096)
+    assert fits(wide, Plan(64, 1, 3, 8, 2, 4, 4), chip)
+    assert not fits(wide, Plan(32, 1, 3, 16, 1, 8, 2), chip)
+    assert not fits(wide, Plan(96, 1, 3, 16, 1, 3, 6), chip), (
+        "three sets of each four in a column share sums, the fourth cannot"
+    )
+    assert {one.r for one in plans(wide, chip)} == {1, 2, 3, 4}
+
+
+def test_sums_of_a_position_take_whole_words_of_the_buffer() -> None:
+    """CONV2 of AlexNet on Eyeriss: 66 filters, 22 a PE, would fit as single words (48,114 of 51,200), not as 24 in words of four each."""
+    conv2 = LoopNest(n=1, g=2, k=128, c=48, q=27, p=27, s=5, r=5, height=27, width=27, pad_top=2, pad_left=2)
+    chip = Chip(14, 12, 12, 224, 24, 51200, 1, 4, 4, 2048, 4096, 4)
+    plan = Plan(66, 1, 27, 22, 2, 1, 1)
+    assert fits(conv2, plan, replace(chip, line_words=1)) and not fits(conv2, plan, chip)
+    packed, loose = (count(conv2, replace(plan, p=p, m=3 * p), chip) for p in (24, 22))
+    assert (loose.buffer_reads, loose.buffer_writes) == (packed.buffer_reads, packed.buffer_writes)

@@ -1,9 +1,10 @@
 """AlexNet on Eyeriss, JSSC 2017, Table V, from the structure of its passes; nothing is fitted to the rows.
 
 Tolerances: processing latency 10 % a layer and 5 % in total, latency with DRAM 10 %, words of DRAM and of the buffer 15 %: partial passes
-take as long as full ones here, and controllers between passes are not modelled. Miss: words through the buffer in CONV3, 40 % too many
-by Table III's row, since four
-sets of different filters each send their own sums; the measured figure is what six channels a pass would move.
+take as long as full ones here, and controllers between passes are not modelled. hwsim's own plans, the ones of least energy in the memories
+of those within 5 % of the fastest, are Table III's rows in CONV1, 2, 4 and 5, and in CONV3 the row of CONV4. By Table III's own row of
+CONV3 42 % too many words pass the buffer, since its sums go there for every four channels: the chip's counter, and its time, are those of
+the six channels of CONV4's row.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from functools import lru_cache
 import pytest
 
 import hwsim
+from hwsim.counts.row_stationary import Plan
 from hwsim.errors import ProfileError
 from tests.published.eyeriss import LAYERS
 from tests.published.eyeriss_passes import MEASURED, Ratio, ratios
@@ -40,11 +42,20 @@ def test_latency_with_dram(published: bool) -> None:
     assert sum(one.total_s for one in found) == pytest.approx(sum(layer.seconds for layer in LAYERS), rel=0.05)
 
 
-def test_words_over_the_edge_and_through_the_buffer() -> None:
-    found = _ratios(True)
+@pytest.mark.parametrize("published", [True, False])
+def test_words_over_the_edge_and_through_the_buffer(published: bool) -> None:
+    found = _ratios(published)
     assert all(0.85 <= one.dram <= 1.15 for one in found)
-    assert all(0.85 <= one.buffer <= 1.15 for one in found if one.name != "CONV3")
-    assert next(one.buffer for one in found if one.name == "CONV3") == pytest.approx(1.40, abs=0.02)
+    assert all(0.85 <= one.buffer <= 1.15 for one in found if one.name != "CONV3" or not published)
+    if published:
+        assert next(one.buffer for one in found if one.name == "CONV3") == pytest.approx(1.42, abs=0.02)
+
+
+def test_plans_of_least_energy_are_the_chips() -> None:
+    """JSSC 2017, Table III; of CONV3 the row of CONV4 is found, see above."""
+    rows = {layer.name: Plan(*layer.rows) for layer in LAYERS}
+    found = {one.name: one.plan for one in _ratios(False)}
+    assert found == {**rows, "CONV3": rows["CONV4"]}
 
 
 def test_the_rung_answers_with_the_same_passes() -> None:
