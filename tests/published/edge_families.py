@@ -75,6 +75,7 @@ def row(name: str, prepared: Prepared, latency_ms: str | float, spread: float | 
     return Row(name, prepared, float(latency_ms) * 1e-3, prepared.complexity.macs, spread)
 
 
+@lru_cache
 def accuracy(family: Family) -> Accuracy:
     """Calibrate every group with whole networks left out."""
     found = []
@@ -265,3 +266,8 @@ FAMILIES = (
         "the cost of reading weights from flash in the dense network (ad), of which no other network of a system tells anything",
     ),
 )  # fmt: skip
+
+
+def family(name: str) -> Family:
+    """The family of that name."""
+    return next(family for family in FAMILIES if family.name == name)

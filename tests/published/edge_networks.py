@@ -35,23 +35,34 @@ def _multiple(channels: float, divisor: int = 8) -> int:
     return rounded + divisor if rounded < 0.9 * channels else rounded
 
 
+#: Filters and stride of MobileNet V1's blocks.
+_MOBILENET_V1 = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1))
+
+
 def mobilenet_v1(width: float = 1.0, size: int = 224, classes: int = 1001) -> Network:
     """Howard et al., arXiv:1704.04861, Table 1."""
     net = _conv(_start("mobilenet_v1", 3, size), _multiple(32 * width), 3, 2)
-    for filters, stride in (
-        (64, 1),
-        (128, 2),
-        (128, 1),
-        (256, 2),
-        (256, 1),
-        (512, 2),
-        *[(512, 1)] * 5,
-        (1024, 2),
-        (1024, 1),
-    ):
+    for filters, stride in _MOBILENET_V1:
         net = net.depthwise(stride=stride).relu()
         net = _conv(net, _multiple(filters * width), 1)
     return _head(net, classes).build()
+
+
+def ssd_mobilenet_v1(batch: int = 1) -> Network:
+    """Liu et al., SSD, arXiv:1512.02325, on MobileNet V1 as in MLPerf inference: 300 x 300, six maps, 91 classes, post-processing apart."""
+    net = _conv(_start("ssd_mobilenet_v1", 3, 300, 0, batch), 32, 3, 2)
+    maps = []
+    for place, (filters, stride) in enumerate(_MOBILENET_V1):
+        net = _conv(net.depthwise(stride=stride).relu(), filters, 1)
+        if place in (10, 12):
+            maps.append(net.current)
+    for narrow, filters in ((256, 512), (128, 256), (128, 256), (64, 128)):
+        net = _conv(_conv(net, narrow, 1), filters, 3, 2)
+        maps.append(net.current)
+    for place, name in enumerate(maps):
+        boxes = 6 if place else 3
+        net = net.at(name).conv(4 * boxes, kernel=1).at(name).conv(91 * boxes, kernel=1)
+    return net.build()
 
 
 def mobilenet_v2(width: float = 1.0, size: int = 224, classes: int = 1001) -> Network:
@@ -227,13 +238,13 @@ def resnet(
     depth: int = 50, size: int = 224, strided: int = 1, classes: int = 1000, width: int = 0, batch: int = 1
 ) -> Network:
     """He et al., arXiv:1512.03385, Table 1. strided : kernel of the convolution that strides, 1 as in the paper, 3 in later code (v1.5)."""
-    counts = {18: (2, 2, 2, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}[depth]
+    counts = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}[depth]
     net = _conv(_start(f"resnet{depth}", 3, size, width, batch), 64, 7, 2).pool(3, stride=2, padding=1)
     for stage, count in enumerate(counts):
         filters = 64 << stage
         for place in range(count):
             stride = 2 if stage and place == 0 else 1
-            if depth == 18:
+            if depth < 50:
                 start = net.current
                 net = _conv(net, filters, 3, stride).conv(filters, kernel=3)
                 if stride == 2:

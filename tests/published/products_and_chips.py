@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tests.published import accelerators, eyeriss_passes, gpus
+from tests.published import accelerators, eie, eyeriss_passes, gpus, serving_and_boards
 from tests.published.eyeriss import LAYERS
 from tests.shared import SHARED
 
@@ -54,7 +54,28 @@ def rows(held_out: Mapping[str, float]) -> list[tuple[str, ...]]:
         "NVDLA's own performance model, AlexNet and ResNet-50", np.array([row.predicted for row in sheet]), given,
         np.array([row.proportional for row in sheet]), 1,
     )  # fmt: skip
-    return [*found, chip, whole, maker]
+    return [*found, chip, whole, maker, *_others()]
+
+
+def _others() -> list[tuple[str, ...]]:
+    """Rates of boards and of serving from data sheets alone, and EIE's memories from technology tables."""
+    groups: tuple[tuple[str, Sequence[serving_and_boards.Row]], ...] = (
+        ("MAMF, largest products, bfloat16 (share of the peak from this table)", serving_and_boards.largest_products()),
+        ("Jetson AGX Orin's DLA, data sheet alone", serving_and_boards.orin()),
+        ("TPU v1, Table 4, MLP0 on a Haswell, data sheet alone", serving_and_boards.haswell()),
+    )
+    made = [
+        _row(
+            name, np.array([1 / row.found for row in found]), np.array([1 / row.measured for row in found]),
+            np.array([1 / row.naive for row in found]), 3 if "MAMF" in name else 1,
+        )
+        for name, found in groups
+    ]  # fmt: skip
+    parts = [*eie.areas(), eie.power_of_weights()]
+    published, found, naive = (
+        np.array([getattr(part, of) for part in parts]) for of in ("published", "found", "naive")
+    )
+    return [*made, _row("EIE, areas and power of one PE's memories (not fitted)", found, published, naive, 1)]
 
 
 def _macs() -> np.ndarray[tuple[int], np.dtype[np.float64]]:

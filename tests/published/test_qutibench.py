@@ -1,0 +1,19 @@
+"""QuTiBench (Blott et al.), experimental_data.csv, Jetson TX2 in its fastest mode: pruned and whole networks at batches of 1 to 128.
+
+Tolerance: 20 % on networks held out, half of the naive guess's: the bar that was set for embedded hardware.
+"""
+
+from __future__ import annotations
+
+from tests.published.edge_families import accuracy, family
+from tests.shared import needs_shared
+
+NAME = "QuTiBench, Jetson TX2"
+
+
+@needs_shared
+def test_networks_held_out() -> None:
+    found = accuracy(family(NAME))
+    assert found.held_out <= 0.20
+    assert found.held_out < found.baseline / 2
+    assert found.held_out < found.uncalibrated
