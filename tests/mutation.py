@@ -1,54 +1,47 @@
 """Mutation testing: ``python -m tests.mutation COVERAGE RESULTS --mutants 500`` (``pip install cosmic-ray coverage``).
 
 Mutants are cosmic-ray's, drawn evenly over rooms and, within a room, evenly over the places that can be changed; one operator is drawn for
-each each place. Type annotations and the flags of decorators are left out, as nothing runs there. The JIT is off, so that kernels are what
+each place. Type annotations and the flags of decorators are left out, as nothing runs there. The JIT is off, so that kernels are what
 their text says. A mutant meets the tests that cover its lines, quickest first, as COVERAGE has it, the data of runs of the tests,
 
     NUMBA_DISABLE_JIT=1 COVERAGE_FILE=FOLDER/data coverage run -p --branch --source=hwsim -m pytest --junitxml=FOLDER/all.xml
 
-(then COVERAGE is ``FOLDER/data``), and those that fail without a change are left out. Nothing on disk is changed: a mutant is the source
-that one process imports. RESULTS gets a JSON line for each mutant; a second run goes on.
+(then COVERAGE is ``FOLDER/data``). Tests that fail without a change are left out: those that did in these runs, and one that is the first
+to kill is asked without a change before it is believed. Nothing on disk is changed, and nothing is imported twice: a mutant is a fork of
+a process that has imported everything, in which one function gets other code. What runs as a module is imported is imported anew.
+RESULTS gets a JSON line for each mutant; a second run goes on. ``--again TEST...`` asks more tests about those not yet killed.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
+import gc
 import importlib.abc
 import importlib.util
 import json
 import os
+import pkgutil
 import random
 import resource
+import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("counts", "kernels", "cost", "mapping", "workload", "device", "validation")
-#: CPU that the tests of one mutant may take together, as they took in the baseline [s]; and the memory of one [B].
+#: What the tests of one mutant may take together, as they took in the baseline [s]; and the memory of one [B].
 LONGEST_S, MEMORY = 15.0, 6 << 30
-#: Modules of the test run that every mutant would import again.
-_PRELOADED = (
-    "numpy",
-    "numba",
-    "onnx",
-    "pydantic",
-    "networkx",
-    "hypothesis",
-    "pytest",
-    "yaml",
-    "rich",
-    "pandas",
-    "scipy",
-)
 
 
 @dataclass(frozen=True)
@@ -65,6 +58,16 @@ class Mutant:
     outcome: str = ""
     tests: int = 0
     seconds: float = 0.0
+    killer: str = ""
+
+
+@dataclass(frozen=True)
+class Covering:
+    """Which tests run a line, by module and line; what each test takes [s]; and the lines that run as a module is imported."""
+
+    tests: Mapping[str, Mapping[int, set[str]]]
+    seconds: dict[str, float]
+    imported: Mapping[str, set[int]]
 
 
 def main() -> int:
@@ -75,46 +78,56 @@ def main() -> int:
     parser.add_argument("--mutants", type=int, default=500)
     parser.add_argument("--rooms", nargs="+", default=list(ROOMS), choices=ROOMS)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--shard", type=int, nargs=2, default=(0, 1), metavar=("NUMBER", "OF"))
+    parser.add_argument(
+        "--again", nargs="*", metavar="TEST", help="ask these too (tests.cost.test_gpu.test_name) about survivors"
+    )
     arguments = parser.parse_args()
     os.environ["NUMBA_DISABLE_JIT"] = "1"
-    for name in _PRELOADED:
-        importlib.import_module(name)
-    covering, seconds = _covering(arguments.coverage)
-    done = (
-        [json.loads(line) for line in arguments.results.read_text().splitlines()] if arguments.results.exists() else []
-    )
-    known = {(row["module"], row["operator"], row["occurrence"]) for row in done}
-    drawn = _drawn(arguments.rooms, -(-arguments.mutants // len(arguments.rooms)), arguments.seed)
-    for number, mutant in enumerate(drawn):
-        if (
-            number % arguments.shard[1] != arguments.shard[0]
-            or (mutant.module, mutant.operator, mutant.occurrence) in known
-        ):
-            continue
-        found = asdict(_tried(mutant, covering, seconds))
-        done.append(found)
+    covering = _covering(arguments.coverage)
+    done = _results(arguments.results)
+    if arguments.again is None:
+        each = -(-arguments.mutants // len(arguments.rooms))
+        left = [mutant for mutant in _drawn(arguments.rooms, each, arguments.seed) if _key(asdict(mutant)) not in done]
+    else:
+        left = [Mutant(**row) for row in done.values() if not _dead(row)]
+    _warm([*covering.seconds, *(arguments.again or ())])
+    trusted: dict[str, bool] = {}
+    for mutant in left:
+        found = asdict(_tried(mutant, covering, trusted, arguments.again or ()))
+        done[_key(found)] = found
         with arguments.results.open("a", encoding="utf-8") as file:
             file.write(json.dumps(found) + "\n")
-    return _summary(done)
+    return _summary(list(done.values()))
+
+
+def _results(path: Path) -> dict[tuple[str, str, int], dict[str, Any]]:
+    """Rows of a file by mutant; the last one of a mutant counts."""
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    return {_key(row): row for row in rows}
+
+
+def _key(row: Mapping[str, Any]) -> tuple[str, str, int]:
+    return row["module"], row["operator"], row["occurrence"]
+
+
+def _dead(row: Mapping[str, Any]) -> bool:
+    return row["outcome"] in ("killed", "timeout")
 
 
 def _summary(rows: Sequence[Mapping[str, Any]]) -> int:
-    killed = {"killed", "timeout"}
     for room in dict.fromkeys(row["room"] for row in rows):
         outcomes = Counter(row["outcome"] for row in rows if row["room"] == room)
-        share = sum(outcomes[name] for name in killed) / sum(outcomes.values())
+        share = sum(_dead(row) for row in rows if row["room"] == room) / sum(outcomes.values())
         print(f"{room}: {share:.1%} killed", dict(outcomes))
-    share = sum(row["outcome"] in killed for row in rows) / len(rows) if rows else 0.0
+    share = sum(map(_dead, rows)) / len(rows) if rows else 0.0
     print(f"{len(rows)} mutants, {share:.1%} killed")
     for row in rows:
-        if row["outcome"] not in killed:
+        if not _dead(row):
             print(f"{row['outcome']}: {row['module']}:{row['line']}: {row['change']}")
     return int(share < 0.9)
 
 
-def _covering(data: Path) -> tuple[dict[str, dict[int, set[str]]], dict[str, float]]:
-    """Tests by module and line, and what each test took [s]."""
+def _covering(data: Path) -> Covering:
     from coverage import CoverageData
 
     seconds: dict[str, float] = defaultdict(float)
@@ -123,18 +136,21 @@ def _covering(data: Path) -> tuple[dict[str, dict[int, set[str]]], dict[str, flo
         for case in ElementTree.parse(report).iter("testcase"):
             seconds[_name(case)] += float(case.get("time") or 0)
             broken |= {_name(case)} if _broken(case) else set()
-    for name in broken:  # the baseline: what fails without a change would kill every mutant
+    for name in broken:  # what fails without a change would kill every mutant
         print(f"left out, as it fails without any change: {name}", file=sys.stderr)
         del seconds[name]
-    found: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
+    tests: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
+    imported: dict[str, set[int]] = defaultdict(set)
     for part in [data] if data.is_file() else sorted(data.parent.glob(f"{data.name}.*")):
         kept = CoverageData(basename=str(part))
         kept.read()
         for file in kept.measured_files():
-            module = file.partition("/hwsim/")[2]
+            module = f"hwsim/{file.partition('/hwsim/')[2]}"
             for line, contexts in kept.contexts_by_lineno(file).items():
-                found[f"hwsim/{module}"][line] |= {context for context in contexts if context in seconds}
-    return found, seconds
+                tests[module][line] |= {context for context in contexts if context in seconds}
+                if "" in contexts:
+                    imported[module].add(line)
+    return Covering(tests, seconds, imported)
 
 
 def _name(case: ElementTree.Element) -> str:
@@ -202,28 +218,63 @@ def _idle(tree: ast.AST) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
                 yield (part.lineno, part.col_offset), (part.end_lineno or 0, part.end_col_offset or 0)  # type: ignore[attr-defined]
 
 
-def _tried(mutant: Mutant, covering: Mapping[str, Mapping[int, set[str]]], seconds: Mapping[str, float]) -> Mutant:
+def _warm(tests: Sequence[str]) -> None:
+    """Import all of hwsim and the tests, so that forks need not; properties that fail are not made smaller."""
+    import hypothesis
+    import pytest  # noqa: F401
+
+    importlib.import_module("tests.conftest")
+
+    phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
+    hypothesis.settings.register_profile("mutants", hypothesis.settings.get_profile("fixed"), phases=phases)
+    hypothesis.settings.load_profile("mutants")
+    import hwsim
+
+    for found in pkgutil.walk_packages(hwsim.__path__, "hwsim."):
+        if not found.name.endswith("__main__"):
+            with contextlib.suppress(ImportError):  # an extra that is not installed
+                importlib.import_module(found.name)
+    for name in sorted({test.rpartition(".")[0] for test in tests}):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+
+
+def _tried(mutant: Mutant, covering: Covering, trusted: dict[str, bool], more: Sequence[str]) -> Mutant:
     from cosmic_ray import plugins
     from cosmic_ray.mutating import MutationVisitor
 
     source = (ROOT / mutant.module).read_text(encoding="utf-8")
-    operator = plugins.get_operator(mutant.operator)()
-    changed = MutationVisitor.mutate_code(source, operator, mutant.occurrence)
-    lines = covering.get(mutant.module, {})
+    changed = MutationVisitor.mutate_code(source, plugins.get_operator(mutant.operator)(), mutant.occurrence)
+    change = f"{source.splitlines()[mutant.line - 1].strip()} -> {_difference(source, changed)}"
+    lines = covering.tests.get(mutant.module, {})
     tests = set().union(*(lines.get(line, set()) for line in range(mutant.line, mutant.last + 1)))
-    if not tests:  # run as the module is imported, or never
-        tests = set().union(*lines.values()) if mutant.line in lines else set()
-    chosen, total = [], 0.0
+    if not tests and mutant.line in covering.imported.get(mutant.module, ()):  # runs as the module is imported
+        tests = set().union(*lines.values())
+    start, (chosen, total) = time.perf_counter(), _chosen(tests, covering.seconds, more)
+    while True:
+        outcome, killer = _run(mutant, changed, chosen, 10 + 4 * total, covering) if chosen else ("uncovered", "")
+        if not killer or trusted.setdefault(
+            killer, _run(None, "", [killer], 60 + 4 * total, covering)[0] == "survived"
+        ):
+            break
+        print(f"left out, as it fails without any change: {killer}", file=sys.stderr)
+        chosen.remove(killer)
+        covering.seconds.pop(killer, None)
+    spent = round(time.perf_counter() - start, 1)
+    found = {"change": change, "outcome": outcome, "tests": len(chosen), "seconds": spent, "killer": killer}
+    return Mutant(**{**asdict(mutant), **found})
+
+
+def _chosen(tests: set[str], seconds: Mapping[str, float], more: Sequence[str]) -> tuple[list[str], float]:
+    """The quickest that fit, and what they take together [s]."""
+    chosen, total = list(more), 5.0 * bool(more)
     for name in sorted((name for name in tests if name in seconds), key=lambda name: seconds[name]):
         if total + seconds[name] <= LONGEST_S or not chosen:
             chosen.append(name)
             total += seconds[name]
-    start = time.perf_counter()
-    outcome = _run(mutant.module, changed, chosen, 30 + 6 * total) if chosen else "uncovered"
-    spent = round(time.perf_counter() - start, 1)
-    change = f"{source.splitlines()[mutant.line - 1].strip()} -> {_difference(source, changed)}"
-    fields = {**asdict(mutant), "change": change, "outcome": outcome, "tests": len(chosen), "seconds": spent}
-    return Mutant(**fields)
+    return chosen, total
 
 
 def _difference(before: str, after: str) -> str:
@@ -231,39 +282,102 @@ def _difference(before: str, after: str) -> str:
     return next((new.strip() for old, new in pairs if old != new), "(a line less)")
 
 
-def _run(module: str, source: str, tests: Sequence[str], timeout: float, options: Sequence[str] = ("-x",)) -> str:
+def _run(mutant: Mutant | None, source: str, tests: Sequence[str], limit: float, covering: Covering) -> tuple[str, str]:
+    """The outcome and which test killed, of a mutant or (None) of what is there; limit : of CPU [s]."""
+    folder = tempfile.mkdtemp(prefix="mutant-")
     child = os.fork()
     if child == 0:
         code = 9
         try:
-            code = _child(module, source, tests, options)
+            code = _child(mutant, source, tests, limit, covering, Path(folder))
         finally:
             os._exit(code)
-    end = time.monotonic() + timeout
-    while time.monotonic() < end:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return "survived" if os.waitstatus_to_exitcode(status) == 0 else "killed"
-        time.sleep(0.02)
-    os.killpg(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return "timeout"
+    end, status = time.monotonic() + 20 * limit, None
+    while status is None and time.monotonic() < end:
+        done, found = os.waitpid(child, os.WNOHANG)
+        status = found if done else time.sleep(0.02)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)
+    if status is None:
+        os.waitpid(child, 0)
+    killer = (Path(folder) / "killer").read_text() if (Path(folder) / "killer").exists() else ""
+    shutil.rmtree(folder, ignore_errors=True)
+    if status is None or os.WIFSIGNALED(status):
+        return "timeout", ""
+    return {0: "survived", 1: "killed", 2: "killed"}.get(os.waitstatus_to_exitcode(status), "not run"), killer
 
 
-def _child(module: str, source: str, tests: Sequence[str], options: Sequence[str]) -> int:
+def _child(
+    mutant: Mutant | None, source: str, tests: Sequence[str], limit: float, covering: Covering, folder: Path
+) -> int:
     import pytest
 
     os.setpgid(0, 0)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (900, 900))
-    silent = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silent, 1)
-    os.dup2(silent, 2)
-    name = module.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    sys.meta_path.insert(0, _Finder(name, source, ROOT / module))
+    resource.setrlimit(resource.RLIMIT_CPU, (int(limit) + 1, int(limit) + 1))
+    os.environ["HWSIM_CACHE_DIR"] = str(folder / "cache")  # what a mutant finds is no answer for the next
+    silent = os.open(os.devnull, os.O_RDWR)
+    for stream in range(3):
+        os.dup2(silent, stream)
     sys.dont_write_bytecode = True
+    if mutant is not None and not _exchanged(mutant, source, covering):
+        try:
+            _imported_anew(mutant, source)
+        except BaseException:
+            return 1
+
+    class Killer:
+        @staticmethod
+        def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+            if report.failed:
+                name = report.nodeid.partition("[")[0].replace(".py::", ".").replace("/", ".")
+                (folder / "killer").write_text(name)
+
     ids = [f"{test.rpartition('.')[0].replace('.', '/')}.py::{test.rpartition('.')[2]}" for test in tests]
-    return int(pytest.main([*options, "-q", "--assert=plain", "-p", "no:cacheprovider", "--hypothesis-seed=0", *ids]))
+    options = ["-x", "-q", "--assert=plain", "--hypothesis-profile=mutants", f"--basetemp={folder / 'tests'}"]
+    unused = ("cacheprovider", "randomly", "xdist", "timeout", "benchmark")
+    options += [part for name in unused for part in ("-p", f"no:{name}")]
+    return int(pytest.main([*options, *ids], plugins=[Killer()]))
+
+
+def _exchanged(mutant: Mutant, source: str, covering: Covering) -> bool:
+    """Give the one function that differs its other code; False where more than a function differs, or where it has run already."""
+    path = ROOT / mutant.module
+    old = compile(path.read_text(encoding="utf-8"), str(path), "exec", dont_inherit=True)
+    pair = _differing(old, compile(source, str(path), "exec", dont_inherit=True))
+    if pair is None:
+        return False
+    before, after = pair
+    lines = {line for _, _, line in before.co_lines() if line} - {before.co_firstlineno}
+    if lines & covering.imported.get(mutant.module, set()):
+        return False
+    gc.unfreeze()
+    functions = [found for found in gc.get_objects() if isinstance(found, FunctionType) and found.__code__ == before]
+    functions = [found for found in functions if found.__code__.co_filename == str(path)]
+    for function in functions:
+        function.__code__ = after
+    return bool(functions)
+
+
+def _differing(old: CodeType, new: CodeType) -> tuple[CodeType, CodeType] | None:
+    """The outermost function that differs, if nothing else does."""
+    if old.co_flags & 0x1:  # optimized: a function
+        return (old, new) if old.co_freevars == new.co_freevars else None
+    inner = [[part for part in code.co_consts if isinstance(part, CodeType)] for code in (old, new)]
+    plain = [[part for part in code.co_consts if not isinstance(part, CodeType)] for code in (old, new)]
+    if old.co_code != new.co_code or repr(plain[0]) != repr(plain[1]) or len(inner[0]) != len(inner[1]):
+        return None
+    pairs = [(one, other) for one, other in zip(*inner, strict=True) if one != other]
+    return _differing(*pairs[0]) if len(pairs) == 1 else None
+
+
+def _imported_anew(mutant: Mutant, source: str) -> None:
+    kept = ("tests", "tests.conftest", "tests.mutation")
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("hwsim", "tests") and name not in kept]:
+        del sys.modules[name]
+    name = mutant.module.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    sys.meta_path.insert(0, _Finder(name, source, ROOT / mutant.module))
+    importlib.import_module(name)
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):

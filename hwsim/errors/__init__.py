@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+#: Findings of one error, and characters of one finding, that are told: a file of megabytes can be wrong all over.
+MAX_FINDINGS, MAX_LENGTH = 100, 800
+
 
 class HwsimError(Exception):
     """A mistake in what the user gave: its text says where, what, and what would help.
@@ -13,8 +16,16 @@ class HwsimError(Exception):
     """
 
     def __init__(self, *findings: str) -> None:
-        super().__init__("\n".join(findings))
-        self.findings: tuple[str, ...] = findings
+        told = [_shortened(finding) for finding in findings[:MAX_FINDINGS]]
+        if len(findings) > MAX_FINDINGS:
+            told.append(f"... and {len(findings) - MAX_FINDINGS:,} more mistakes")
+        super().__init__("\n".join(told))
+        self.findings: tuple[str, ...] = tuple(told)
+
+
+def _shortened(finding: str) -> str:
+    half = MAX_LENGTH // 2 - 1
+    return finding if len(finding) <= MAX_LENGTH else f"{finding[:half]}…{finding[-half:]}"
 
 
 class ModelError(HwsimError):

@@ -21,6 +21,7 @@ _NUMBERS: dict[str, int] = {
 }
 _COLUMNS = ("name", "op", "dtype", *_NUMBERS)
 _LIMIT = 2**40
+_MAX_ROWS = 100_000
 #: Digits from which on a number is too large, whatever they are.
 _DIGITS = 16
 _PRODUCTS = ("Gemm", "MatMul")
@@ -60,11 +61,7 @@ def from_csv(path: str | os.PathLike[str], batch: int = 1) -> Network:
         raise ModelError(f"{path}: cannot be read: {error}") from None
     if batch < 1:
         raise UsageError(f"batch {batch}: must be at least 1")
-    lines = [
-        (line, cells)
-        for line, cells in enumerate(csv.reader(io.StringIO(text)), 1)
-        if any(cells) and not cells[0].startswith("#")
-    ]
+    lines = _lines(path, text)
     if not lines:
         raise ModelError(f"{path}: is empty; the first line names the columns, {','.join(_COLUMNS[:9])},...")
     columns = _header(path, lines[0][1], lines[0][0])
@@ -86,6 +83,21 @@ def from_csv(path: str | os.PathLike[str], batch: int = 1) -> Network:
     if findings:
         raise ModelError(*findings)
     return _connected(path.stem, parts)
+
+
+def _lines(path: Path, text: str) -> list[tuple[int, list[str]]]:
+    """Rows that say something, with their lines."""
+    lines = []
+    reader = csv.reader(io.StringIO(text))
+    try:
+        for line, cells in enumerate(reader, 1):
+            if any(cells) and not cells[0].startswith("#"):
+                lines.append((line, cells))
+            if len(lines) > _MAX_ROWS:
+                raise ModelError(f"{path}: more than {_MAX_ROWS:,} rows")
+    except csv.Error as error:
+        raise ModelError(f"{path}:{reader.line_num}: {error}") from None
+    return lines
 
 
 def _header(path: Path, cells: list[str], line: int) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from onnx import helper, numpy_helper
 from hwsim.errors import ModelError
 from hwsim.graph import Layer, Network, Tensor
 from hwsim.onnx_io.source import load
+from hwsim.writing import whole
 
 OPSET, IR_VERSION = 20, 9
 #: Bytes of random weights that a file may ask for [B].
@@ -59,7 +59,8 @@ def write(network: Network, path: str | os.PathLike[str], seed: int = 0) -> None
         [_initializer(tensor.name, _element(tensor.dtype), tensor.shape, generator) for tensor in stored],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
-    Path(path).write_bytes(model.SerializeToString())
+    with whole(path) as partial:
+        partial.write_bytes(model.SerializeToString())
 
 
 def fill(source: str | os.PathLike[str], path: str | os.PathLike[str], seed: int = 0) -> int:
@@ -74,7 +75,8 @@ def fill(source: str | os.PathLike[str], path: str | os.PathLike[str], seed: int
     _check_size(os.fspath(source), 4 * sum(sizes))
     for tensor in outside:
         tensor.CopyFrom(_initializer(tensor.name, tensor.data_type, tuple(tensor.dims), generator))
-    Path(path).write_bytes(model.SerializeToString())
+    with whole(path) as partial:
+        partial.write_bytes(model.SerializeToString())
     return len(outside)
 
 

@@ -142,6 +142,15 @@ def _csv(text: str, where: str, clock_hz: float | None) -> Measured:
     return Measured(tables.from_csv(text, where), form="table")
 
 
+def _cycles(text: str) -> float | None:
+    """A number that may be one of cycles, None for any other text."""
+    try:
+        cycles = float(text)
+    except ValueError:
+        return None
+    return cycles if 0 <= cycles < 1e18 else None
+
+
 def _vela(text: str, where: str, clock_hz: float | None) -> Measured:
     """Vela's per-layer CSV (``--verbose-performance``): cycles, over the clock. They are Vela's estimates, not measurements."""
     if not clock_hz:
@@ -149,18 +158,16 @@ def _vela(text: str, where: str, clock_hz: float | None) -> Measured:
     rows: list[Measurement] = []
     found: list[str] = []
     reader = csv.reader(io.StringIO(text))
-    header: list[str] = []
-    for cells in reader:
-        if not header:
-            header = [cell.strip() for cell in cells]
-            continue
-        if not any(cells):
-            continue
-        values = dict(zip(header, (cell.strip() for cell in cells), strict=False))
-        try:
-            cycles = float(values["Op Cycles"])
-        except (KeyError, ValueError):
-            found.append(f"{where}:{reader.line_num}: Op Cycles: {values.get('Op Cycles', '')!r} is not a number")
+    try:
+        lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if any(cells)]
+    except csv.Error as error:
+        raise UsageError(f"{where}:{reader.line_num}: (row): {error}") from None
+    header = lines[0][1]
+    for line, cells in lines[1:]:
+        values = dict(zip(header, cells, strict=False))
+        cycles = _cycles(values.get("Op Cycles", ""))
+        if cycles is None:
+            found.append(f"{where}:{line}: Op Cycles: {values.get('Op Cycles', '')!r} is not a number of cycles")
             continue
         op = values.get("TFLite_operator") or values.get("Original Operator") or values.get("NNG Operator") or ""
         if cycles > 0:
@@ -171,7 +178,7 @@ def _vela(text: str, where: str, clock_hz: float | None) -> Measured:
                     output=values.get("Name", ""),
                     latency_s=cycles / clock_hz,
                     clock_hz=clock_hz,
-                    where=f"{where}:{reader.line_num}",
+                    where=f"{where}:{line}",
                 )
             )
     if found:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hwsim.errors import UsageError
 from hwsim.validation.measured import FIELDS, SCHEMA, Measured, Measurement, measurement, unknown_columns
 
-MAX_FINDINGS = 50
+#: Rows that are read; a table of measurements has a row a layer and run.
+MAX_ROWS = 200_000
 
 
 def from_csv(text: str, where: str) -> tuple[Measurement, ...]:
@@ -20,6 +21,7 @@ def from_csv(text: str, where: str) -> tuple[Measurement, ...]:
     found: list[str] = []
     rows: list[Measurement] = []
     header: list[str] | None = None
+    known: set[str] = set()
     try:
         for cells in reader:
             line = reader.line_num
@@ -28,13 +30,16 @@ def from_csv(text: str, where: str) -> tuple[Measurement, ...]:
             values = [cell.strip() for cell in cells]
             if header is None:
                 header = values
+                known = {name for name in header if _known(name)}
                 found += [f"{where}:{line}: {name or '(empty)'}: {text}" for name, text in unknown_columns(header)]
                 continue
             if len(values) != len(header):
                 found.append(f"{where}:{line}: (row): has {len(values)} cells, the header {len(header)}")
                 continue
+            if line > MAX_ROWS:
+                raise _too_many(where)
             row, wrong = measurement(
-                {name: value for name, value in zip(header, values, strict=True) if _known(name)}, f"{where}:{line}"
+                {name: value for name, value in zip(header, values, strict=True) if name in known}, f"{where}:{line}"
             )
             found += [f"{where}:{line}: {column}: {text}" for column, text in wrong]
             if row is not None:
@@ -43,16 +48,19 @@ def from_csv(text: str, where: str) -> tuple[Measurement, ...]:
         found.append(f"{where}:{reader.line_num}: (row): {error}")
     if header is None:
         found.append(f"{where}:1: (file): empty: the first line names the columns (name, latency_us, ...)")
-    _raise(found)
+    if found:
+        raise UsageError(*found)
     return tuple(rows)
 
 
 def from_json(text: str, where: str) -> tuple[Measurement, ...]:
     """Rows of ``{"schema": "hwsim/measured/1", "rows": [...]}``. Raises UsageError with every mistake as ``file:line: key: ...``."""
-    document = json.loads(text)
+    document = json.loads(text, object_pairs_hook=_once(where))
     entries = document.get("rows")
     if not isinstance(entries, list):
         raise UsageError(f"{where}:1: rows: must be a list of rows, each a mapping of columns")
+    if len(entries) > MAX_ROWS:
+        raise _too_many(where)
     extra = [key for key in document if key not in ("schema", "rows")]
     found = [f"{where}:1: {key}: unknown key (a table has schema and rows)" for key in extra]
     rows: list[Measurement] = []
@@ -66,7 +74,8 @@ def from_json(text: str, where: str) -> tuple[Measurement, ...]:
         found += [f"{where}:{line}: {column}: {text}" for column, text in wrong]
         if row is not None:
             rows.append(row)
-    _raise(found)
+    if found:
+        raise UsageError(*found)
     return tuple(rows)
 
 
@@ -131,11 +140,22 @@ def _lines(text: str, count: int) -> Sequence[int]:
     return lines
 
 
-def _raise(found: Sequence[str]) -> None:
-    if len(found) > MAX_FINDINGS:
-        raise UsageError(*found[:MAX_FINDINGS], f"... and {len(found) - MAX_FINDINGS} more mistakes")
-    if found:
-        raise UsageError(*found)
+def _too_many(where: str) -> UsageError:
+    return UsageError(f"{where}: more than {MAX_ROWS:,} rows: keep a part of them")
+
+
+def _once(where: str) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
+    """Makes mappings of their pairs; raises UsageError for a key given twice, of which JSON's reader would believe the last."""
+
+    def mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise UsageError(f"{where}: {twice}: given twice")
+        return made
+
+    return mapping
 
 
 def is_table(document: Mapping[str, Any]) -> bool:

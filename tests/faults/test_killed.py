@@ -15,9 +15,12 @@ from typing import Any
 import pytest
 
 from hwsim.errors import UsageError
+from hwsim.graph import Network
 from hwsim.kernels import jit
 from hwsim.kernels.compiled import Files, own
 from hwsim.mapping import LevelLoops, Mapping
+from hwsim.onnx_io import read
+from hwsim.onnx_io.generation import write
 from hwsim.report.files import save
 from hwsim.search import best, cache
 from hwsim.search.cache import Entry
@@ -44,6 +47,10 @@ def _kernel(file: Path, number: int) -> None:
     Files(file.parent, file.stem).save("key", bytes([number % 256]) * 100_000)
 
 
+def _network(file: Path, number: int) -> None:
+    write(Network.builder("n").input("x", (1, 64)).dense(number % 10 + 1).build(), file)
+
+
 def _report(file: Path, number: int) -> None:
     save(f"{number % 10}" * 100_000, str(file))
 
@@ -58,6 +65,10 @@ def _kernel_is_whole(file: Path) -> bool:
     return found is not None and found == found[:1] * 100_000
 
 
+def _network_is_whole(file: Path) -> bool:
+    return 1 <= read(file).tensors[read(file).outputs[0]].shape[-1] <= 10
+
+
 def _report_is_whole(file: Path) -> bool:
     text = file.read_text(encoding="utf-8").strip()
     return text == text[:1] * 100_000
@@ -66,6 +77,7 @@ def _report_is_whole(file: Path) -> bool:
 WRITERS = {
     "mapping": (_entry, _entry_is_whole),
     "kernel": (_kernel, _kernel_is_whole),
+    "network": (_network, _network_is_whole),
     "report": (_report, _report_is_whole),
 }
 Writer = Callable[[Path, int], None]

@@ -122,14 +122,14 @@ READERS: dict[str, tuple[Reader, str]] = {
 }
 
 
-def feed(name: str, data: bytes) -> None:
-    """Give bytes to a reader as a file of its own folder; raises whatever is no HwsimError."""
+def feed(name: str, data: bytes, quiet: bool = True) -> None:
+    """Give bytes to a reader as a file of its own folder; raises whatever is no HwsimError, and with ``quiet=False`` that too."""
     reader, ending = READERS[name]
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), _silence():
         warnings.simplefilter("ignore")
         path = Path(folder) / f"given{ending}"
         path.write_bytes(data)
-        with contextlib.suppress(HwsimError):
+        with contextlib.suppress(*[HwsimError] * quiet):
             reader(path)
 
 

@@ -158,6 +158,44 @@ def test_vela_table(tmp_path: Path) -> None:
         _read(tmp_path, VELA.replace("2000", "many"), "vela.csv", clock_hz=1e9)
 
 
+@pytest.mark.parametrize("cycles", ["nan", "inf", "1e400", "-1"])
+def test_vela_cycles_that_are_none(tmp_path: Path, cycles: str) -> None:
+    with pytest.raises(UsageError, match=rf"vela\.csv:2: Op Cycles: '{cycles}' is not a number of cycles"):
+        _read(tmp_path, VELA.replace("2000", cycles), "vela.csv", clock_hz=1e9)
+
+
+@pytest.mark.parametrize("header", ["name,latency_us", "Name,Op Cycles"])
+def test_a_cell_too_long_for_any_table(tmp_path: Path, header: str) -> None:
+    with pytest.raises(UsageError, match=r"t\.csv:2: \(row\): field larger than field limit"):
+        _read(tmp_path, f"{header}\n{'x' * 200_000},1\n", "t.csv", clock_hz=1e9)
+
+
+def test_a_key_given_twice_in_a_table(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"t\.json: latency_us: given twice"):
+        _read(
+            tmp_path,
+            '{"schema": "hwsim/measured/1", "rows": [{"name": "c", "latency_us": 1, "latency_us": 2}]}',
+            "t.json",
+        )
+
+
+def test_more_rows_than_anybody_measures(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="more than 200,000 rows"):
+        _read(tmp_path, "name,latency_us\n" + "c,1\n" * 200_001, "t.csv")
+    with pytest.raises(UsageError, match="more than 200,000 rows"):
+        _read(tmp_path, '{"rows": [' + ",".join(["1"] * 200_001) + "]}", "t.json")
+
+
+def test_a_file_that_is_wrong_all_over_is_told_in_part(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        _read(tmp_path, "name,latency_us\n" + "c,x\n" * 150, "t.csv")
+    assert len(caught.value.findings) == 101
+    assert caught.value.findings[-1] == "... and 50 more mistakes"
+    with pytest.raises(UsageError) as caught:
+        _read(tmp_path, f"name,{'y' * 5000}\n", "t.csv")
+    assert len(caught.value.findings[0]) == 799 and "yyy…yyy" in caught.value.findings[0]
+
+
 def test_the_hash_and_the_file_are_kept(tmp_path: Path) -> None:
     import hashlib
 
