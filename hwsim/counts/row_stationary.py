@@ -66,7 +66,8 @@ class RowStationaryCounts:
     """Of one repeat of a nest. cycles : of all passes without the chip's edge [1]; bound_by : the slowest part of a pass; active_pes [1].
 
     Words: partial sums and inputs through the buffer, rows with their padding; inputs, weights and outputs over the chip's edge, padding
-    left out [1]. edge_rows : edge_inputs with the padding [1].
+    left out [1]. edge_rows : edge_inputs with the padding [1]. word_hops : wires between neighbouring PEs that all words take where each
+    word from or to the buffer drives one whole bus along y and one along x in every row of PEs that wants it, sums going from PE to PE [1].
     """
 
     passes: int
@@ -80,6 +81,7 @@ class RowStationaryCounts:
     edge_rows: int
     edge_weights: int
     edge_outputs: int
+    word_hops: int
 
 
 def fits(nest: LoopNest, plan: Plan, chip: Chip) -> bool:
@@ -183,7 +185,20 @@ def count(nest: LoopNest, plan: Plan, chip: Chip) -> RowStationaryCounts:
         edge_rows=padded * held,
         edge_weights=nest.elements[1] * images * strips,
         edge_outputs=nest.elements[2],
+        word_hops=_word_hops(nest, plan, chip, passes, (passes - passes // chunks) * sums, passes * sums),
     )
+
+
+def _word_hops(nest: LoopNest, plan: Plan, chip: Chip, passes: int, sums_in: int, sums_out: int) -> int:
+    """Every PE of a set wants one row of a channel, filters beside each other share its bus; a filter's row goes to one row of a set."""
+    along_y, along_x = chip.rows - 1, chip.columns - 1
+    folds = -(-plan.e // chip.columns)
+    stacked = -(-plan.t // _sets(nest, plan.e, chip)[0])
+    of_row = _strip_rows(nest, plan.e) * along_y + plan.e * nest.s * stacked * along_x
+    inputs = plan.n * plan.q * plan.r * _row_words(nest) * of_row
+    weights = plan.p * plan.q * nest.r * nest.s * plan.r * plan.t * (along_y + folds * along_x)
+    sums = (sums_in + sums_out) * (along_y + along_x) + sums_out * (nest.s * plan.r - 1)
+    return passes * (inputs + weights) + sums
 
 
 def plans(nest: LoopNest, chip: Chip) -> Iterator[Plan]:

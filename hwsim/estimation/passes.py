@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from hwsim.counts.row_stationary import Chip, Plan, RowStationaryCounts, count, plans
 from hwsim.device import Device, Memory
+from hwsim.device.records import Network as Wires
 from hwsim.device.records import Operand
 from hwsim.errors import ProfileError
 from hwsim.estimation import beside, energy, roofline, zeros
@@ -185,14 +186,29 @@ def price(
     parts: dict[str, float | None] = {
         memory.name: energy.of_flows(memory, flows[memory.name]) for memory in device.memories
     }
-    wires = device.networks[0].hop_j * (device.array.x + device.array.y) / 2
-    said.add("words between buffer and PEs are taken to travel half the width and height of the array")
+    network_j = _wires(device.networks[0], device, nests, counted, read + written, said)
     parts |= {
         "mac": energy.of_macs(work, device),
         "vector": energy.of_vector(work, device, said),
-        "network": (read + written) * wires,
+        "network": network_j,
     }
     return energy.attach(record, device, parts)
+
+
+def _wires(
+    wires: Wires,
+    device: Device,
+    nests: list[tuple[LoopNest, Plan]],
+    counted: list[RowStationaryCounts],
+    moved: float,
+    said: Assumptions,
+) -> float:
+    """Energy of the wires between buffer and PEs [J]. moved : bytes of inputs and sums through the buffer [B]."""
+    if wires.topology == "bus":
+        pairs = zip(nests, counted, strict=True)
+        return wires.hop_j * sum(found.word_hops * nest.repeat * nest.input.bits / 8 for (nest, _), found in pairs)
+    said.add("words between buffer and PEs are taken to travel half the width and height of the array")
+    return moved * wires.hop_j * (device.array.x + device.array.y) / 2
 
 
 def _with_traffic(record: LayerEstimate, moved: dict[str, Traffic], device: Device) -> LayerEstimate:
