@@ -322,7 +322,7 @@ def _child(
     sys.dont_write_bytecode = True
     if mutant is not None and not _exchanged(mutant, source, covering):
         try:
-            _imported_anew(mutant, source)
+            _imported_anew(mutant, source, tests)
         except BaseException:
             return 1
 
@@ -371,13 +371,16 @@ def _differing(old: CodeType, new: CodeType) -> tuple[CodeType, CodeType] | None
     return _differing(*pairs[0]) if len(pairs) == 1 else None
 
 
-def _imported_anew(mutant: Mutant, source: str) -> None:
+def _imported_anew(mutant: Mutant, source: str, tests: Sequence[str]) -> None:
+    """Import hwsim, with the changed module in it, and the tests once more; raises what the change breaks there."""
     kept = ("tests", "tests.conftest", "tests.mutation")
     for name in [name for name in sys.modules if name.partition(".")[0] in ("hwsim", "tests") and name not in kept]:
         del sys.modules[name]
     name = mutant.module.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     sys.meta_path.insert(0, _Finder(name, source, ROOT / mutant.module))
     importlib.import_module(name)
+    for module in sorted({test.rpartition(".")[0] for test in tests}):
+        importlib.import_module(module)
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):

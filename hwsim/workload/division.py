@@ -263,8 +263,7 @@ def _along(
     shape = tensor.shape
     if axis == "rows" and shape == result:
         return Slice("rows", cut.low, cut.high, cut.extent)
-    place = {"channels": 1, "height": 2}.get(axis, 0)
-    if not place or len(shape) != 4:
+    if axis not in ("channels", "height") or len(shape) != 4:
         return None
     if axis == "channels":
         return Slice(axis, cut.low, cut.high, cut.extent) if shape[1] == cut.extent else None

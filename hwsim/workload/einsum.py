@@ -31,10 +31,9 @@ def einsum(call: Call) -> Demand:
     left, indices = operands[0], terms[0]
     for position in range(1, len(operands)):
         right, term = operands[position], terms[position]
-        last = position == len(operands) - 1
         later = set(result).union(*terms[position + 1 :])
         kept = tuple(dict.fromkeys(index for index in indices + term if index in later))
-        nests += _pair(left, right, indices, term, result if last else kept, extents, out)
+        nests += _pair(left, right, indices, term, kept, extents, out)
         left = Tensor("", tuple(extents[index] for index in kept), left.dtype)
         indices = kept
     return Demand(nests)

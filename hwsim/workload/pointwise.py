@@ -119,7 +119,7 @@ def running(call: Call) -> Demand:
 
 
 def sorting(call: Call) -> Demand:
-    """TopK, Unique, NonZero: every element is compared log2(number kept) times, at least once."""
+    """TopK, Unique: every element is compared log2(number kept) times, at least once."""
     x = call.need(0)
     kept = max((tensor.shape[-1] for tensor in call.outputs if tensor is not None and tensor.shape), default=1)
     depth = max(1, math.ceil(math.log2(kept + 1))) if call.layer.op == "TopK" else 1

@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hwsim
-from hwsim.graph import Network
-from hwsim.workload import LoopNest
-from hwsim.workload.division import WHOLE, By, Part, divide
+from hwsim.graph import Network, Tensor
+from hwsim.workload import LoopNest, lower
+from hwsim.workload.division import WHOLE, By, Part, Slice, divide
+from tests.workload.single import activation, parameter, single
 
 
 def touched(nest: LoopNest, low: int, high: int) -> set[int]:
@@ -105,3 +106,79 @@ def test_what_cannot_be_divided_is_whole() -> None:
     whole, found = parts_of(built, 0, 4, "rows")
     assert [part.work for part in found] == [whole.work]
     assert found[0].made == WHOLE
+
+
+def _parts(op: str, inputs: list[Tensor], output: Tensor, parts: int, by: By, **attributes: object) -> tuple[Part, ...]:
+    network = single(op, inputs, [output], attributes)  # type: ignore[arg-type]
+    return divide(network.layers[0], lower(network.layers[0], network), network, parts, by)
+
+
+IMAGE, RESULT = activation("x", 1, 4, 6, 5), activation("y", 1, 4, 6, 5)
+
+
+@pytest.mark.parametrize(
+    ("by", "axis", "ends"), [("rows", "height", (0, 2, 4, 6)), ("channels", "channels", (0, 1, 2, 4))]
+)
+def test_elementwise_parts_need_what_they_make(by: By, axis: str, ends: tuple[int, ...]) -> None:
+    found = _parts("Add", [IMAGE, activation("z", 1, 4, 6, 5)], RESULT, 3, by)
+    for part, low, high in zip(found, ends, ends[1:], strict=False):
+        own = Slice(axis, low, high, ends[-1])
+        assert part.made == own and part.needed == {"x": own, "z": own}
+        assert part.work.reads == (("x", 480 * (high - low) // ends[-1]), ("z", 480 * (high - low) // ends[-1]))
+        assert part.share == (high - low) / ends[-1]
+
+
+def test_rows_of_a_table_are_divided() -> None:
+    found = _parts("Relu", [activation("x", 2, 3, 7)], activation("y", 2, 3, 7), 2, "rows")
+    assert [part.made for part in found] == [Slice("rows", 0, 3, 6), Slice("rows", 3, 6, 6)]
+    assert [part.needed for part in found] == [{"x": part.made} for part in found]
+
+
+def test_a_pool_needs_the_rows_of_its_windows_and_the_channels_that_it_makes() -> None:
+    out = activation("y", 1, 4, 3, 5)
+    by_rows = _parts("MaxPool", [IMAGE], out, 3, "rows", kernel_shape=(3, 1), strides=(2, 1), pads=(1, 0, 0, 0))
+    assert [part.needed["x"] for part in by_rows] == [
+        Slice("height", low, high, 6) for low, high in ((0, 2), (1, 4), (3, 6))
+    ]
+    by_channels = _parts("MaxPool", [IMAGE], out, 2, "channels", kernel_shape=(3, 1), strides=(2, 1), pads=(1, 0, 0, 0))
+    assert [part.needed["x"] for part in by_channels] == [Slice("channels", 0, 2, 4), Slice("channels", 2, 4, 4)]
+
+
+def test_groups_need_their_channels() -> None:
+    """4 groups of one channel each make one filter each."""
+    found = _parts("Conv", [IMAGE, parameter("w", 4, 1, 3, 3)], RESULT, 2, "channels", group=4, pads=(1, 1, 1, 1))
+    assert [part.needed["x"] for part in found] == [Slice("channels", 0, 2, 4), Slice("channels", 2, 4, 4)]
+    assert [part.made for part in found] == [Slice("channels", 0, 2, 4), Slice("channels", 2, 4, 4)]
+    assert [dict(part.work.reads) for part in found] == [{"x": 240, "w": 72}] * 2
+    paired = _parts("Conv", [IMAGE, parameter("w", 4, 2, 3, 3)], RESULT, 2, "channels", group=2, pads=(1, 1, 1, 1))
+    assert [part.needed["x"] for part in paired] == [Slice("channels", 0, 2, 4), Slice("channels", 2, 4, 4)]
+
+
+def test_rows_of_a_product_need_rows() -> None:
+    found = _parts("MatMul", [activation("x", 2, 3, 8), parameter("w", 8, 4)], activation("y", 2, 3, 4), 2, "rows")
+    assert [part.needed["x"] for part in found] == [Slice("rows", 0, 3, 6), Slice("rows", 3, 6, 6)]
+    assert [part.made for part in found] == [Slice("rows", 0, 3, 6), Slice("rows", 3, 6, 6)]
+    assert [dict(part.work.reads) for part in found] == [{"x": 96, "w": 128}] * 2
+
+
+def test_a_signal_is_divided_along_its_length() -> None:
+    """12 windows of 3 over 12 samples with one of padding on either side: three parts of 5, 6 and 5 samples."""
+    found = _parts(
+        "Conv", [activation("x", 1, 2, 12), parameter("w", 3, 2, 3)], activation("y", 1, 3, 12), 3, "rows", pads=(1, 1)
+    )
+    nests = [part.work.nests[0] for part in found]
+    assert [(nest.p, nest.input_width, nest.pad_left) for nest in nests] == [(4, 5, 1), (4, 6, 0), (4, 5, 0)]
+    assert sum(part.work.macs for part in found) == 12 * 3 * 2 * 3
+    assert [dict(part.work.reads)["x"] for part in found] == [5 * 2 * 4, 6 * 2 * 4, 5 * 2 * 4]
+
+
+def test_phases_of_a_transposed_convolution_are_divided_together() -> None:
+    """Stride 2 with 4 taps: four phases of 2 x 2 taps, one nest repeated; where the results lie is not said."""
+    inputs = [IMAGE, parameter("w", 4, 6, 4, 4)]
+    found = _parts(
+        "ConvTranspose", inputs, activation("y", 1, 6, 12, 10), 2, "channels", strides=(2, 2), pads=(1, 1, 1, 1)
+    )
+    assert [part.made for part in found] == [None, None]
+    assert [part.needed for part in found] == [{}, {}]
+    assert [part.work.macs for part in found] == [4 * 6 * 5 * 3 * 16] * 2
+    assert [dict(part.work.reads) for part in found] == [{"x": 480, "w": 768}] * 2
