@@ -10,7 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwsim.cost.gpu import EAGER_LINEAR, QUEUED, SHARED, TILES, Constants, gpu, products, sustained
+from hwsim.cost.gpu import (
+    EAGER_BATCHED,
+    EAGER_LINEAR,
+    QUEUED,
+    SHARED,
+    TILES,
+    Constants,
+    convolutions,
+    gpu,
+    products,
+    sustained,
+    vector_times,
+)
 from hwsim.device import available, load
 from hwsim.errors import ProfileError
 
@@ -145,3 +157,76 @@ def test_a_reduction_of_one_wave_takes_at_least_its_slabs_and_every_wave_starts(
     assert float(many.kernel_s) == pytest.approx(waves * one_wave)
     partial = products(fast, 128 * FAST.sms * 2 + 1, 128, 800, constants=constants, splits=False)
     assert float(partial.kernel_s) == pytest.approx(2 * one_wave)
+
+
+def test_tiles_are_powers_of_two_up_to_the_largest_of_each_kind() -> None:
+    sides = (128, 64, 32)
+    assert set(TILES[:-2]) == set(itertools.product(sides, sides)) and len(TILES) == 11
+    assert set(TILES[-2:]) == {(256, 128), (128, 256)}
+
+
+@pytest.mark.parametrize(("name", "largest"), [("v100", 256), ("p4", 128)])
+def test_the_largest_tiles_need_matrix_instructions(name: str, largest: int) -> None:
+    found = products(gpu(_LOADED[name], "float16"), 65536, 65536, 4096, bits=16, output_bits=16, splits=False)
+    assert max(float(found.tile_rows), float(found.tile_columns)) == largest
+
+
+def test_batched_products_of_a_framework_have_few_tiles() -> None:
+    """On Pascal 64 x 128 either way, on Ampere without matrix instructions 128 x 128, whatever the shape."""
+    sizes = [3, 40, 100, 500, 5000]
+    old = products(gpu(_LOADED["p4"]), sizes, 777, 64, batch=50, calls=EAGER_BATCHED)
+    assert {*zip(old.tile_rows, old.tile_columns, strict=True)} <= {(64.0, 128.0), (128.0, 64.0)}
+    new = products(gpu(_LOADED["a100_sxm_80g"]), sizes, 777, 64, batch=50, calls=EAGER_BATCHED)
+    assert {*zip(new.tile_rows, new.tile_columns, strict=True)} == {(128.0, 128.0)}
+
+
+#: Tensors that are read and written.
+PASSES = {"softmax": 3, "layernorm": 2, "gelu": 2, "relu": 2, "tanh": 2, "add": 3, "mul": 3, "div": 3}
+
+
+@pytest.mark.parametrize("name", PASSES)
+def test_elementwise_work_takes_its_bytes(name: str) -> None:
+    """A million elements of two bytes; the data sheet's bandwidth is attained in part, one that was measured in full."""
+    chip = replace(gpu(_LOADED["v100"]), memory_rate=1e12, memory_known=True)
+    transfer = PASSES[name] * 2e6 / 1e12
+    assert float(vector_times(chip, 1e6, name, bits=16)) == pytest.approx(QUEUED.gap_s + transfer)
+    sheet = replace(chip, memory_known=False)
+    assert float(vector_times(sheet, 1e6, name, bits=16)) == pytest.approx(
+        QUEUED.gap_s + transfer / SHARED.memory_share
+    )
+    assert float(vector_times(chip, 1, name, bits=16)) == QUEUED.floor_s
+
+
+def test_convolutions_are_products_of_gathered_rows() -> None:
+    """5 x 5 over 2 images of 64 channels; of 3 x 3 the faster of that and of 16 products for every 2 x 2 outputs."""
+    chip, free = gpu(_LOADED["p4"]), replace(QUEUED, floor_s=0.0, gap_s=0.0)
+    inputs = 2 * 64 * 30 * 30 * 4
+
+    def product(rows: int, depth: int, batch: int, weights: int) -> float:
+        layout = {"a_along_k": False, "a_bytes": inputs, "b_bytes": weights * 4}
+        return float(products(chip, rows, 96, depth, batch=batch, calls=free, **layout).kernel_s)  # type: ignore[arg-type]
+
+    def convolution(side: int, out: int, stride: int = 1, bits: int = 32) -> float:
+        shape = (chip, 2, 64, 96, (side, side), (out, out), (30, 30))
+        return float(convolutions(*shape, stride=stride, bits=bits, output_bits=32, calls=free))
+
+    assert convolution(5, 26) == pytest.approx(product(2 * 26 * 26, 64 * 25, 1, 96 * 64 * 25) / SHARED.gather_share)
+    direct = product(2 * 27 * 27, 64 * 9, 1, 96 * 64 * 9) / SHARED.gather_share
+    winograd = product(2 * 14 * 14, 64, 16, 16 * 96 * 64) / SHARED.winograd_share
+    assert convolution(3, 27) == pytest.approx(min(direct, winograd)) and winograd < direct
+    assert convolution(3, 27, stride=2) == pytest.approx(direct)
+    assert convolution(3, 27, bits=16) != pytest.approx(winograd)
+
+
+def test_a_cache_of_unknown_bandwidth_gives_each_sm_32_bytes_a_cycle() -> None:
+    chip = replace(gpu(_LOADED["v100"]), l2_rate=None)
+    given = replace(chip, l2_rate=32.0 * chip.sms * chip.clock_hz)
+    found, expected = (products(one, 700, 900, 1100, constants=FREE) for one in (chip, given))
+    assert float(found.l2_s) == float(expected.l2_s) > 0
+
+
+def test_the_last_level_that_all_sms_share_is_the_cache() -> None:
+    device = _LOADED["a100_sxm_80g"]
+    (cache,) = [memory for memory in device.memories if not memory.off_chip and memory.instances == 1]
+    assert (gpu(device).l2_bytes, gpu(device).l2_rate) == (cache.capacity, cache.shared_bandwidth)
+    assert gpu(replace(device, memories=device.memories[-1:])).l2_bytes == 0

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from hwsim.cost import Cost, price
+from hwsim.cost.record import LevelEnergy
 from hwsim.counts import Counts, count
 from hwsim.mapping import Hierarchy, Level, Mapping
 from hwsim.workload import LoopNest
@@ -116,3 +117,37 @@ def test_hops_of_a_mesh() -> None:
     cost = price(counts, hierarchy, of)
     assert cost.energy is not None
     assert cost.energy.levels["buffer"].wires[1] == pytest.approx(24 * 8 * 1e-15)
+
+
+def test_ports_of_all_repeats_are_told() -> None:
+    found = priced(level("buffer"), level("dram", read=4.0), replace(NEST, repeat=3))
+    assert [port.cycles for port in found.transfers] == [96.0]
+
+
+def test_a_level_that_moves_nothing_is_no_second_bound() -> None:
+    """What DRAM is written: nothing but outputs, and those at no cost in time; compute stands alone."""
+    found = priced(level("buffer"), level("dram", write=math.inf))
+    assert (found.bound_by, found.second_bound_by, found.slack) == ("compute", "dram", math.inf)
+    alone = priced(level("buffer"), level("dram"))
+    assert (alone.bound_by, alone.second_bound_by, alone.slack) == ("compute", "", math.inf)
+
+
+def test_compute_is_not_less_than_nothing_else() -> None:
+    """A quarter of a cycle of compute and no ports is a cycle."""
+    found = priced(level("buffer"), level("dram"), macs_per_pe=64.0)
+    assert (found.compute_cycles, found.cycles) == (0.25, 1)
+
+
+def test_wires_without_an_energy_of_hops_cost_nothing_and_leakage_is_power_times_time() -> None:
+    one = (1e-12, 1e-12, 1e-12)
+    full = {"read_j": one, "fill_j": one, "update_j": one}
+    found = priced(level("buffer", **full), level("dram", **full), mac_j=1e-12, leakage_w=2.0, clock_hz=1e9)
+    assert found.energy is not None
+    assert found.energy.network == 0.0
+    assert found.energy.leakage == 2.0 * 16e-9
+
+
+def test_nothing_is_spent_where_nothing_is_said() -> None:
+    assert LevelEnergy().storage == 0 and sum(LevelEnergy().wires) == 0
+    plain = Hierarchy("plain", (level("dram"),))
+    assert (plain.pass_cycles, plain.levels[0].hop_j) == (0, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from math import inf
 
@@ -236,3 +237,30 @@ def test_wider_buses_and_larger_memories_never_cost_time(nest: LoopNest, data: s
     after = [count(nest, plan, larger).cycles for plan in plans(nest, larger)]
     if before:
         assert min(after) <= min(before)
+
+
+def test_pes_at_work() -> None:
+    """3 rows of PEs for the window, 2 columns for output rows, 2 sets of channels and 2 of filters."""
+    nest = LoopNest(n=1, k=6, c=4, q=2, p=5, s=3, r=3, height=4, width=7)
+    chip = replace(CHIP, rows=6)
+    assert fits(nest, Plan(6, 1, 2, 3, 2, 2, 2), chip)
+    assert count(nest, Plan(6, 1, 2, 3, 2, 2, 2), chip).active_pes == 3 * 2 * 2 * 2
+
+
+def test_plans_are_all_that_fit() -> None:
+    """Every plan of small numbers, by brute force: what is dominated by one that is listed may be missing, nothing else."""
+    nest = LoopNest(n=2, k=5, c=3, q=4, p=4, s=2, r=2, height=5, width=5)
+    chip = Chip(5, 6, 4, 12, 3, 300, 1, 4, 4, 7)
+    listed = list(plans(nest, chip))
+    assert listed and all(fits(nest, plan, chip) for plan in listed)
+
+    def parts(plan: Plan) -> tuple[int, ...]:
+        return (plan.n, -(-nest.q // plan.e), plan.q, -(-nest.k // plan.p), plan.r, plan.t)
+
+    best = {}
+    for plan in listed:
+        best[parts(plan)] = max(best.get(parts(plan), 0), plan.m)
+    for n, e, p, q, r, t in itertools.product((1, 2), range(1, 5), range(1, 6), range(1, 4), range(1, 7), range(1, 6)):
+        least = Plan(p * t, n, e, p, q, r, t)
+        if fits(nest, least, chip):
+            assert best[parts(least)] >= p * t

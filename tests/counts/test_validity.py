@@ -60,8 +60,13 @@ def test_a_level_that_never_keeps_an_operand_cannot() -> None:
     never = replace(hierarchy.levels[0], keeps=("free", "never", "free"))
     found = count(nest(), replace(hierarchy, levels=(never, hierarchy.levels[1])), mapping)
     assert isinstance(found, Infeasible)
-    assert found.level == "L0"
-    assert "weight" in found.unit
+    assert (found.level, found.need, found.have, found.unit) == ("L0", 1, 0, "places for weight")
+    always = replace(hierarchy.levels[0], keeps=("free", "always", "free"))
+    found = count(
+        nest(), replace(hierarchy, levels=(always, hierarchy.levels[1])), Mapping((loops(keep="IO"), mapping.levels[1]))
+    )
+    assert isinstance(found, Infeasible)
+    assert (found.level, found.need, found.have, found.unit) == ("L0", 1, 0, "weight tiles kept by the mapping")
 
 
 @pytest.mark.parametrize(

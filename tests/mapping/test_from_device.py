@@ -102,3 +102,15 @@ def test_shipped_profiles_have_a_hierarchy(name: str) -> None:
     found = from_device(load(name), LoopNest(k=64, c=64, p=56, q=56, s=3, r=3, input=LoopNest().input))
     assert len(found.levels) >= 2
     assert found.levels[-1].keeps == ("always", "always", "always")
+
+
+def test_a_device_without_memories_is_named_by_its_file() -> None:
+    with pytest.raises(ProfileError, match=r"^chip: memory: no levels"):
+        from_device(device(), LoopNest())
+    with pytest.raises(ProfileError, match=r"^mine\.yaml: memory: no levels"):
+        from_device(device(path="mine.yaml"), LoopNest())
+
+
+def test_hops_are_priced_by_the_bit() -> None:
+    found = from_device(device(SPAD, DRAM, networks=(Network("dram", "spad", hop_j=8e-12),)), LoopNest())
+    assert [level.hop_j for level in found.levels] == [0.0, pytest.approx(1e-12)]

@@ -78,3 +78,13 @@ def test_what_is_wrong_is_named(old: str, new: str, message: str) -> None:
 def test_a_missing_level_is_named() -> None:
     with pytest.raises(MappingError, match="levels: buffer missing"):
         parse_mapping("levels: [{name: dram}]", HIERARCHY)
+
+
+@pytest.mark.parametrize(("factor", "fits"), [(2**62 - 1, True), (2**62, False)])
+def test_factors_have_62_bits(factor: int, fits: bool) -> None:
+    written = to_yaml(HIERARCHY, MAPPING, NEST).replace("K=4", f"K={factor}")
+    if fits:
+        assert parse_mapping(written, HIERARCHY).levels[1].temporal == (("K", factor),)
+    else:
+        with pytest.raises(MappingError, match="is not DIM=FACTOR"):
+            parse_mapping(written, HIERARCHY)

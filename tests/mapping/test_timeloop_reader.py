@@ -119,6 +119,89 @@ def test_flat_and_nodes_price_the_same(tmp_path: Path) -> None:
     assert flat == nodes
 
 
+def test_what_lies_off_the_chip(tmp_path: Path) -> None:
+    for texts in ((PROBLEM, FLAT, MAPPING), (PROBLEM, NODES, NODE_MAPPING)):
+        problem = read_timeloop(write(tmp_path, *texts))
+        assert [
+            (level.name, level.off_chip) for level in problem.hierarchy.levels if level.keeps != ("never",) * 3
+        ] == [
+            ("Reg", False),
+            ("GLB", False),
+            ("DRAM", True),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("given", "capacity"),
+    [
+        ("entries: 6", 6),
+        ("entries: inf", None),
+        ("sizeKB: 3", 3 * 1024),
+        ("depth: 5", 5),
+        ("depth: .inf", None),
+        ("", None),
+    ],
+)
+def test_capacities_in_words(tmp_path: Path, given: str, capacity: int | None) -> None:
+    texts = FLAT.replace("entries: 6,", f"{given}," if given else "")
+    register = read_timeloop(write(tmp_path, PROBLEM, texts)).hierarchy.levels[0]
+    assert register.storage[0].bits == capacity  # a word counts as one bit
+
+
+@pytest.mark.parametrize(("given", "times"), [("", 1), ("multiple_buffering: 1,", 1), ("multiple_buffering: 2,", 2)])
+def test_buffers_that_are_held_twice(tmp_path: Path, given: str, times: int) -> None:
+    texts = FLAT.replace("Reg, ", f"Reg, {given} ")
+    assert read_timeloop(write(tmp_path, PROBLEM, texts)).hierarchy.levels[0].buffering == times
+
+
+@pytest.mark.parametrize("mesh", ["instances: 8, meshX: 4", "instances: 8, meshY: 2", "meshX: 4, meshY: 2"])
+def test_meshes_by_any_two_of_their_numbers(tmp_path: Path, mesh: str) -> None:
+    texts = FLAT.replace("entries: 6, instances: 8, meshX: 4", f"entries: 6, {mesh}")
+    register = read_timeloop(write(tmp_path, PROBLEM, texts)).hierarchy.levels[0]
+    assert (register.mesh_x, register.mesh_y) == (4, 2)
+
+
+@pytest.mark.parametrize(
+    ("given", "along_x", "along_y"),
+    [
+        ("", None, None),
+        ("permutation: C K, split: 2", "CK", "NGQPSR"),
+        ("permutation: C K, split: 0", "", "CKNGQPSR"),
+        ("factors: N1 Q1 P1 S1 R1, permutation: C K, split: 5", "CKNGQPSR", ""),
+        ("permutation: C K, split: 7", "CKNGQPSR", ""),
+    ],
+)
+def test_dims_that_may_be_spread(tmp_path: Path, given: str, along_x: str | None, along_y: str | None) -> None:
+    text = f"mapspace: {{constraints: [{{target: GLB, type: spatial, {given}}}]}}"
+    constraint = read_timeloop(write(tmp_path, PROBLEM, FLAT, text)).hierarchy.levels[1].constraint
+    assert (constraint.spatial_x, constraint.spatial_y) == tuple(
+        None if dims is None else tuple(dims) for dims in (along_x, along_y)
+    )
+
+
+@pytest.mark.parametrize("split", [3, 6])
+def test_a_split_among_dims_without_a_place(tmp_path: Path, split: int) -> None:
+    text = f"mapspace: {{constraints: [{{target: GLB, type: spatial, permutation: C K, split: {split}}}]}}"
+    with pytest.raises(MappingError, match=f"split {split} of a permutation of 2 dims: name the dims that lie on x"):
+        read_timeloop(write(tmp_path, PROBLEM, FLAT, text))
+
+
+def test_the_input_is_the_operand_that_is_called_so(tmp_path: Path) -> None:
+    for first, second, order in (("Input", "B", ("Input", "B", "Z")), ("A", "my_inputs", ("my_inputs", "A", "Z"))):
+        text = f"""
+problem:
+  shape:
+    name: product
+    dimensions: [M, K, L]
+    data_spaces:
+    - {{name: {first}, projection: [[[M]], [[K]]]}}
+    - {{name: {second}, projection: [[[K]], [[L]]]}}
+    - {{name: Z, projection: [[[M]], [[L]]], read_write: true}}
+  instance: {{M: 2, K: 3, L: 5}}
+"""
+        assert read_timeloop(write(tmp_path, text, FLAT)).names.spaces == order
+
+
 def test_dims_are_recognized_by_what_they_index(tmp_path: Path) -> None:
     matmul = """
 problem:
@@ -193,6 +276,32 @@ mapspace:
         ("mapping:", "maping:", r"maping: not supported \(did you mean mapping\?\)"),
         ("mapping:", "problem:", "given already at"),
         ("factors: R3 C2", "factors: R<=3 C2", "a mapping needs a number"),
+        (
+            "MAC, instances: 8, meshX: 4",
+            "MAC, instances: 12, meshX: 6",
+            "Reg: 4 x 2 instances do not divide the 6 x 2 of MAC",
+        ),
+        ("GLB, entries: 4096, instances: 1, meshX: 1", "GLB, instances: 3, meshX: 3", "GLB: 3 x 1 .* the 4 x 2 of Reg"),
+        (
+            "Reg, entries: 6, instances: 8, meshX: 4, word_bits: 8",
+            "Reg, sizeKB: 1, instances: 8, meshX: 4",
+            "needs word_bits",
+        ),
+        ("{name: MAC, ", "{", r"file1\.yaml:3: a name is missing"),
+        ("name: Reg, ", "name: [Reg], ", r"file1\.yaml:5: expected a word"),
+        ("name: Reg, ", "name: ~, ", r"file1\.yaml:5: expected a word"),
+        ("instance: {R: 3", "instance: {R: 3, other: {}", "other: not a dim or coefficient"),
+        ("instance: {R: 3", "instance: {R: 3, densities: {}", None),
+        ("[[[C]], [[K]], [[R]], [[S]]]", "[[[X]], [[K]], [[R]], [[S]]]", r"\['X'\]: a term is \[dim\]"),
+        ("[[[C]], [[K]], [[R]], [[S]]]", "[[[C, R]], [[K]], [[R]], [[S]]]", r"\['C', 'R'\]: a term is \[dim\]"),
+        ("[[[C]], [[K]], [[R]], [[S]]]", "[[[C]], [[C]], [[R]], [[S]]]", "Weights: a dim used twice"),
+        (
+            "[[[N]], [[K]], [[Q]], [[P]]]",
+            "[[[N]], [[K]], [[Q], [P]]]",
+            "Outputs: a dim used twice, or a sum outside of Inputs",
+        ),
+        ("read_write: true", "read_write: false", "3 data spaces, none read_write"),
+        ("    - {name: Weights, projection: [[[C]], [[K]], [[R]], [[S]]]}\n", "", "2 data spaces, one read_write"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, message: str | None) -> None:
@@ -221,7 +330,8 @@ def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, message: str
         ),
         ("a: " + "[" * 60 + "]" * 60, "nested more than"),
         ("a: " + "9" * 60, "characters"),
-        ("--- 1\n--- 2", "second document"),
+        ("--- 1\n--- 2", r"file0\.yaml:2: a second document"),
+        ("a: 1\nb:\n  c: 1\n  [1]: 2", r"file0\.yaml:4: a key must be a plain word"),
     ],
 )
 def test_hostile_yaml_ends_in_one_error(tmp_path: Path, text: str, message: str) -> None:

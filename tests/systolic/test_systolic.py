@@ -168,6 +168,23 @@ def test_bandwidth_stalls_are_what_compute_does_not_hide() -> None:
     added = systolic(nest, 8, 8, "output", dram_bits_per_cycle=8, overlapped=False)
     assert added.cycles == free.cycles + 3 * 64
     assert slow.compute_utilization == free.utilization > slow.utilization
+    two = systolic(replace(nest, g=2), 8, 8, "output", arrays=2, dram_bits_per_cycle=8)
+    assert two.compute_utilization == free.utilization and two.utilization == 2 * 8**3 / (two.cycles * 64 * 2)
+
+
+def test_words_of_each_operand_move_at_its_own_width() -> None:
+    """4 x 6 inputs of 4 bits, 6 x 5 weights of 16; on 4 columns 5 filters are two folds, in the second of which all inputs come again."""
+    nest = LoopNest(p=4, c=6, k=5, input=OperandType("int4"), weight=OperandType("int16"), output=OperandType("int8"))
+    counts = systolic(nest, 4, 4, "output", buffers=(23, 24, None))
+    assert counts.dram_read_bits == (2 * 24 * 4, 30 * 16, 0)
+    assert counts.dram_write_bits == (0, 0, 20 * 8)
+
+
+@pytest.mark.parametrize(("words", "times"), [(24, 1), (23, 2)])
+def test_weights_of_a_column_fold_that_do_not_fit_come_with_every_row_fold(words: int, times: int) -> None:
+    """8 rows of output on 4 rows: two row folds; 6 x 4 weights at a time."""
+    counts = systolic(LoopNest(p=8, c=6, k=8), 4, 4, "output", buffers=(None, words, None))
+    assert counts.dram_reads[1] == times * 6 * 8
 
 
 def test_spilled_partial_sums_move_at_the_accumulators_width() -> None:
