@@ -18,7 +18,8 @@ PROFILES: dict[str, tuple[str, ...]] = {
     "tpu_v4i": ("tpu_v4i",), "tpu_v5e": ("tpu_v5e",), "coral_edgetpu": ("edge_tpu",), "nvdla_large_2048": ("nvdla_full", "nvdla_full_16nm"),
     "nvdla_small_64": ("nvdla_small",), "simba_chip": ("simba",), "ethos_u55_128": ("ethos_u55_128",),
     "ethos_u55_256": ("ethos_u55_256",), "ethos_u65_512": ("ethos_u65_512",), "hailo8": ("hailo_8",),
-    "jetson_tx2": ("jetson_tx2",), "zcu104_dpu": ("zcu104_dpu",), "t4": ("t4",), "v100_pcie": ("v100",), "p100_pcie": ("p100",),
+    "jetson_tx2": ("jetson_tx2",), "zcu104_dpu": ("zcu104_dpu",), "t4": ("t4",), "v100_pcie": ("v100",), "a100_pcie_40": ("a100_pcie_40g",),
+    "p100_pcie": ("p100",),
     "p4": ("p4",), "h100_sxm": ("h100_sxm",), "l4": ("l4",), "rtx_4090": ("rtx_4090",), "mi300x": ("mi300x",), "mi210": ("mi210",),
     "myriad_x": ("movidius_ncs2",), "graphcore_gc200": ("graphcore_gc200",), "groq_tsp": ("groq_tsp",),
     "cerebras_wse2": ("cerebras_wse2",), "rpi4_cortex_a72": ("cortex_a72", "raspberry_pi_4"), "rpi5_cortex_a76": ("cortex_a76",),
@@ -87,6 +88,32 @@ def _sparse(device: Device) -> float | None:
     return None if dense is None else dense * device.sparsity.structured_speedup
 
 
+def _on_chip(device: Device) -> float:
+    """Storage on the chip beside registers [B]."""
+    levels = [level for level in device.memories if not level.off_chip and level.type not in {"register", "regfile"}]
+    return sum((level.capacity or 0) * level.instances for level in levels)
+
+
+def _inner_rate(device: Device) -> float | None:
+    """Bandwidth of all instances of the outermost level on the chip [B/s]."""
+    level = [level for level in device.memories if not level.off_chip][-1]
+    return None if level.shared_bandwidth is None else level.shared_bandwidth * level.instances
+
+
+def _rate_at(weight: str) -> Callable[[Device], float | None]:
+    """Peak with weights of one type [op/s]."""
+
+    def rate(device: Device) -> float | None:
+        found = [peak(device, index) for index, one in enumerate(device.precisions) if one.weight == weight]
+        return found[0] if found else None
+
+    return rate
+
+
+def _power(name: str, unit: float) -> Callable[[Device], float | None]:
+    return lambda device: device.power_w[name] / unit if name in device.power_w else None
+
+
 def _macs(device: Device) -> float:
     return device.array.pes * device.precisions[0].macs_per_pe_per_cycle
 
@@ -116,6 +143,19 @@ FIELDS: dict[str, Reading] = {
     "glb_kB": ("memory.gbuf.", _level(0, 1024, "gbuf")),
     "gpu_sparse_int8_TOPS": ("peak", lambda device: _sparse(device) if device.kind != "accelerator" else None),
     "dla2x_sparse_int8_TOPS": ("peak", lambda device: _sparse(device) if device.kind == "accelerator" else None),
+    "on_chip_MiB": ("memory.*.capacity", lambda device: _on_chip(device) / 2**20),
+    "on_chip_MB": ("memory.*.capacity", lambda device: _on_chip(device) / 2**20),
+    "sram_MB": ("memory.*.capacity", lambda device: _on_chip(device) / 2**20),
+    "on_chip_GBps": ("memory.*.bandwidth", lambda device: (_inner_rate(device) or 0) / 1e9),
+    "sram_TBps": ("memory.*.bandwidth", lambda device: (_inner_rate(device) or 0) / 1e12),
+    "infinity_cache_MB": ("memory.infinity_cache.", _level(0, 2**20, "infinity_cache")),
+    "power_W": ("power.*", lambda device: max(device.power_w.values(), default=None)),
+    "power_peak_avg_mW": ("power.peak", _power("peak", 1e-3)),
+    "power_min_mean_max_W": ("power.idle", _power("idle", 1)),
+    "peak_GMACs": ("peak", lambda device: peak(device, 0) / 2e9),
+    "peak_GOPS_1b": ("peak", lambda device: (_rate_at("int1")(device) or 0) / 1e9),
+    "fp32_matrix_TFLOPS": ("peak", _peak("float32")),
+    "cores": ("compute.cores", lambda device: device.array.cores if device.kind == "cpu" and device.array.cores > 1 else None),
     "conv_buffer_kB": ("memory.cbuf.capacity_kib.input+weight", _level(0, 1024, "cbuf")),
     "peak_int8_TOPS": ("peak", _peak("int8")),
     "int8_TOPS": ("peak", _peak("int8")),

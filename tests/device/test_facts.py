@@ -19,6 +19,7 @@ APART = {
     ("h100_sxm", "fp32_TFLOPS"): "67 stands for 1980 MHz, the clock beside it is 1830",
     ("l4", "fp32_TFLOPS"): "30.29 is of 58 SMs, the same text has 60, which its tensor peaks agree with",
     ("mi210", "l2_MB"): "the row itself doubts the 16 MB of both dies: 8 a die, estimated",
+    ("coral_edgetpu", "sram_MB"): "8 MB hold weights, which the maker says; 4 MB for activations beside them are estimated",
     ("groq_tsp", "die_mm2"): "25 by 29 mm, of which the reader of single numbers sees the first",
     ("moons_40nm_envision_predecessor", "power_mW"): "a range, 25 to 288: the profile has its end as the peak",
 }  # fmt: skip
