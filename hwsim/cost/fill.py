@@ -147,7 +147,7 @@ def _by_operand(
         if energies or len(alike) > 1:
             key += "." + "+".join(operands)
         if estimate is None:
-            filled.notes.append(f"{key}: not known ({unknown_because(level)})")
+            filled.notes.append(f"{key}: not known ({unknown_because(level)}; --set gives it)")
         else:
             energies |= dict.fromkeys(operands, filled.add(key, estimate, 1e12, "pJ/B"))
     return energies or given

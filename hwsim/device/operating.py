@@ -25,7 +25,7 @@ def at_operating_point(tree: Tree) -> Tree:
     point = points.get(name) if isinstance(points, dict) and isinstance(name, str) else None
     if not isinstance(point, dict):
         names = list(points) if isinstance(points, dict) else []
-        hint = nearest(str(name), names) or (f" (it has {', '.join(names)})" if names else "")
+        hint = nearest(str(name), names) or (f" (it has {', '.join(names)})" if names else " (the profile has none)")
         raise ProfileError(tree.finding(("operating_point",), f"no operating point {name}{hint}"))
     at: Steps = ("operating_points", str(name))
     fields = {"technology.voltage_v": point.get("voltage_v"), "clock_mhz": point.get("clock_mhz")}
