@@ -21,6 +21,12 @@ def describe(device: Device) -> str:
     head = [f"{device.name} ({device.kind}): {device.description}", f"file {device.path}", f"sha256 {device.sha256}"]
     if device.operating_point:
         head.append(f"operating point {device.operating_point} of {', '.join(device.operating_points)}")
+    elif device.operating_points:
+        head.append(f"operating points {', '.join(device.operating_points)}: --set operating_point=NAME")
+    if device.node_nm is not None:
+        chosen = f"{device.technology_family}, the profile's choice"
+        by_default = f"{Technology(device.node_nm).family}, by default"
+        head.append(f"technology tables {chosen if device.technology_family else by_default}")
     lines = [*head, "", *(_row(row, widths) for row in rows), "", *(_row(row, widths) for row in derived)]
     if device.sources:
         lines += ["", "sources", *(f"  {key}: {text}" for key, text in device.sources.items())]

@@ -45,3 +45,11 @@ def test_without_a_node_there_is_none_until_one_is_asked_for(capsys: pytest.Capt
     shown = capsys.readouterr().out
     assert _row(shown, "MAC int8 by horowitz")[2] == "technology:horowitz@28nm"
     assert _row(shown, "compute.precisions.int8.mac_pj")[2] == "technology:horowitz@28nm"
+
+
+def test_family_and_operating_points_stand_at_the_head() -> None:
+    assert "technology tables horowitz, the profile's choice" in describe(load("eyeriss_v1"))
+    assert "operating points high, nominal, low: --set operating_point=NAME" in describe(load("eyeriss_v1"))
+    assert "operating point low of high, nominal, low" in describe(load("eyeriss_v1", ["operating_point=low"]))
+    assert "technology tables horowitz, by default" in describe(load("tpu_v1"))
+    assert "technology tables" not in describe(load("cortex_a53"))

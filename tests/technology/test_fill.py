@@ -117,7 +117,9 @@ def test_what_no_table_describes_stays_unknown_and_is_named() -> None:
     )
     device = with_technology(small(memories=levels, host=Host()))
     assert [level.read_j for level in device.memories] == [None, None, None]
-    assert device.notes[:1] == ("memory.spad.read_pj_per_byte: not known (the profile gives no capacity; --set gives it)",)
+    assert device.notes[:1] == (
+        "memory.spad.read_pj_per_byte: not known (the profile gives no capacity; --set gives it)",
+    )
     assert "memory.code.write_pj_per_byte: not known (no tables of flash; --set gives it)" in device.notes
     assert "memory.dram.read_pj_per_byte: not known (the profile gives no memory type; --set gives it)" in device.notes
     assert "host: no tables of link energy" in device.notes
