@@ -24,9 +24,6 @@ from hwsim.estimation.residency import Residency
 from hwsim.graph import Layer, Network
 from hwsim.workload import OPERANDS, LoopNest, Work
 
-#: Plans this much slower than the fastest are as good, and the one of them that takes least energy is taken [1].
-_AS_FAST = 1.05
-
 
 @dataclass(frozen=True, slots=True)
 class _Levels:
@@ -96,13 +93,13 @@ def seconds_of(
     return passes, passes + inputs + outputs + max(0.0, weights - passes)
 
 
-def chosen(nest: LoopNest, device: Device) -> Plan | None:
-    """The plan of a nest: of those within 5 % of the fastest the one whose words take least energy in memories; None where no pass fits.
+def chosen(nest: LoopNest, device: Device, fastest: bool = False) -> Plan | None:
+    """The plan of a nest that moves least over the chip's edge, then through the buffer, then takes least time; None where no pass fits.
 
-    Eyeriss's own plans were chosen for energy (ISCA 2016), of dense words, the padding of the rows among them. Without energies in the
-    profile the one that moves least over the chip's edge is taken, then through the buffer.
+    So were Eyeriss's own plans chosen, for energy, of which a word from DRAM takes most (ISCA 2016); words are dense, the padding of the
+    rows among them. fastest : the other way round, least time first.
     """
-    return _chosen(nest, _Key(device))
+    return _chosen(nest, _Key(device), fastest)
 
 
 class _Key(NamedTuple):
@@ -115,45 +112,37 @@ class _Key(NamedTuple):
 
 
 @lru_cache(maxsize=512)
-def _chosen(nest: LoopNest, key: _Key) -> Plan | None:
-    chip = chip_of(key.device, nest.input.bits)
-    priced = []
+def _chosen(nest: LoopNest, key: _Key, fastest: bool) -> Plan | None:
+    chip, bits = chip_of(key.device, nest.input.bits), nest.input.bits
+    best: tuple[tuple[float, float, float], Plan] | None = None
     for plan in plans(nest, chip):
         counts = count(nest, plan, chip)
-        time = seconds_of(counts, nest.input.bits, key.device)[1]
-        priced.append((time, _moved(counts, nest.input.bits, key.device), plan))
-    if not priced:
-        return None
-    fastest = min(time for time, *_ in priced)
-    return min((item for item in priced if item[0] <= _AS_FAST * fastest), key=lambda item: (item[1], item[0]))[2]
-
-
-def _moved(counts: RowStationaryCounts, bits: int, device: Device) -> tuple[float, float]:
-    """What a plan moves: energy of its words in the memories [J] and nothing else, or words over the edge and through the buffer [1]."""
-    edge = device.off_chip
-    assert edge is not None, "chip_of has refused such a device"
-    size = bits / 8
-    flows: dict[Operand, Traffic] = {
-        "input": Traffic(size * counts.edge_rows),
-        "weight": Traffic(size * counts.edge_weights),
-        "output": Traffic(0.0, size * counts.edge_outputs),
-    }
-    sums: dict[Operand, Traffic] = {"output": Traffic(size * counts.buffer_reads, size * counts.buffer_writes)}
-    outside, inside = energy.of_flows(edge, flows), energy.of_flows(_levels(device).buffer, sums)
-    if outside is None or inside is None:
-        words = counts.edge_rows + counts.edge_weights + counts.edge_outputs
-        return words, counts.buffer_reads + counts.buffer_writes
-    return outside + inside, 0.0
+        edge = counts.edge_rows + counts.edge_weights + counts.edge_outputs
+        time = seconds_of(counts, bits, key.device)[1]
+        buffer = counts.buffer_reads + counts.buffer_writes
+        order = (time, edge, buffer) if fastest else (edge, buffer, time)
+        if best is None or order < best[0]:
+            best = order, plan
+    return best[1] if best else None
 
 
 def price(
-    layer: Layer, work: Work, network: Network, device: Device, residency: Residency, said: Assumptions
+    layer: Layer,
+    work: Work,
+    network: Network,
+    device: Device,
+    residency: Residency,
+    said: Assumptions,
+    objective: str | None = None,
 ) -> LayerEstimate:
-    """One layer in passes; products, and windows that no pass holds, are priced on the roofline, and it is said."""
+    """One layer in passes; products, and windows that no pass holds, are priced on the roofline, and it is said.
+
+    objective : ``latency`` takes the fastest plan, anything else the one that moves least.
+    """
     if not work.nests:
         return beside.price(layer, work, network, device, residency, said)
     levels = _levels(device)
-    placed = [chosen(nest, device) if nest.s * nest.r > 1 else None for nest in work.nests]
+    placed = [chosen(nest, device, objective == "latency") if nest.s * nest.r > 1 else None for nest in work.nests]
     if None in placed:
         said.add("products and windows that do not lie in passes are priced on the roofline")
         return roofline.price(layer, work, network, device, residency, said)

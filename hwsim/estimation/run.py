@@ -6,8 +6,9 @@ import logging
 import math
 import os
 import warnings
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal, get_args
 
 from hwsim.counts import Rules
@@ -72,7 +73,8 @@ def estimate(
     simulated time.
     units : ``bit`` gives HCM's view, in which every tensor moves once. keep_activations : whether tensors may stay on chip between
     layers (in the mapping rung they do not). overrides : ``dotted.path=value`` on the profile.
-    objective, counting, search (``full`` or ``quick``), search_seconds, cache : of the mapping rung's search, see ``search.best``;
+    objective, counting, search (``full`` or ``quick``), search_seconds, cache : of the mapping rung's search, see ``search.best``
+    (row-stationary passes take the fastest plan for ``latency``, else the one that moves least);
     progress is told what is being searched; answers : searches shared with other calls.
     held : tensors that stay on the chip whatever else does (not in the simulator, which gives everything an address).
     cores : in the simulator, how layers are spread over the cores of a chip: ``together`` (they are one array), ``channels`` or ``rows``
@@ -97,7 +99,7 @@ def estimate(
     asked = Search(objective, counting, search_seconds, cache, search)
     priced_on = one_core(device) if spread else device
     mapper = Mapper(priced_on, asked, progress, answers) if rung == "mapping" else None
-    price = mapper.price if mapper else _PRICES[rung]
+    price = mapper.price if mapper else _price(rung, objective)
     simulation = balance = None
     if spread:
         chip = Chip(prepared, device, rung, price, mapper, keeps, said)
@@ -129,6 +131,7 @@ def estimate(
         "overrides": list(overrides),
         "technology": bands.technologies(device),
         **(mapper.settings if mapper else {}),
+        **({"objective": objective} if rung == "row_stationary" else {}),
         "folded": [*prepared.folded, *([f"free at run time: {prepared.free}"] if prepared.free else [])],
     }
     totals = _totals(prepared, device, layers, simulation)
@@ -221,6 +224,11 @@ def _likeness(layer: Layer, work: Work, inside: tuple[bool, ...], network: Netwo
         (len(work.reads), inside, tuple((one.role, one.dtype, one.density) for one in moved)),
         tuple((one.role, one.dtype) for one in operands),
     )
+
+
+def _price(rung: str, objective: Objective | None) -> Callable[..., LayerEstimate]:
+    """What prices the layers on a rung that searches no mappings."""
+    return partial(passes.price, objective=objective) if rung == "row_stationary" else _PRICES[rung]
 
 
 def _with_inference_overhead(layers: list[LayerEstimate], overhead: float) -> list[LayerEstimate]:
