@@ -10,7 +10,7 @@ less what z keeps, and less what those few loops outside keep that move the box 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -38,6 +38,9 @@ from hwsim.kernels.packed import (
     R,
     S,
 )
+
+#: The first row, as a value of the type that rows have.
+_FIRST = cast(int, np.int64(0))
 
 #: Columns of a table of loops.
 _DIM, _FACTOR, _STEP = range(3)
@@ -278,4 +281,4 @@ def count_timeloop(nest: NestArrays, hierarchy: HierarchyArrays, mapping: Mappin
         mapping.order_y.reshape((1, levels, 8)),
         mapping.keep.reshape((1, levels, 3)),
     )
-    count_row(0, hierarchy.pass_level, axes_of(nest), one, work_for(levels), out)
+    count_row(_FIRST, hierarchy.pass_level, axes_of(nest), one, work_for(levels), out)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -28,6 +28,8 @@ from hwsim.kernels.pricing import price_counts
 #: where factors must be perfect, not exactly); more children than the mesh has; an operand kept where it cannot be or not where it must;
 #: a pool that is too small.
 FITS, MALFORMED, TOO_LARGE, UNCOVERED, SPREAD, MISPLACED, OVERFULL = range(7)
+#: Yes and no as values: of ``True`` and ``False`` themselves Numba would compile every callee once more.
+_YES, _NO = cast(bool, np.bool_(True)), cast(bool, np.bool_(False))
 
 
 class ScanArrays(NamedTuple):
@@ -188,7 +190,7 @@ def scan_timeloop(
     levels = mappings.temporal.shape[1]
     axes, work = axes_of(nest), work_for(levels)
     for row in range(mappings.temporal.shape[0]):
-        status = _misplaced(row, True, growth, nest.extents, hierarchy.fanout, hierarchy.keeps, mappings)
+        status = _misplaced(row, _YES, growth, nest.extents, hierarchy.fanout, hierarchy.keeps, mappings)
         if status == FITS:
             count_row(row, hierarchy.pass_level, axes, mappings, work, out)
             if _overfull(nest.bits, hierarchy.pool, hierarchy.pool_bits, out.tile, out.incomplete):
@@ -197,8 +199,8 @@ def scan_timeloop(
         if status != FITS:
             continue
         if _silence(hierarchy.hop_j, out.hops):
-            _hop(row, axes, True, hierarchy.fanout, hierarchy.topology, mappings, out.hops)
-        results.cycles[row], results.joules[row] = price_counts(nest.bits, repeat, hierarchy, True, out)
+            _hop(row, axes, _YES, hierarchy.fanout, hierarchy.topology, mappings, out.hops)
+        results.cycles[row], results.joules[row] = price_counts(nest.bits, repeat, hierarchy, _YES, out)
         _write(row, out, results)
 
 
@@ -241,7 +243,7 @@ def scan_exact(
     """The same in the exact rules."""
     axes = axes_of(nest)
     for row in range(mappings.temporal.shape[0]):
-        status = _misplaced(row, False, growth, nest.extents, hierarchy.fanout, hierarchy.keeps, mappings)
+        status = _misplaced(row, _NO, growth, nest.extents, hierarchy.fanout, hierarchy.keeps, mappings)
         if status == FITS:
             _clear(out)
             count_exact(nest, hierarchy, _one(row, mappings), out)
@@ -251,6 +253,6 @@ def scan_exact(
         if status != FITS:
             continue
         if _silence(hierarchy.hop_j, out.hops):
-            _hop(row, axes, False, hierarchy.fanout, hierarchy.topology, mappings, out.hops)
-        results.cycles[row], results.joules[row] = price_counts(nest.bits, repeat, hierarchy, False, out)
+            _hop(row, axes, _NO, hierarchy.fanout, hierarchy.topology, mappings, out.hops)
+        results.cycles[row], results.joules[row] = price_counts(nest.bits, repeat, hierarchy, _NO, out)
         _write(row, out, results)

@@ -132,7 +132,10 @@ def _compute(probe: _Probe) -> list[Part]:
             changed[place] = replace(precision, efficiency=_FAST, by_class=tuple(by_class.items()))
             return probe.seconds(replace(probe.blank, precisions=tuple(changed)))
 
-        if np.allclose(only(dict.fromkeys(classes, 0.5)), 2 * only(dict.fromkeys(classes, 1.0))):
+        whole = only(dict.fromkeys(classes, 1.0))
+        if not whole.any():
+            continue  # no nest runs at this precision
+        if np.allclose(only(dict.fromkeys(classes, 0.5)), 2 * whole):
             common = efficiency_of(probe.device, precision)
             found += [
                 Part(class_efficiency_of(probe.device, precision, name), "compute", only({name: 1.0}), common)

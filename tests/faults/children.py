@@ -14,6 +14,11 @@ from collections.abc import Callable
 FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))\n"
 
 
+def heeding() -> None:
+    """Have a child heed interrupts, which a shell has its jobs in the background ignore."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def killed(work: Callable[[int], None], generator: random.Random, longest_s: float = 0.02) -> None:
     """Run ``work(0)``, ``work(1)``, ... in a copy of this process, and kill it at a random moment."""
     child = os.fork()

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from tests.faults.children import heeding
+
 #: A call that does not come back for minutes and that Python cannot interrupt, as one of a kernel.
 LONG = """
 import hashlib, threading
@@ -33,7 +35,12 @@ sys.exit(main(["models"]))
 
 def _interrupted(code: str) -> tuple[int, str]:
     running = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=heeding,
     )
     assert running.stdout is not None and running.stdout.readline() == "ready\n"
     os.kill(running.pid, signal.SIGINT)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from hwsim.kernels.jit import cache_root
+from tests.faults.children import heeding
 
 STUDY = """\
 base: {model: light_squeezenet, device: ws_16x16, bits: w8a8, rung: mapping}
@@ -20,7 +21,12 @@ axes: {memory.gbuf.capacity_kib: {range: [16, 200, 1]}}
 def start(file: Path, **environment: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "hwsim", "study", "run", str(file)]
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment}
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+        preexec_fn=heeding,
     )
 
 
