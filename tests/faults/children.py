@@ -8,15 +8,21 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 #: A file that grows beyond so many bytes is refused, as on a full disk [B].
 FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))\n"
 
 
-def heeding() -> None:
-    """Have a child heed interrupts, which a shell has its jobs in the background ignore."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+@contextmanager
+def heeding() -> Iterator[None]:
+    """Children that are started here heed interrupts, which a shell has its jobs in the background ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def killed(work: Callable[[int], None], generator: random.Random, longest_s: float = 0.02) -> None:

@@ -34,14 +34,14 @@ sys.exit(main(["models"]))
 
 
 def _interrupted(code: str) -> tuple[int, str]:
-    running = subprocess.Popen(
-        [sys.executable, "-c", code],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        preexec_fn=heeding,
-    )
+    with heeding():
+        running = subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
     assert running.stdout is not None and running.stdout.readline() == "ready\n"
     os.kill(running.pid, signal.SIGINT)
     _, said = running.communicate(timeout=60)

@@ -20,14 +20,10 @@ axes: {memory.gbuf.capacity_kib: {range: [16, 200, 1]}}
 
 def start(file: Path, **environment: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "hwsim", "study", "run", str(file)]
-    return subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **environment},
-        preexec_fn=heeding,
-    )
+    with heeding():
+        return subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment}
+        )
 
 
 def without_mappings(folder: Path) -> Path:
