@@ -20,6 +20,8 @@ from hwsim.validation.naming import candidates
 
 #: Share of the measured time in rows that found no layer, up to which layers without a row are taken to have run inside of others.
 STRAY_SHARE = 0.05
+#: Why a row has no layer although its name is known: neither does it stand for another layer, nor is its time lost.
+_VIEW = "its layer costs nothing here (a view of another tensor)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,9 @@ def join(rows: Sequence[Measurement], prepared: Prepared, complete: bool = False
     rows = _merged(rows, notes)
     layer_rows = [row for row in rows if row.scope == "layer"]
     found, strays = _by_name(layer_rows, prepared)
-    found += _by_order([row for row, _ in strays], priced, {name for item in found for name in item.layers})
+    found += _by_order(
+        [row for row, reason in strays if reason != _VIEW], priced, {name for item in found for name in item.layers}
+    )
     settled = {id(item.row) for item in found}
     strays = [(row, reason) for row, reason in strays if id(row) not in settled]
     units = _units(found, notes)
@@ -157,7 +161,7 @@ def _by_name(rows: Sequence[Measurement], prepared: Prepared) -> tuple[list[Join
         if kept:
             found.append(Joined(row, kept, by))
         elif layers:
-            strays.append((row, "its layer costs nothing here (a view of another tensor)"))
+            strays.append((row, _VIEW))
         else:
             strays.append((row, "no layer, node or tensor of that name"))
     return found, strays
@@ -255,7 +259,7 @@ def _placed(units: Sequence[Joined], priced: Sequence[Layer], taken: set[str]) -
 
 def _share(strays: Sequence[tuple[Measurement, str]], rows: Sequence[Measurement]) -> float:
     total = sum(row.latency_s or 0.0 for row in rows)
-    lost = sum(row.latency_s or 0.0 for row, reason in strays if not reason.startswith("its layer costs nothing"))
+    lost = sum(row.latency_s or 0.0 for row, reason in strays if reason != _VIEW)
     return lost / total if total else 0.0
 
 

@@ -62,6 +62,25 @@ def test_a_quantity_that_the_profile_cannot_give_compares_nothing() -> None:
     assert found.statistics.mape.value is None
 
 
+def test_overhead_does_not_say_what_was_measured() -> None:
+    rows = (
+        Measurement("dispatch", scope="overhead", latency_s=1.0),
+        Measurement("first", energy_j=1e-3),
+        Measurement("second", scope="layer", energy_j=1e-3),
+    )
+    assert compare(Cases((Case("tiny", prepared(), rows),)), DEVICE).quantity == "energy"
+
+
+def test_a_row_is_of_the_operator_that_it_names_or_of_its_only_layer() -> None:
+    rows = (
+        Measurement("first", latency_s=1e-3),
+        Measurement("second", latency_s=1e-3, op="Fused"),
+        Measurement("pool", latency_s=1e-3, covers=("classifier",)),
+    )
+    found = compare(Cases((Case("tiny", prepared(), rows),)), DEVICE)
+    assert {entry.name: entry.op for entry in found.entries} == {"first": "Conv", "second": "Fused", "pool": ""}
+
+
 def test_rows_go_to_the_model_they_name() -> None:
     known = {"a.onnx": prepared(), "b.onnx": prepared()}
     rows = (Measurement("a", scope="model", latency_s=1.0), Measurement("first", model="b", latency_s=1.0))

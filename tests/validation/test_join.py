@@ -87,3 +87,22 @@ def test_operators_and_models() -> None:
     assert found["Conv"] == (("first", "second"), "operator")
     assert found["tiny"] == (("first", "second", "pool", "classifier"), "model")
     assert joined.strays[0][1] == "the network has no priced layer of operator Lstm"
+
+
+def test_a_part_without_a_time_leaves_the_sum_and_its_spread_open() -> None:
+    joined = join([_row("first", 3.0, spread=0.1), Measurement("first_relu", energy_j=1.0, spread=0.2)], prepared())
+    (item,) = joined.joined
+    assert (item.row.latency_s, item.row.energy_j, item.row.spread) == (None, None, None)
+
+
+def test_parts_keep_the_way_that_the_first_was_found() -> None:
+    (item,) = join([_row("fused first"), _row("first_relu", 9.0)], prepared()).joined
+    assert item.by == "name" and item.layers == ("first",)
+    (item,) = join([_row("x", output="second_relu"), _row("second", 9.0)], prepared()).joined
+    assert item.by == "output"
+
+
+def test_rows_of_views_do_not_count_as_lost_time() -> None:
+    """A layer that costs nothing may take most of the time: the pool still ran inside of a neighbour."""
+    rows = [_row("first"), _row("second"), _row("classifier"), _row("flat", 50.0)]
+    assert join(rows, prepared(), complete=True).placed == ("pool",)

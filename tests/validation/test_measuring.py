@@ -6,15 +6,17 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hwsim.cli import main
 from hwsim.errors import UsageError
 from hwsim.estimation import prepare
 from hwsim.onnx_io.generation import write
+from hwsim.validation import measuring
 from hwsim.validation.cases import cases, from_prepared
 from hwsim.validation.join import join
-from hwsim.validation.measuring import Effort, _drift, _pinned, measure
+from hwsim.validation.measuring import Effort, _drift, _pinned, _random, _repeat, _session, measure
 from hwsim.validation.microbenchmarks import microbenchmarks
 from hwsim.validation.readers import read
 from tests.validation.networks import tiny
@@ -98,6 +100,52 @@ def test_drift_is_said_in_words() -> None:
     assert "+10 %" in _drift(still, 1.0, 1.1)[0]
     slower = [1.0] * 6 + [1.2] * 6
     assert "second half of the runs took +20 %" in _drift(slower, 1.0, 1.0)[0]
+    assert "took -25 % after" in _drift(still, 1.0, 0.75)[0]
+    assert "took +200 % after" in _drift(still, 1.0, 3.0)[0]
+
+
+def test_random_operands_are_of_their_types() -> None:
+    generator = np.random.default_rng(0)
+    for kind, dtype in (("float", "float32"), ("double", "float64"), ("float16", "float16")):
+        made = _random(f"tensor({kind})", (50, 4), generator)
+        assert made.dtype == dtype and made.shape == (50, 4) and made.min() < 0 < made.max()
+    for kind, dtype in (("bool", "bool"), ("int64", "int64"), ("uint8", "uint8")):
+        made = _random(f"tensor({kind})", (50, 4), generator)
+        assert made.dtype == dtype and {*made.ravel().tolist()} == {0, 1}
+
+
+class _Clock:
+    """Seconds that a session and the code around it take, for want of a clock that stands still."""
+
+    def __init__(self, step: float) -> None:
+        self.now, self.step = 100.0, step
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def run(self, _: None, __: dict[str, object]) -> None:
+        self.now += self.step
+
+
+def test_runs_are_repeated_until_there_are_enough_or_the_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = _Clock(0.5)
+    monkeypatch.setattr(measuring, "time", clock)
+    assert _repeat(clock, {}, 4, 60.0, "m") == [0.5] * 4
+    assert _repeat(clock, {}, 100, 1.4, "m") == [0.5] * 3
+    assert _repeat(clock, {}, 4, 0.0, "m") == [0.5]
+
+
+def test_what_onnxruntime_refuses_is_one_line(tmp_path: Path, model: Path) -> None:
+    class Broken:
+        @staticmethod
+        def run(_: None, __: dict[str, object]) -> None:
+            raise RuntimeError("first\nsecond")
+
+    with pytest.raises(UsageError, match=r"^m: onnxruntime cannot run it: first$"):
+        _repeat(Broken(), {}, 4, 1.0, "m")
+    (tmp_path / "broken.onnx").write_bytes(model.read_bytes()[:100])
+    with pytest.raises(UsageError, match=r"broken\.onnx: onnxruntime cannot load it: [^\n]+$"):
+        _session(runtime, tmp_path / "broken.onnx", QUICK)
 
 
 def test_microbenchmarks_are_networks_of_known_work() -> None:
@@ -105,3 +153,19 @@ def test_microbenchmarks_are_networks_of_known_work() -> None:
     assert len({network.name for network in found}) == len(found) >= 6
     for network in found:
         assert prepare(network, passes=()).priced
+    shapes = {network.name: [tensor.shape for tensor in network.tensors.values()] for network in found}
+    for name in ("micro_gemm", "micro_gemv"):  # whole vectors of any processor, but for the classifier's 1000
+        assert all(size % 64 == 0 or size in (1, 1000) for shape in shapes[name] for size in shape)
+    for name in ("micro_conv1x1", "micro_conv3x3", "micro_depthwise"):
+        sides = {shape[2] for shape in shapes[name] if len(shape) == 4 and shape[0] == 1 and shape[2] > 3}
+        assert sides <= {112, 56, 28, 14, 7}
+    assert all(size in [2**power for power in range(10, 25)] for _, size in shapes["micro_stream"])
+    side = [shape for shape in shapes["micro_functions"] if len(shape) == 4]
+    assert {shape[1] for shape in side} == {16} and {shape[2] for shape in side} == {8, 32, 128, 16, 64, 256}
+    no_bias = {"micro_gemm": 3, "micro_gemv": 3, "micro_conv1x1": 3, "micro_conv3x3": 3}
+    for network in found:
+        if network.name in no_bias:
+            assert len(network.tensors) == no_bias[network.name] * len(network.layers)
+            assert all(len(layer.inputs) == 2 for layer in network.layers)
+    pools = [layer for network in found for layer in network.layers if layer.op == "MaxPool"]
+    assert all(layer.attributes["kernel_shape"] == (3, 3) and layer.attributes["strides"] == (2, 2) for layer in pools)

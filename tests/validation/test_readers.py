@@ -139,6 +139,23 @@ def test_any_chrome_trace(tmp_path: Path) -> None:
     assert (row.name, row.latency_s, row.repeats) == ("conv1", pytest.approx(11e-6), 3)
 
 
+def test_traces_leave_out_what_has_no_name_or_takes_no_time(tmp_path: Path) -> None:
+    events = [_event("", 0, 5.0, "mine"), _event("none", 0, 0.0, "mine"), _event("short", 0, 0.5, "mine")]
+    (row,) = _read(tmp_path, {"traceEvents": events}).rows
+    assert (row.name, row.latency_s) == ("short", pytest.approx(0.5e-6))
+
+
+@pytest.mark.parametrize(("count", "kept"), [(3, 3), (4, 3), (5, 4)])
+def test_the_first_run_is_cold_where_more_than_two_are_left(tmp_path: Path, count: int, kept: int) -> None:
+    assert _by_name(_read(tmp_path, _runs(count)))[""].repeats == kept
+
+
+def test_at_most_twenty_events_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        _read(tmp_path, {"traceEvents": [1] * 30})
+    assert len(caught.value.findings) == 20
+
+
 VELA = """\
 TFLite_operator,NNG Operator,SRAM Usage,Peak%,Op Cycles,Network%,NPU,SRAM AC,DRAM AC,OnFlash AC,OffFlash AC,MAC Count,Network%,Util%,Name
 Conv2D,Conv2DBias,1000,50,2000,40,1500,0,0,0,0,100000,50,60,first
