@@ -514,3 +514,26 @@ def test_any_override_is_taken_or_refused(assignment: str) -> None:
 def test_a_path_of_the_word_value_alone_is_an_unknown_key() -> None:
     with pytest.raises(ProfileError, match="value: unknown key"):
         load("eyeriss_v1", ["value=3"])
+
+
+def test_tiles_and_hops_that_are_not_given(tmp_path: Path) -> None:
+    text = replaced("macs_per_pe_per_cycle: 2}", "macs_per_pe_per_cycle: 2, tile: [16, 8, 4]}")
+    text = text.replace(", hop_pj_per_byte: 0.1", "")
+    device = load(write(tmp_path, text))
+    assert [precision.tile for precision in device.precisions] == [None, (16, 8, 4)]
+    assert [network.hop_j for network in device.networks] == [0.0]
+
+
+def test_what_is_not_said_costs_nothing() -> None:
+    """Of a record that is made in Python."""
+    from hwsim.device import Memory, Overheads
+
+    assert Overheads() == Overheads(0.0, 0.0)
+    plain = Memory("m", 1, 1, (Pool(frozenset({"input"}), None),), {"input": "always"})  # type: ignore[arg-type]
+    assert (plain.leakage_w, plain.read_j, plain.efficiency, plain.setup_cycles, plain.buffering) == (
+        None,
+        None,
+        1.0,
+        0,
+        1,
+    )

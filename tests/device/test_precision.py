@@ -86,3 +86,30 @@ def test_unknown_types() -> None:
     assert known_dtype("float8e4m3fn")
     with pytest.raises(ValueError, match="not a data type"):
         precision_for(device("int8"), "quaternion", "int8")
+
+
+@pytest.mark.parametrize(
+    ("runs", "bits"),
+    [
+        ("float32", 24),
+        ("float64", 53),
+        ("bfloat16", 8),
+        ("tfloat32", 11),
+        ("float16", 11),
+        ("float8e4m3fn", 4),
+        ("float8e5m2", 3),
+    ],
+)
+def test_integers_up_to_the_significand_are_exact_in_a_float(runs: str, bits: int) -> None:
+    """IEEE 754: the bits that are stored and the hidden one; of float8 those that its name says."""
+    for width, fits in ((bits, True), (bits + 1, False)):
+        _, note = precision_for(device(runs), f"int{width}", f"int{width}")
+        assert note is not None and ("does not run" not in note) is fits, note
+
+
+@pytest.mark.parametrize(
+    ("word", "known"),
+    [("int1", True), ("int128", True), ("int129", False), ("int0", False), ("int", False), ("bool", True)],
+)
+def test_widths_of_data_types(word: str, known: bool) -> None:
+    assert known_dtype(word) is known

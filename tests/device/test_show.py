@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from hwsim.cli.main import main
-from hwsim.device import Precision, describe, load
+from hwsim.device import Array, Device, Precision, describe, load
 from hwsim.device.technology import Technology, mac_energies
 
 
@@ -53,3 +54,38 @@ def test_family_and_operating_points_stand_at_the_head() -> None:
     assert "operating point low of high, nominal, low" in describe(load("eyeriss_v1", ["operating_point=low"]))
     assert "technology tables horowitz, by default" in describe(load("tpu_v1"))
     assert "technology tables" not in describe(load("cortex_a53"))
+
+
+def test_what_a_small_device_says() -> None:
+    """2 x 2 PEs of 3 MACs at 500 MHz: 12 MACs, two operations each; notes and sources only where there are any."""
+    device = Device(
+        "small",
+        "accelerator",
+        "for tests",
+        5e8,
+        Array(2, 2),
+        (Precision("int8", "int8", "int32", 3.0),),
+        (),
+        sha256="ab",
+    )
+    shown = describe(device)
+    assert _row(shown, "peak int8") == ["peak int8", "0.012 Top/s", "PEs × MACs × 2 × clock"]
+    assert _row(shown, "PEs") == ["PEs", "4", "arithmetic"]
+    assert "notes" not in shown and "sources" not in shown
+    noted = describe(replace(device, notes=("first", "second"), sources={"paper": "A. Author"}))
+    assert noted.endswith("\n\nsources\n  paper: A. Author\n\nnotes\n  first\n  second")
+
+
+def test_a_quality_is_said_once() -> None:
+    """Where the source is the quality's own word, as in ``estimated``, it does not stand twice."""
+    device = Device("small", "accelerator", "", 5e8, Array(2, 2), (Precision("int8", "int8", "int32", 3.0),), ())
+    words = "estimated"
+    device = replace(
+        device,
+        quantities={"a": (1.0, "pJ", words), "b": (2.0, "pJ", "a paper")},
+        qualities={"a": "".join(words), "b": "paper"},
+        intervals={"b": (1.0, 3.0)},
+    )
+    shown = describe(device)
+    assert _row(shown, "a") == ["a", "1 pJ", "estimated"]
+    assert _row(shown, "b") == ["b", "2 pJ [1, 3] (paper)", "a paper"]

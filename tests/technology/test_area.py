@@ -164,3 +164,26 @@ def test_storage_in_every_pe_is_a_register_file_whatever_it_is_made_of() -> None
     parts = area(small(memories=levels)).by_component
     assert parts["register_files"] == pytest.approx(16 * sram(ALADDIN, 1024).area.value)
     assert parts["buffers"] == pytest.approx(4 * sram(ALADDIN, 1024).area.value)
+
+
+def test_shares_are_of_what_is_modelled() -> None:
+    found = area(small())
+    whole = sum(part.area.value for part in found.parts)
+    for component, share in found.shares.items():
+        assert share == pytest.approx(sum(p.area.value for p in found.parts if p.component == component) / whole)
+
+
+def test_a_level_of_one_child_needs_no_switch() -> None:
+    """Spads beside every PE and a buffer over all of them: one tree; none below the spads."""
+    assert [part.name for part in area(small()).parts if part.component == "network"] == ["buffer to spad"]
+    assert spread(ALADDIN, 8, 1).area.value == 0
+    for children, switches in ((2, 1), (4, 1), (5, 2), (16, 5), (17, 6)):
+        assert spread(ALADDIN, 8, children).area.value == pytest.approx(switches * spread(ALADDIN, 8, 2).area.value)
+
+
+@pytest.mark.parametrize("kind", ["sram", "regfile"])
+def test_only_registers_replace_latches(kind: str) -> None:
+    levels = (memory("spad", (4, 4), 64, kind, width_bits=8), *small().memories[1:])
+    assert area(small(memories=levels)).by_component["latches"] == area(small()).by_component["latches"]
+    shared = (memory("spad", (1, 1), 64, "register", width_bits=8), *small().memories[1:])
+    assert area(small(memories=shared)).by_component["latches"] == area(small()).by_component["latches"]

@@ -186,3 +186,40 @@ def test_every_profile_has_energy_and_area_at_28_nm_or_says_what_is_missing(
     given = {part: origin for part, origin in found.origins.items() if origin == "profile"}
     if not any("pj_per" in key or "mac_pj" in key for key in base.quantities):
         assert set(given) <= {"leakage", "area_mm2", "host"}
+
+
+def test_hops_are_as_long_as_what_one_child_covers() -> None:
+    """A cluster of 4 of the 16 PEs is twice as wide as a PE."""
+    levels = (
+        memory("spad", (4, 4), 64, "regfile", width_bits=8),
+        memory("cluster", (2, 2), 1024, "sram", width_bits=64),
+    )
+    device = small(memories=(*levels, *small().memories[1:]), networks=())
+    found = {(one.outer, one.inner): one.hop_j for one in with_technology(device).networks}
+    pitch = pe_pitch(device, ALADDIN)
+    assert found == {
+        ("cluster", "spad"): pytest.approx(8 * wire_energy(ALADDIN, pitch).value),
+        ("buffer", "cluster"): pytest.approx(8 * wire_energy(ALADDIN, 2 * pitch).value),
+    }
+
+
+def test_a_host_is_said_to_be_priced_as_memory_where_its_energy_is_missing() -> None:
+    host = memory("host", (1, 1), None, "host", off_chip=True)
+    device = small(memories=(*small().memories[:2], host))
+    note = "memory.host: priced as DDR4 (assumed), its link left out"
+    assert note in with_technology(device).notes
+    one = dict.fromkeys(("input", "weight", "output"), 1e-12)
+    assert (
+        note
+        not in with_technology(
+            replace(device, memories=(*device.memories[:2], replace(host, read_j=one, write_j=one)))
+        ).notes
+    )
+    assert note in with_technology(replace(device, memories=(*device.memories[:2], replace(host, read_j=one)))).notes
+    assert note not in with_technology(small()).notes
+
+
+def test_the_area_has_the_range_of_its_overhead() -> None:
+    filled, found = with_technology(small()), area(small(), ALADDIN)
+    assert found.interval is not None
+    assert filled.intervals["area.estimated_mm2"] == pytest.approx([1e6 * edge for edge in found.interval])
