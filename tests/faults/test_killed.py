@@ -12,12 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numba
 import pytest
 
 from hwsim.errors import UsageError
 from hwsim.graph import Network
 from hwsim.kernels import jit
-from hwsim.kernels.compiled import Files, own
+from hwsim.kernels.compiled import Files, keep, own
 from hwsim.mapping import LevelLoops, Mapping
 from hwsim.onnx_io import read
 from hwsim.onnx_io.generation import write
@@ -117,6 +118,29 @@ def test_ten_processes_on_one_cold_cache(tmp_path: Path, monkeypatch: pytest.Mon
     assert together(work, PROCESSES) == [0] * PROCESSES
     (file,) = tmp_path.rglob("*.json")
     assert cache.read(file) is not None
+
+
+def _tripled(number: int) -> int:
+    return 3 * number
+
+
+@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="nothing is compiled")
+def test_ten_processes_compile_on_one_cold_cache(tmp_path: Path) -> None:
+    """Each compiles, and leaves one whole file for all: what comes after compiles nothing."""
+
+    def compiled() -> Any:
+        made = numba.njit(nogil=True)(_tripled)
+        keep(made, str(tmp_path))
+        return made
+
+    def work(number: int) -> None:
+        assert compiled()(number) == 3 * number
+
+    assert together(work, PROCESSES) == [0] * PROCESSES
+    (file,) = tmp_path.iterdir()
+    assert file.suffix == ".kernel"
+    later = compiled()
+    assert later(7) == 21 and sum(later.stats.cache_hits.values()) == 1 and not later.stats.cache_misses
 
 
 def test_two_versions_share_a_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
