@@ -230,3 +230,11 @@ def test_the_last_level_that_all_sms_share_is_the_cache() -> None:
     (cache,) = [memory for memory in device.memories if not memory.off_chip and memory.instances == 1]
     assert (gpu(device).l2_bytes, gpu(device).l2_rate) == (cache.capacity, cache.shared_bandwidth)
     assert gpu(replace(device, memories=device.memories[-1:])).l2_bytes == 0
+
+
+def test_parts_of_a_reduction_are_written_and_read_again() -> None:
+    """Sums of 64 x 64 over 100,000: each part is written in float32 and read once."""
+    chip = replace(gpu(_LOADED["v100"]), l2_bytes=1e18, l2_rate=1e30)
+    found = products(chip, 64, 64, 100_000)
+    assert float(found.splits) > 1
+    assert float(found.memory_bytes) == 4 * (2 * 64 * 100_000 + 64 * 64) + 8 * 64 * 64 * float(found.splits)

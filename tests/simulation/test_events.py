@@ -79,6 +79,17 @@ def test_streams_equal_their_tasks_tick_by_tick(program: Program) -> None:
 @given(programs(streams=4, tiles=40, repeats=8, longest=6))
 @settings(max_examples=100, deadline=None)
 def test_steady_states_in_closed_form_equal_the_full_run(program: Program) -> None:
+    _closed_is_full(program)
+
+
+@given(programs(streams=2, tiles=12, repeats=5, longest=2))
+@settings(max_examples=15, deadline=None)
+def test_small_steady_states_do_so_too(program: Program) -> None:
+    """Few enough to be run without the JIT."""
+    _closed_is_full(program)
+
+
+def _closed_is_full(program: Program) -> None:
     full, closed = run(program, skip=False), run(program)
     assert closed.start.tolist() == full.start.tolist()
     assert closed.end.tolist() == full.end.tolist()
