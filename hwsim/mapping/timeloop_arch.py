@@ -208,15 +208,13 @@ def _level(
     block = _block(keys)
     access = _first(keys, "vector_access_energy")
     table = energies.get(name, {})
-    energy: dict[str, float | None] = dict.fromkeys(("read", "write", "update"), access.number() if access else None)
+    energy: dict[str, float | None] = dict.fromkeys(("read", "write", "update"), access.amount() if access else None)
     energy |= table
     if table and "update" not in table:
         energy["update"] = table.get("write")
     read, fill, update = (_per_operand(energy[key]) for key in ("read", "write", "update"))
     hop = _first(keys, "energy_per_hop")
     buffering = _first(keys, "multiple_buffering")
-    if buffering and buffering.number() != int(buffering.number()):
-        buffering.fail("multiple_buffering is supported as a whole number")
     rates = [_rate(_first(keys, rate)) for rate in _RATES]
     return Level(
         name,
@@ -232,7 +230,7 @@ def _level(
         fill_j=fill,
         update_j=update,
         block_bits=block,
-        hop_j=hop.number() * PICO if hop else 0.0,
+        hop_j=hop.amount() * PICO if hop else 0.0,
         off_chip=any(
             str(words[key].value) == "DRAM"
             for words in (keys, entry.keys)
@@ -255,6 +253,8 @@ def _refuse(keys: Mapping[str, Entry]) -> None:
     for key, entry in keys.items():
         if key not in _KNOWN:
             entry.fail(f"{key}: not supported")
+        if key in _WORDS:
+            entry.whole(1)
         if key in ("cluster_size", "cluster-size") and entry.number() != 1:
             entry.fail(f"{key} {entry.value}: only 1 is supported")
         if key in ("network_fill_latency", "network_drain_latency") and entry.number() != 0:
@@ -286,7 +286,7 @@ def _entries(keys: Mapping[str, Entry], block: int) -> int | None:
         word = _first(keys, *_WORDS)
         if word is None:
             size.fail("sizeKB needs word_bits")
-        return int(size.number() * 1024 * 8 // word.whole(1))
+        return int(size.amount() * 1024 * 8 // word.whole(1))
     return None if depth is None or _endless(depth) else depth.whole() * block
 
 
@@ -303,7 +303,7 @@ def _tables(tables: Entry | None) -> dict[str, dict[str, float]]:
     for table in tables.keys["tables"].items if "tables" in tables.keys else []:
         actions = {}
         for action in table.keys["actions"].items if "actions" in table.keys else []:
-            name, value = action.keys["name"].text(), action.keys["energy"].number()
+            name, value = action.keys["name"].text(), action.keys["energy"].amount()
             if name == "leak" and value:
                 action.fail("leakage of an energy table is not supported")
             actions[name] = value
@@ -332,7 +332,7 @@ def _hierarchy(
     table = energies.get(_name(mac), {})
     value = next(
         (table[action] for action in ("compute", "mac", "mac_random") if action in table),
-        energy.number() if energy else None,
+        energy.amount() if energy else None,
     )
     levels[-1] = replace(levels[-1], keeps=("always", "always", "always"))
     return Hierarchy(

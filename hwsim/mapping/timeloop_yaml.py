@@ -32,16 +32,16 @@ class Entry:
 
     @property
     def keys(self) -> dict[str, Entry]:
-        """Entries of a mapping."""
+        """Entries of a mapping; one that is not there is a mistake of the file where it is asked for."""
         if self.value is None:
-            return {}
+            return _Keys({}, self.where)
         if not isinstance(self.value, dict):
             self.fail(
                 f"expected keys, not {self.value!r:.40}"
                 if not isinstance(self.value, list)
                 else "expected keys, not a list"
             )
-        return self.value
+        return _Keys(self.value, self.where)
 
     @property
     def items(self) -> list[Entry]:
@@ -63,6 +63,13 @@ class Entry:
         if isinstance(self.value, bool) or not isinstance(self.value, int | float) or self.value != self.value:
             self.fail(f"expected a number, not {self.value!r:.40}")
         return self.value
+
+    def amount(self) -> float:
+        """A scalar as a finite number of at least 0."""
+        number = self.number()
+        if not 0 <= number < 1e300:
+            self.fail(f"expected a finite number of at least 0, not {self.value!r:.40}")
+        return number
 
     def whole(self, least: int = 0) -> int:
         """A scalar as a whole number from ``least`` on."""
@@ -113,6 +120,17 @@ def parse(text: str, name: str) -> Entry:
         raise MappingError(f"{name}{line}: not valid YAML: {error.problem or error.context}{hint}") from None
     except yaml.YAMLError as error:
         raise MappingError(f"{name}: not valid YAML: {' '.join(str(error).split())}") from None
+
+
+class _Keys(dict[str, Entry]):
+    """Entries by key, with the place of their mapping."""
+
+    def __init__(self, entries: dict[str, Entry], where: str) -> None:
+        super().__init__(entries)
+        self._where = where
+
+    def __missing__(self, key: str) -> NoReturn:
+        raise MappingError(f"{self._where}: {key} is missing")
 
 
 class _Builder:

@@ -11,7 +11,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from hwsim.study import Study
-from tests.mapping.test_timeloop_reader import FLAT, MAPPING, PROBLEM
+from tests.mapping.test_timeloop_reader import FLAT, MAPPING, NODE_MAPPING, NODES, PROBLEM, TABLES
 
 ROOT = Path(__file__).parents[2]
 
@@ -134,7 +134,7 @@ _SEEDS: dict[str, Callable[[], list[bytes]]] = {
         "name,output,throughput_per_s,power_w,dram_kib,clock_mhz,covers,model\nc,y,400,1,4,600,relu,tiny\n",
     ),
     "measured_json": _measured,
-    "timeloop": _texts(PROBLEM + FLAT + MAPPING, PROBLEM),
+    "timeloop": _texts(PROBLEM + FLAT + MAPPING, PROBLEM, PROBLEM + NODES + NODE_MAPPING + TABLES),
     "mapping": _texts("spad: {temporal: [R3, C2], keep: [weight]}\ngbuf: {spatial_x: [K4]}\ndram: {temporal: [P4, Q4]}\n"),
     "system": _systems,
     "estimate": _texts(_ESTIMATE),

@@ -97,7 +97,7 @@ def poisoned(tree: Any, steps: tuple[Any, ...], text: str) -> tuple[bytes, Any]:
 def _documents(name: str) -> list[Any]:
     if name in JSONS:
         return [json.loads(text) for text in seeds(name) if _is_json(text)]
-    found = [yaml.safe_load(text) for text in _SOUND.get(name, seeds(name))]
+    found = [yaml.safe_load(text) for text in _SOUND[name] if b"- !" not in text]  # tags are Timeloop's own
     return found[:1] if name == "timeloop" else found
 
 
@@ -123,7 +123,8 @@ def test_a_value_that_breaks_programs(name: str, poison: str) -> None:
     for document, steps in _some(name, poison):
         data, was = poisoned(document, steps, POISONS[poison][name in JSONS])
         told = refused(name, data)
-        if poison in NO_NUMBERS and _is_number(was) and name in YAMLS:
+        endless = name == "timeloop" and ("entries" in steps or "bandwidth" in str(steps[-1]))  # without a limit
+        if poison in NO_NUMBERS and _is_number(was) and name in YAMLS and not endless:
             assert told, (steps, was)
 
 

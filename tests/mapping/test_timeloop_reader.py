@@ -119,6 +119,53 @@ def test_flat_and_nodes_price_the_same(tmp_path: Path) -> None:
     assert flat == nodes
 
 
+TABLES = """
+ERT:
+  version: 0.4
+  tables:
+  - {name: "system.GLB[1..1]", actions: [{name: read, energy: 3}, {name: write, energy: 4}, {name: leak, energy: 0}]}
+  - {name: system.MAC, actions: [{name: compute, energy: 2}]}
+"""
+
+
+def test_energies_of_a_table(tmp_path: Path) -> None:
+    """What the table does not give as an update costs as a write; what it does not name keeps its own energy."""
+    hierarchy = read_timeloop(write(tmp_path, PROBLEM, NODES, TABLES)).hierarchy
+    glb = next(level for level in hierarchy.levels if level.name == "GLB")
+    assert (glb.read_j, glb.fill_j, glb.update_j) == tuple((pytest.approx(pj * 1e-12),) * 3 for pj in (3, 4, 4))
+    assert hierarchy.mac_j == pytest.approx(2e-12)
+    assert hierarchy.levels[0].read_j == pytest.approx((0.5e-12,) * 3)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("{name: read, energy: 3}", "{energy: 3}", r"file2\.yaml:5: name is missing"),
+        ("{name: read, energy: 3}", "{name: read}", r"file2\.yaml:5: energy is missing"),
+        ("{name: leak, energy: 0}", "{name: leak, energy: 1}", "leakage of an energy table is not supported"),
+        ("energy: 3", "energy: -3", "expected a finite number of at least 0"),
+        ("{name: system.MAC, ", "{", "a name is missing"),
+    ],
+)
+def test_what_is_wrong_in_a_table(tmp_path: Path, old: str, new: str, message: str) -> None:
+    with pytest.raises(MappingError, match=message):
+        read_timeloop(write(tmp_path, PROBLEM, NODES, TABLES.replace(old, new)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("  - !Parallel\n    nodes:", "  - !Parallel\n    name:", r"file1\.yaml:\d+: nodes is missing"),
+        ("        dataspace: {keep", "        sparse: {keep", "sparse: this constraint is not supported"),
+        ("  - !Component\n    name: DRAM", "  - !Thing\n    name: DRAM", "tag !Thing: not supported"),
+    ],
+)
+def test_what_is_wrong_in_nodes(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert old in NODES
+    with pytest.raises(MappingError, match=message):
+        read_timeloop(write(tmp_path, PROBLEM, NODES.replace(old, new), NODE_MAPPING))
+
+
 def test_what_lies_off_the_chip(tmp_path: Path) -> None:
     for texts in ((PROBLEM, FLAT, MAPPING), (PROBLEM, NODES, NODE_MAPPING)):
         problem = read_timeloop(write(tmp_path, *texts))
@@ -287,6 +334,16 @@ mapspace:
             "Reg, sizeKB: 1, instances: 8, meshX: 4",
             "needs word_bits",
         ),
+        (
+            "vector_access_energy: 6",
+            "vector_access_energy: -6",
+            r"file1\.yaml:6: expected a finite number of at least 0, not -6",
+        ),
+        ("vector_access_energy: 6", "vector_access_energy: 1e999", "expected a finite number"),
+        ("Reg, entries: 6", "Reg, sizeKB: .inf", "expected a finite number"),
+        ("Reg, entries: 6", "Reg, multiple_buffering: .inf, entries: 6", "expected a whole number from 1 on"),
+        ("Reg, entries: 6", "Reg, multiple_buffering: 1.5, entries: 6", "expected a whole number from 1 on"),
+        ("word_bits: 8, energy: 1", "word_bits: .nan, energy: 1", "expected a number"),
         ("{name: MAC, ", "{", r"file1\.yaml:3: a name is missing"),
         ("name: Reg, ", "name: [Reg], ", r"file1\.yaml:5: expected a word"),
         ("name: Reg, ", "name: ~, ", r"file1\.yaml:5: expected a word"),
