@@ -9,6 +9,7 @@ import pytest
 from hwsim.counts import Counts, count
 from hwsim.errors import Infeasible, MappingError
 from hwsim.mapping import Hierarchy, LevelLoops, Mapping, Storage
+from hwsim.mapping.hierarchy import Keep
 from tests.counts.nests import EVERYTHING, level, loops, nest, one_pe
 
 
@@ -100,3 +101,32 @@ def test_counts_up_to_the_edge_of_64_bits_are_exact() -> None:
         count(replace(big, n=1 << 20), hierarchy, Mapping((loops(), loops([("N", 1 << 20), *temporal[1:]]))))
     with pytest.raises(MappingError, match="64 bits"):
         count(nest(k=1 << 40, c=1 << 40), hierarchy, Mapping((loops(), loops([("K", 1 << 40), ("C", 1 << 40)]))))
+
+
+def test_pools_hold_each_operand_once() -> None:
+    """Up to three pools; what a level may hold lives in just one of them."""
+    one = [
+        Storage((True, False, False), None),
+        Storage((False, True, False), None),
+        Storage((False, False, True), None),
+    ]
+
+    def counted(*storage: Storage, keeps: tuple[Keep, Keep, Keep] = ("free", "free", "free")) -> object:
+        hierarchy, mapping = one_pe(loops(), loops())
+        inner = replace(hierarchy.levels[0], storage=storage, keeps=keeps)
+        kept = replace(mapping.levels[0], keep=tuple(keep != "never" for keep in keeps))  # type: ignore[arg-type]
+        changed = Mapping((kept, mapping.levels[1]))
+        return count(nest(), replace(hierarchy, levels=(inner, hierarchy.levels[1])), changed)
+
+    assert isinstance(counted(*one), Counts)
+    assert isinstance(counted(*one[:2], keeps=("free", "free", "never")), Counts)
+    for storage, message in (
+        ((*one, one[0]), "4 pools for three operands"),
+        (tuple(one[:2]), "output lives in 0 pools"),
+        ((one[0], one[0], one[1]), "input lives in 2 pools"),
+    ):
+        with pytest.raises(MappingError, match=f"L0: {message}"):
+            counted(*storage)
+    for keep in ("always", "free"):
+        with pytest.raises(MappingError, match="output lives in 0 pools"):
+            counted(*one[:2], keeps=("free", "free", keep))

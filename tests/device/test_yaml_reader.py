@@ -99,6 +99,14 @@ def test_broken_yaml_names_file_and_problem(text: str) -> None:
         read(text, "f")
 
 
+@pytest.mark.parametrize(
+    ("text", "line"), [("a: 1\nb: [1, 2\n", 3), ("a: 1\n\nb: c: d", 3), ("a: 1\n\tb: 1", 2), ("a: @x", 1)]
+)
+def test_broken_yaml_names_its_line(text: str, line: int) -> None:
+    with pytest.raises(ProfileError, match=rf"^f:{line}: not valid YAML: "):
+        read(text, "f")
+
+
 def test_deep_nesting_is_refused_while_reading() -> None:
     with pytest.raises(ProfileError, match=f"nested more than {MAX_DEPTH} deep"):
         read("[" * 900, "f")

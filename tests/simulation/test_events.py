@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwsim.kernels.events import RunArrays, TaskArrays, run_tasks
-from hwsim.kernels.events_state import END, READY, STAGE, START, STREAM, TILE
+from hwsim.kernels.events_state import END, READY, STAGE, START, STREAM, TILE, same
 from hwsim.simulation import Block, Lane, Program, Run, Stream, run
 from hwsim.simulation.waits import executions
 from tests.oracles import tick_simulator
@@ -143,3 +143,13 @@ def test_without_overlap_everything_adds(tiles: int, load: int, work: int, store
     block = Block((Run(tiles, (0, 0, load, work, 0, 0, store)),))
     stream = Stream("layer", 0, (block,), (1, 1, 1), serial=True)
     assert run(Program(STAGES, ("dram", "mac"), (lane,), (stream,))).ticks == tiles * (load + work + store)
+
+
+def test_views_of_a_state_are_compared_over_their_length() -> None:
+    """A view begins with how many values follow; what lies behind is of an older one."""
+    one, equal = np.array([3, 5, 6, 7, 99]), getattr(same, "py_func", same)  # compiled it is for kernels alone
+    assert equal(one, np.array([3, 5, 6, 7, 0]))
+    for place in range(4):
+        other = one.copy()
+        other[place] += 1
+        assert not equal(one, other)

@@ -17,7 +17,7 @@ from hwsim.estimation import Prepared, estimate, prepare
 from hwsim.graph import Network
 from hwsim.validation.cases import Case, Cases
 from hwsim.validation.measured import Measurement
-from hwsim.validation.padding import calibrate_padding, with_padding
+from hwsim.validation.padding import MULTIPLES, calibrate_padding, with_padding
 from hwsim.validation.profile import profile_text
 
 
@@ -44,6 +44,11 @@ def _rows(device: Device, noise: float, seed: int = 1) -> Cases:
 def _plain() -> Device:
     device = load_device("cortex_a72")
     return replace(device, precisions=tuple(replace(item, padded=()) for item in device.precisions))
+
+
+def test_multiples_are_powers_of_two() -> None:
+    assert MULTIPLES[0] == 1 and all(multiple & (multiple - 1) == 0 for multiple in MULTIPLES)
+    assert list(MULTIPLES) == sorted(MULTIPLES)
 
 
 @pytest.mark.parametrize("truth", [16, 1])

@@ -175,6 +175,11 @@ def test_vela_table(tmp_path: Path) -> None:
         _read(tmp_path, VELA.replace("2000", "many"), "vela.csv", clock_hz=1e9)
 
 
+def test_a_table_with_names_in_capitals_is_no_table_of_vela(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"t\.csv:1: Name: unknown column \(did you mean name\?\)"):
+        _read(tmp_path, "Name,latency_us\nc,1\n", "t.csv")
+
+
 @pytest.mark.parametrize("cycles", ["nan", "inf", "1e400", "-1"])
 def test_vela_cycles_that_are_none(tmp_path: Path, cycles: str) -> None:
     with pytest.raises(UsageError, match=rf"vela\.csv:2: Op Cycles: '{cycles}' is not a number of cycles"):

@@ -132,6 +132,19 @@ def test_channels_last():
     for shape in ((8, 4, 3, 3), (8, 3, 3, 4)):
         (nest,) = work("NhwcConv", [x, parameter("w", *shape)], [out], domain="com.microsoft").nests
         assert (nest.c, nest.k, nest.s, nest.r, nest.macs) == (4, 8, 3, 3, 16 * 8 * 36)
+    for last, channels in ((1, 4), (0, 6)):
+        inputs = [x, parameter("w", 8, channels, 3, 3)]
+        result = out if last else activation("y", 1, 8, 4, 2)
+        (nest,) = work(
+            "QLinearConv", [inputs[0], None, None, inputs[1]], [result], {"channels_last": last}, "com.microsoft"
+        ).nests
+        assert nest.c == channels
+
+
+def test_transposed_channels_divide_into_groups():
+    inputs = [activation("x", 1, 3, 8, 5), parameter("w", 3, 2, 3, 3)]
+    with pytest.raises(ModelError, match="3 input channels do not divide into 2 groups"):
+        work("ConvTranspose", inputs, [activation("y", 1, 4, 10, 7)], {"group": 2})
 
 
 def test_fused_activation_and_residual_are_vector_work():
