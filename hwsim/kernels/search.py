@@ -15,7 +15,7 @@ from typing import cast
 
 import numpy as np
 
-from hwsim.kernels.jit import kernel, nested_kernel
+from hwsim.kernels.jit import kernel, lean_kernel
 from hwsim.kernels.packed import (
     INPUT,
     C,
@@ -78,7 +78,7 @@ _ALL = np.ones(8, np.int64)
 _COUNTED = cast(int, np.int64(100))
 
 
-@nested_kernel
+@lean_kernel
 def axis_least(
     level: int, axis: int, position_at: int, tap_at: int, words: Float, touched: float, problem: Problem
 ) -> float:
@@ -154,7 +154,7 @@ def axes(problem: Problem, plain: Float, least: Float, swept: Float) -> None:
                     )
 
 
-@nested_kernel
+@lean_kernel
 def _volumes(problem: Problem, volume: Float) -> None:
     """Words of each operand but for height and width of inputs; these, as far as they are needed at all [5]."""
     nest = problem.nest
@@ -172,7 +172,7 @@ def _volumes(problem: Problem, volume: Float) -> None:
             volume[3 + axis] = span(nest[position], nest[tap], stride, dilation, ONE)
 
 
-@nested_kernel
+@lean_kernel
 def _unheld(dim: int, level: int, over: int, factors: Int, levels: Int) -> bool:
     """Whether nothing that is held at ``level`` or inside of it depends on a dim that is not spread over children between it and ``over``.
 
@@ -189,7 +189,7 @@ def _unheld(dim: int, level: int, over: int, factors: Int, levels: Int) -> bool:
     return True
 
 
-@nested_kernel
+@lean_kernel
 def _trips(dim: int, level: int, upper: int, number: int, goal: int, nest: Int, factors: Int) -> int:
     """Temporal factor of ``upper`` that leads from ``number`` tiles of ``level`` to ``goal`` of its own, 0 where none does."""
     for between in range(level + 1, upper + 1):
@@ -208,7 +208,7 @@ def _trips(dim: int, level: int, upper: int, number: int, goal: int, nest: Int, 
     return trips
 
 
-@nested_kernel
+@lean_kernel
 def _beyond(first: int, temporal: Int, chosen: Int, problem: Problem, beyond: Int) -> None:
     """Which loops at ``first`` and outside of it bring tiles back that have gone; temporal [L, 8], chosen [L] : orders.
 
@@ -237,7 +237,7 @@ def _beyond(first: int, temporal: Int, chosen: Int, problem: Problem, beyond: In
                         everything |= 1 << operand
 
 
-@nested_kernel
+@lean_kernel
 def _spread(dim: int, over: int, size: int, number: int, parts: Int, moves: Float, problem: Problem) -> None:
     """What a tile of ``over``, or one of ``number`` along a dim, leaves to the levels inside; size : its extent.
 
@@ -258,7 +258,7 @@ def _spread(dim: int, over: int, size: int, number: int, parts: Int, moves: Floa
         moves[1, level, 0, dim], moves[1, level, 1, dim] = leaves, arrives
 
 
-@nested_kernel
+@lean_kernel
 def _delivered(operand: int, level: int, beyond: Int, moves: Float) -> tuple[float, float]:
     """How often a tile leaves its parent, and arrives, for loops outside alone: those over dims in ``beyond`` bring it back."""
     away = here = 1.0
@@ -270,7 +270,7 @@ def _delivered(operand: int, level: int, beyond: Int, moves: Float) -> tuple[flo
     return away, here
 
 
-@nested_kernel
+@lean_kernel
 def _inside(
     over: int, parts: Int, moves: Float, beyond: Int, within: Float, volume: Float, load: Float, problem: Problem
 ) -> float:
@@ -308,7 +308,7 @@ def _inside(
     return energy
 
 
-@nested_kernel
+@lean_kernel
 def _part(level: int, total: Float, volume: Float, inputs: float, problem: Problem) -> float:
     """Least energy of a level's boundary with some dims of its tile chosen; total [8] : deliveries so far, volume [5] : ``_volumes``.
 
@@ -333,7 +333,7 @@ def _part(level: int, total: Float, volume: Float, inputs: float, problem: Probl
     return moving - saved
 
 
-@nested_kernel
+@lean_kernel
 def _among(number: int, known: Int) -> bool:
     for other in known:
         if other == number:
@@ -524,7 +524,7 @@ def tiles(
     return number, smallest, looked
 
 
-@nested_kernel
+@lean_kernel
 def _signature(level: int, choice: int, temporal: Int, orders: Int) -> int:
     """The loops of one order that decide which operands stay still: those with more than one trip, up to the first of a second kind."""
     kind, code = -2, 0
@@ -539,7 +539,7 @@ def _signature(level: int, choice: int, temporal: Int, orders: Int) -> int:
     return code
 
 
-@nested_kernel
+@lean_kernel
 def _idle(level: int, choice: int, stays: Int, temporal: Int, orders: Int) -> bool:
     """Whether another order stands for this one: an earlier one with the same loops, or one made for the operand that really stays."""
     code = _signature(level, choice, temporal, orders)
@@ -557,7 +557,7 @@ def _idle(level: int, choice: int, stays: Int, temporal: Int, orders: Int) -> bo
     return False
 
 
-@nested_kernel
+@lean_kernel
 def _finish(
     lowest: int, count: Int, temporal: Int, exact_tile: Int, nest: Int, factors: Int, levels: Int, sides: Int
 ) -> bool:
@@ -856,7 +856,7 @@ def join(  # noqa: PLR0917
     return best, looked, leaves, np.inf, candidate
 
 
-@nested_kernel
+@lean_kernel
 def _lists(
     level: int, over: int, count: Int, listed: Int, choices: Int, trips: Int, fewest: Float, problem: Problem
 ) -> bool:
@@ -898,7 +898,7 @@ def _lists(
     return True
 
 
-@nested_kernel
+@lean_kernel
 def _begin(
     level: int, over: int, order: int, carried: int, count: Int, partial: Float, stays: Int, problem: Problem
 ) -> None:

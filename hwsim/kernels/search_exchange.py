@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwsim.kernels.jit import kernel, nested_kernel
+from hwsim.kernels.jit import kernel, lean_kernel, nested_kernel
 from hwsim.kernels.packed import Int
 from hwsim.kernels.search_terms import FIXED, Problem, ceiling
-from hwsim.kernels.search_whole import Chain, _closed, chain_value, descend
+from hwsim.kernels.search_whole import Chain, chain_value, closed, descend
 
 
 @kernel
@@ -64,7 +64,7 @@ def _open(dim: int, level: int, outer: int, nest: Int, factors: Int) -> bool:
     return nest[dim] > 1 and not factors[FIXED, level, dim] and not factors[FIXED, outer, dim]
 
 
-@nested_kernel
+@lean_kernel
 def _exchanged(
     gives: int, takes: int, level: int, outer: int, shrink: int, grow: int, temporal: Int, nest: Int, factors: Int
 ) -> bool:
@@ -73,10 +73,10 @@ def _exchanged(
     shrink : to 1, a half, a third; grow : to all, twice, three, five, seven times. temporal [L, 8] : changed in place.
     """
     temporal[level, gives] = 1 if shrink == 0 else ceiling(temporal[level, gives], shrink + 1)
-    if not _closed(gives, outer, temporal, nest, factors):
+    if not closed(gives, outer, temporal, nest, factors):
         return False
     if grow == 0:
         temporal[outer, takes] = 1
-        return _closed(takes, level, temporal, nest, factors)
+        return closed(takes, level, temporal, nest, factors)
     temporal[level, takes] *= 2 if grow == 1 else 2 * grow - 1
-    return _closed(takes, outer, temporal, nest, factors)
+    return closed(takes, outer, temporal, nest, factors)

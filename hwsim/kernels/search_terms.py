@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hwsim.kernels.counting_sets import common_size, set_size
-from hwsim.kernels.jit import kernel, nested_kernel
+from hwsim.kernels.jit import kernel, lean_kernel
 from hwsim.kernels.packed import INPUT, OUTPUT, WEIGHT, C, Float, G, Int, K, N, P, Q, R, S
 
 #: The operand that does not depend on a dim, -1 where all three do: N, G, K, C, Q, P, S, R.
@@ -66,13 +66,13 @@ class Problem(NamedTuple):
     sides: Int
 
 
-@nested_kernel
+@lean_kernel
 def ceiling(value: int, divisor: int) -> int:
     """Quotient, rounded up."""
     return (value + divisor - 1) // divisor
 
 
-@nested_kernel
+@lean_kernel
 def value_of(energy: float, cycles: float, nest: Int, reals: Float) -> float:
     """The objective [J·cycle, J or cycle], leakage included."""
     whole = np.ceil(cycles - 1e-9 * cycles)
@@ -84,7 +84,7 @@ def value_of(energy: float, cycles: float, nest: Int, reals: Float) -> float:
     return total * whole
 
 
-@nested_kernel
+@lean_kernel
 def sums(first: int, first_step: int, second: int, second_step: int) -> int:
     """Distinct values of i·first_step + j·second_step for i < first, j < second.
 
@@ -97,7 +97,7 @@ def sums(first: int, first_step: int, second: int, second_step: int) -> int:
     return first * second - max(0, first - across) * max(0, second - along)
 
 
-@nested_kernel
+@lean_kernel
 def span(tile: int, kernel: int, stride: int, dilation: int, addresses: int) -> int:
     """Inputs along one axis that a tile of ``tile`` positions and ``kernel`` taps touches: addresses, or the box around them."""
     if addresses:
@@ -105,7 +105,7 @@ def span(tile: int, kernel: int, stride: int, dilation: int, addresses: int) -> 
     return (tile - 1) * stride + (kernel - 1) * dilation + 1
 
 
-@nested_kernel
+@lean_kernel
 def overlap(tile: int, kernel: int, stride: int, dilation: int, step: int, addresses: int) -> int:
     """Inputs along one axis that two such tiles ``step`` inputs apart have in common, at most."""
     if not addresses:
@@ -119,7 +119,7 @@ def overlap(tile: int, kernel: int, stride: int, dilation: int, step: int, addre
     )
 
 
-@nested_kernel
+@lean_kernel
 def windows(
     dim: int, level: int, parent: int, reach: int, count: int, operand: int, factors: Int, levels: Int
 ) -> tuple[int, int]:
@@ -140,7 +140,7 @@ def windows(
     return ceiling(leaves, together), arrives
 
 
-@nested_kernel
+@lean_kernel
 def neighbours(level: int, parent: int, tile: Int, nest: Int, factors: Int, levels: Int) -> float:
     """Share of a parent's children, down to ``level``, that need different inputs because of P, R, Q, S (tile [L, 8]).
 
@@ -219,7 +219,7 @@ def tabulate(side: int, axes: Int, words: Int) -> None:
             words[BY_POSITION, tile, depth], words[BY_TAP, tile, depth] = total - kept_rows, total - kept_taps
 
 
-@nested_kernel
+@lean_kernel
 def _outside(axis: int, nest: Int) -> int:
     """Padding along height or width, on both sides together."""
     position, tap = (Q, S) if axis == 0 else (P, R)
@@ -228,7 +228,7 @@ def _outside(axis: int, nest: Int) -> int:
     return max(0, before) + max(0, reach - before - size)
 
 
-@nested_kernel
+@lean_kernel
 def side_words(axis: int, rows: int, taps: int, nest: Int, sides: Int) -> int:
     """Inputs along height (axis 0) or width (1) in the largest tile of at least so many positions and taps, at least."""
     if sides.shape[2]:
@@ -238,7 +238,7 @@ def side_words(axis: int, rows: int, taps: int, nest: Int, sides: Int) -> int:
     return max(0, words - _outside(axis, nest)) if addresses else words
 
 
-@nested_kernel
+@lean_kernel
 def _largest(extent: int, tiles: int, perfect: int, least: int) -> int:
     """The largest extent of so many tiles, not above the dim's."""
     if perfect:
@@ -246,7 +246,7 @@ def _largest(extent: int, tiles: int, perfect: int, least: int) -> int:
     return extent if tiles == 1 else (extent - 1) // (tiles - 1)
 
 
-@nested_kernel
+@lean_kernel
 def axis_words(
     which: int, axis: int, least_tile: int, tiles: int, least_kernel: int, kernels: int, nest: Int, sides: Int
 ) -> float:
@@ -266,7 +266,7 @@ def axis_words(
     return float(total)
 
 
-@nested_kernel
+@lean_kernel
 def moved_inputs(
     level: int,
     stop_level: int,
@@ -303,13 +303,15 @@ def moved_inputs(
     for outer in range(level + 1, stop_level):
         for dim in range(8):
             state[1, dim] *= factors[SPATIAL, outer, dim]
-            state[0, dim] = ceiling(ceiling(state[0, dim], factors[SPATIAL, outer, dim]), temporal[outer, dim])
+            if state[0, dim] > 1:
+                state[0, dim] = ceiling(ceiling(state[0, dim], factors[SPATIAL, outer, dim]), temporal[outer, dim])
     share = 1.0
     begin = stop_place
     for outer in range(stop_level, temporal.shape[0]):
         for dim in range(8):
             state[1, dim] *= factors[SPATIAL, outer, dim]
-            state[0, dim] = ceiling(state[0, dim], factors[SPATIAL, outer, dim])
+            if state[0, dim] > 1:
+                state[0, dim] = ceiling(state[0, dim], factors[SPATIAL, outer, dim])
         for place in range(begin, 8):
             dim = orders[outer, chosen[outer], place]
             trips = temporal[outer, dim]
@@ -368,7 +370,7 @@ def moved_inputs(
     return max(0.0, high_words * wide_words - saved)
 
 
-@nested_kernel
+@lean_kernel
 def boundary(
     operand: int,
     level: int,

@@ -6,7 +6,7 @@ from typing import cast
 
 import numpy as np
 
-from hwsim.kernels.jit import inline_kernel, nested_kernel
+from hwsim.kernels.jit import inline_kernel, lean_kernel
 from hwsim.kernels.packed import INPUT, OUTPUT, WEIGHT, C, Float, G, Int, K, N, P, Q, R, S
 from hwsim.kernels.search_terms import (
     BITS,
@@ -27,7 +27,7 @@ from hwsim.kernels.search_terms import (
 ZERO, ONE, NONE = cast(int, np.int64(0)), cast(int, np.int64(1)), cast(int, np.int64(-1))
 
 
-@nested_kernel
+@lean_kernel
 def cycles_of(compute: float, load: Float, base: Float, whole: bool) -> float:
     """Cycles of a layer: the larger of compute and hidden transfers, then the transfers that nothing hides.
 
@@ -67,7 +67,7 @@ def tile_bits(operand: int, tile: Int, partial: bool, nest: Int, sides: Int) -> 
     return words * min(tile[C], nest[C]) * rows * columns * nest[BITS + operand]
 
 
-@nested_kernel
+@lean_kernel
 def fits(level: int, tile: Int, known: bool, nest: Int, levels: Int, sides: Int) -> bool:
     """Whether the tiles kept at ``level`` may fit its pools; tile [8]. known : no dim of the tile is open.
 
@@ -92,15 +92,17 @@ def fits(level: int, tile: Int, known: bool, nest: Int, levels: Int, sides: Int)
     return first <= limits[0] and second <= limits[1] and third <= limits[2]
 
 
-@nested_kernel
+@lean_kernel
 def steps_of(dim: int, lowest: int, shared: int, temporal: Int, tile: Int, extent: int, spatial: Int) -> int:
     """Trips of one dim over the loops of ``lowest`` and above, in space and in time.
 
     Children of levels up to ``shared`` count once for all (with -1: of every level, which leaves the trips in time of the busiest PE).
     tile [L, 8] : nominal extents; spatial [L, 8].
     """
+    if extent == 1:
+        return ONE
     left = extent
-    total = 0
+    total = ZERO
     for level in range(temporal.shape[0] - 1, lowest - 1, -1):
         below = tile[level - 1, dim] if level > 0 else 1
         each = below * spatial[level, dim]
@@ -123,7 +125,7 @@ def steps_of(dim: int, lowest: int, shared: int, temporal: Int, tile: Int, exten
     return total + 1
 
 
-@nested_kernel
+@lean_kernel
 def mac_words(operand: int, temporal: Int, tile: Int, nest: Int, factors: Int, levels: Int) -> float:
     """Words that PEs take from the innermost level that keeps an operand, all instances; tile [L, 8] : nominal extents."""
     nearest = ZERO

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hwsim.kernels.jit import kernel, nested_kernel
+from hwsim.kernels.jit import kernel, lean_kernel
 from hwsim.kernels.packed import CountArrays, Float, HierarchyArrays, Int, MappingArrays, NestArrays, P, Q, R, S
 from hwsim.kernels.scan import FITS, ScanArrays, scan_exact, scan_timeloop
 from hwsim.kernels.search_terms import (
@@ -76,7 +76,7 @@ class Chain(NamedTuple):
     load: Float
 
 
-@nested_kernel
+@lean_kernel
 def chain_value(problem: Problem, chain: Chain) -> float:
     """What a mapping of these trips and orders costs at least, infinity where it cannot fit: in most cases the very price."""
     nest, factors, levels, words = problem.nest, problem.factors, problem.levels, problem.words
@@ -86,7 +86,8 @@ def chain_value(problem: Problem, chain: Chain) -> float:
     for dim in range(8):
         number, extent = nest[dim], ONE
         for level in range(depths):
-            number = ceiling(ceiling(number, factors[SPATIAL, level, dim]), temporal[level, dim])
+            if number > 1:
+                number = ceiling(ceiling(number, factors[SPATIAL, level, dim]), temporal[level, dim])
             extent *= factors[SPATIAL, level, dim] * temporal[level, dim]
             count[level, dim], tile[level, dim] = number, extent
     for level in range(depths):
@@ -95,21 +96,19 @@ def chain_value(problem: Problem, chain: Chain) -> float:
     energy = base[3, 0]
     for resource in range(load.shape[0]):
         load[resource] = base[3, 1 + resource]
+    known = nest[ADDRESSES] and problem.sides.shape[2] > 0
     for level in range(depths - 1):
         for axis in range(2):
             position, tap = (Q, S) if axis == 0 else (P, R)
+            rows, taps = min(tile[level, position], nest[position]), min(tile[level, tap], nest[tap])
             for place in range(3):
                 which = HELD if place == 0 else BY_POSITION if place == 1 else BY_TAP
-                chain.held[axis, place] = axis_words(
-                    which,
-                    axis,
-                    tile[level, position],
-                    count[level, position],
-                    tile[level, tap],
-                    count[level, tap],
-                    nest,
-                    problem.sides,
-                )
+                if known:
+                    chain.held[axis, place] = problem.sides[axis, which, rows, taps]
+                else:
+                    chain.held[axis, place] = axis_words(
+                        which, axis, rows, count[level, position], taps, count[level, tap], nest, problem.sides
+                    )
         for operand in range(3):
             if not levels[KEEP, level, operand]:
                 continue
@@ -140,13 +139,15 @@ def chain_value(problem: Problem, chain: Chain) -> float:
     )
 
 
-@nested_kernel
+@lean_kernel
 def compute_cycles(temporal: Int, tile: Int, nest: Int, factors: Int, reals: Float) -> float:
     """Cycles of the busiest PE, ramp-up of passes included; temporal, tile [L, 8]."""
     steps = passes = 1.0
     for dim in range(8):
         trips = steps_of(dim, ZERO, NONE, temporal, tile, nest[dim], factors[SPATIAL])
         steps *= trips
+        if nest[PASS_LEVEL] < 0:
+            continue
         inside = ONE
         for inner in range(nest[PASS_LEVEL]):
             inside *= temporal[inner, dim]
@@ -154,8 +155,8 @@ def compute_cycles(temporal: Int, tile: Int, nest: Int, factors: Int, reals: Flo
     return steps / reals[RATE] + (passes * reals[PASS_CYCLES] if nest[PASS_LEVEL] >= 0 else 0.0)
 
 
-@nested_kernel
-def _closed(dim: int, absorbs: int, temporal: Int, nest: Int, factors: Int) -> bool:
+@lean_kernel
+def closed(dim: int, absorbs: int, temporal: Int, nest: Int, factors: Int) -> bool:
     """Set the factor of a dim at the level ``absorbs`` to the least that covers it with all others; whether that is allowed.
 
     temporal [L, 8] : changed in place.
@@ -215,10 +216,10 @@ def descend(problem: Problem, chain: Chain, most: int) -> tuple[float, int]:
                             before[other] = temporal[other, dim]
                         if step == 0:
                             temporal[absorbs, dim] = 1  # all of it here
-                            goes = _closed(dim, level, temporal, nest, factors)
+                            goes = closed(dim, level, temporal, nest, factors)
                         else:
                             temporal[level, dim] = _step(step, before[level])
-                            goes = _closed(dim, absorbs, temporal, nest, factors)
+                            goes = closed(dim, absorbs, temporal, nest, factors)
                         same = True
                         for other in range(depths):
                             same = same and temporal[other, dim] == before[other]
@@ -244,7 +245,7 @@ def descend(problem: Problem, chain: Chain, most: int) -> tuple[float, int]:
     return value, number
 
 
-@nested_kernel
+@lean_kernel
 def _step(step: int, factor: int) -> int:
     """A factor to try in place of one."""
     if step == 1:

@@ -20,10 +20,12 @@ from hwsim.search.proof import prove
 from hwsim.search.quick import quick
 from hwsim.search.size import size_of
 from hwsim.search.space import Space, space_of
+from hwsim.search.survey import carry
 from hwsim.workload import LoopNest
 
-#: Tiles that a search may look at: about a third of a second of one core.
-BUDGET = 1_000_000
+#: Tiles that a search may look at: about a third of a second of one core; those after which it goes on only if a proof is near, where the
+#: hardware fixes loops: bounds come slowly there, and the mappings found seldom become better.
+BUDGET, _PATIENCE = 1_000_000, 25_000
 
 
 def best(
@@ -53,13 +55,16 @@ def best(
         counts, cost = _counted(nest, hierarchy, known.mapping, rules)
         return _found(nest, known, counts, cost, objective, False)
     space = space_of(single, hierarchy, rules == "exact", perfect)
-    progress = Progress(
-        BUDGET if seconds is None else 1 << 62, math.inf if seconds is None else time.perf_counter() + seconds
-    )
+    if seconds is None:
+        progress = Progress(BUDGET, math.inf, _PATIENCE if any(space.constrained) else math.inf)
+    else:
+        progress = Progress(1 << 62, time.perf_counter() + seconds)
     quick(space, objective, progress)  # what is good from the start cuts most of what is to be proven
     if effort == "full" or progress.mapping is None:
-        progress.given_up = math.inf
+        least, progress.given_up = progress.given_up if progress.mapping else -math.inf, math.inf
+        carry(space, objective, progress)
         prove(space, objective, progress)
+        progress.given_up = max(progress.given_up, least)
     mapping = progress.mapping
     if mapping is None:
         return why(space, progress)

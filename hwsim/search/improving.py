@@ -36,9 +36,7 @@ def improve(
     candidates = opened(*along, keep)
     temporal, chosen = candidates.temporal[0], np.zeros(space.levels, np.int64)
     begin(space, problem, absorbs, temporal)
-    room = np.zeros(8, np.int64), np.zeros((3, 8), np.int64), np.zeros((2, 3)), np.zeros(2)
-    plain = np.ones((space.levels, 8), np.int64)
-    chain = Chain(plain, plain.copy(), temporal, chosen, *room, np.zeros(problem.base.shape[1] - 1))
+    chain = room_for(space, problem, temporal, chosen)
     reached, number = climber(problem, chain, most)
     progress.evaluated += number
     progress.priced += number
@@ -69,6 +67,13 @@ def begin(space: Space, problem: Problem, absorbs: int, temporal: Int) -> None:
                 inside = -(-inside // (int(spread[level, dim]) * factor))
         if here >= 0:
             temporal[here, dim] = -(-inside // outside)
+
+
+def room_for(space: Space, problem: Problem, temporal: Int, chosen: Int) -> Chain:
+    """Room to price mappings in, with trips [L, 8] and orders [L] by number, which a climber changes in place."""
+    room = np.zeros(8, np.int64), np.zeros((3, 8), np.int64), np.zeros((2, 3)), np.zeros(2)
+    plain = np.ones((space.levels, 8), np.int64)
+    return Chain(plain, plain.copy(), temporal, chosen, *room, np.zeros(problem.base.shape[1] - 1))
 
 
 def exact_of(space: Space) -> Exact:

@@ -89,6 +89,44 @@ def at_work(space: Space, listed: Patterns) -> Patterns:
     return Patterns(listed.along_x[busy], listed.along_y[busy], listed.steps[busy], listed.dropped, listed.upto)
 
 
+#: Steps up to which patterns are listed, in units of what a mesh that is always full would take; more where there are few.
+_RATIOS = (1.25, 1.6, 2.5, 6.0, np.inf)
+#: Lists of the patterns with the fewest steps that are remembered at most.
+_REMEMBERED = 256
+_KNOWN: dict[tuple[object, ...], Patterns] = {}
+
+
+def fewest_steps(space: Space, number: int) -> Patterns:
+    """So many patterns with the fewest steps, or all that there are.
+
+    They do not depend on energies, nor on rates but for whether there are any: what is listed is kept for hierarchies that differ in these.
+    """
+    packed = space.packed
+    arrays = (packed.fanout, space.spatial_fixed, space.spatial_at_most, space.along)
+    limited = (np.isfinite(packed.bandwidth), np.isfinite(packed.network), packed.min_utilization)
+    key = (
+        number,
+        space.extents,
+        space.perfect,
+        *(array.tobytes() for array in arrays),
+        *(np.array(one).tobytes() for one in limited),
+    )
+    known = _KNOWN.get(key)
+    if known is not None:
+        return known
+    fewest = float(np.prod(np.array(space.extents, np.float64)) / packed.fanout.astype(np.float64).prod())
+    for ratio in _RATIOS:
+        listed = at_work(space, patterns(space, fewest * ratio))
+        if len(listed.steps) >= number:
+            break
+    dropped = min(listed.dropped, *(float(more) for more in listed.steps[number : number + 1]), np.inf)
+    along = listed.along_x[:number].copy(), listed.along_y[:number].copy()
+    if len(_KNOWN) >= _REMEMBERED:
+        _KNOWN.clear()
+    known = _KNOWN[key] = Patterns(*along, listed.steps[:number].copy(), dropped)
+    return known
+
+
 def _left(extents: Int, factors: Int, perfect: bool) -> Int:
     """Trips left over of each dim for each pattern [P, 8]."""
     left = np.broadcast_to(extents, (len(factors), 8)).copy()

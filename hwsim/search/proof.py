@@ -68,8 +68,9 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
             for waits in tasted:
                 queue.push(*waits)
             tasted.clear()
-        if progress.exhausted:
-            progress.given_up = min(progress.given_up, queue.least, *(other for other, _ in tasted))
+        least = min(queue.least, *(other for other, _ in tasted), progress.value)
+        if progress.exhausted or progress.hopeless(least):
+            progress.given_up = min(progress.given_up, least)
             break
         bound, job = queue.pop(progress.value if begun < _TASTED else 0.0)
         if bound >= progress.value:

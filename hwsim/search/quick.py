@@ -19,7 +19,7 @@ from hwsim.kernels.search_terms import BITS, FINAL_BITS, POOL, POOL_BITS, SPATIA
 from hwsim.mapping import Hierarchy
 from hwsim.search.bounds import anywhere, floors, values
 from hwsim.search.improving import improve
-from hwsim.search.patterns import Patterns, at_work, patterns
+from hwsim.search.patterns import Patterns, fewest_steps
 from hwsim.search.problem import build
 from hwsim.search.progress import Progress
 from hwsim.search.space import Keep, Space, space_of
@@ -30,11 +30,8 @@ from hwsim.workload import LoopNest
 _CLIMBED, _TRIED, _MOST = 5, 24, 2_000
 #: Patterns whose floors are found, those with the fewest steps.
 _FLOORS = 512
-#: Nests on hierarchies that are remembered at most, and their lists of patterns.
+#: Nests on hierarchies that are remembered at most.
 _REMEMBERED = 256
-_LISTED: dict[tuple[object, ...], Patterns] = {}
-#: Steps of the patterns that are listed, in units of what a mesh that is always full would take; more where there are few.
-_RATIOS = (1.25, 1.6, 2.5, 6.0, math.inf)
 
 
 def quick(space: Space, objective: str, progress: Progress) -> None:
@@ -113,7 +110,7 @@ class _Promising:
 def _promising(question: _Question) -> _Promising:
     objective = question.objective
     space = space_of(question.nest, question.hierarchy, question.exact, question.perfect)
-    listed = _listed(space)
+    listed = fewest_steps(space, _FLOORS)
     found: list[tuple[float, int, int]] = []
     costs: list[Terms] = []
     for number, keep in enumerate(space.keeps if len(listed.steps) else ()):
@@ -125,33 +122,6 @@ def _promising(question: _Question) -> _Promising:
     bound = min(found[0][0] if found else math.inf, _beyond(space, listed.dropped, objective))
     ranked = tuple((space.keeps[number], row, _of_one(costs[number], row)) for _, number, row in found[:_TRIED])
     return _Promising(space, objective, listed, ranked, bound)
-
-
-def _listed(space: Space) -> Patterns:
-    """The patterns with the fewest steps. They do not depend on energies, nor on rates but for whether there are any."""
-    packed = space.packed
-    arrays = (packed.fanout, space.spatial_fixed, space.spatial_at_most, space.along)
-    limited = (np.isfinite(packed.bandwidth), np.isfinite(packed.network), packed.min_utilization)
-    key = (
-        space.extents,
-        space.perfect,
-        *(array.tobytes() for array in arrays),
-        *(np.array(one).tobytes() for one in limited),
-    )
-    known = _LISTED.get(key)
-    if known is not None:
-        return known
-    fewest = math.prod(space.extents) / float(packed.fanout.astype(np.float64).prod())
-    for ratio in _RATIOS:
-        listed = at_work(space, patterns(space, fewest * ratio))
-        if len(listed.steps) >= _FLOORS:
-            break
-    dropped = min(listed.dropped, *(float(more) for more in listed.steps[_FLOORS : _FLOORS + 1]), math.inf)
-    along = listed.along_x[:_FLOORS].copy(), listed.along_y[:_FLOORS].copy()
-    if len(_LISTED) >= _REMEMBERED:
-        _LISTED.clear()
-    known = _LISTED[key] = Patterns(*along, listed.steps[:_FLOORS].copy(), dropped)
-    return known
 
 
 def _of_one(terms: Terms, row: int) -> Terms:

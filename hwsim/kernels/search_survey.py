@@ -1,0 +1,141 @@
+"""Many spatial patterns at a time: one good mapping carried over to each of them, and improved for a few steps."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from hwsim.kernels.jit import kernel, lean_kernel
+from hwsim.kernels.packed import Float, Int
+from hwsim.kernels.search_terms import COMPUTE, FIXED, MAC_LEAST, PERFECT, SPATIAL, Problem, ceiling
+from hwsim.kernels.search_tile import NONE, ONE
+from hwsim.kernels.search_whole import Chain, chain_value, closed, descend
+
+
+class Prices(NamedTuple):
+    """What differs between T patterns of one nest: children by dim [T, L, 8], and costs as in ``search.terms.Terms``."""
+
+    children: Int
+    words: Float
+    base: Float
+    still: Float
+    least: Float
+    apart: Float
+
+
+class Carried(NamedTuple):
+    """One mapping of each of T patterns: trips [T, L, 8], orders by number [T, L], what it costs at least [T]."""
+
+    temporal: Int
+    chosen: Int
+    reached: Float
+
+
+@kernel
+def priced(problem: Problem, prices: Prices, row: int, factors: Int, reals: Float) -> Problem:
+    """The problem of one pattern, in two arrays that are written: all that climbing looks at, without the tables of the search."""
+    factors[:] = problem.factors
+    reals[:] = problem.reals
+    factors[SPATIAL] = prices.children[row]
+    reals[COMPUTE] = 0.0
+    reals[MAC_LEAST : MAC_LEAST + 3] = prices.least[row]
+    reals[MAC_LEAST + 3 :] = prices.apart[row]
+    return Problem(
+        problem.nest,
+        factors,
+        problem.tables,
+        problem.orders,
+        problem.levels,
+        prices.words[row],
+        prices.base[row],
+        prices.still[row],
+        reals,
+        problem.sides,
+    )
+
+
+@kernel
+def survey(problem: Problem, prices: Prices, tile: Int, order: Int, most: int, chain: Chain, out: Carried) -> int:
+    """For each pattern the best of simple mappings and of the one nearest to a given one, as ``chain_value`` has it.
+
+    problem : of any pattern with the same kept operands. tile [L, 8], order [L] : extents and orders (by number) of the mapping to carry
+    over. most : mappings to look at in each pattern to improve its own. chain : room to work in. out : infinity where no mapping was
+    found that may fit. Returns how many were looked at.
+    """
+    depths = tile.shape[0]
+    factors, reals = np.empty_like(problem.factors), np.empty_like(problem.reals)
+    looked = 0
+    for row in range(prices.children.shape[0]):
+        own = priced(problem, prices, row, factors, reals)
+        value = np.inf
+        for start in range(depths + 1):
+            if start == depths:
+                goes = _carried(tile, chain.temporal, problem.nest, factors)
+                chain.chosen[:] = order
+            else:
+                goes = _absorbed(start, chain.temporal, problem.nest, factors)
+                chain.chosen[:] = 0
+            here = chain_value(own, chain) if goes else np.inf
+            looked += 1
+            if here < value or start == 0:
+                value = here
+                out.temporal[row] = chain.temporal
+                out.chosen[row] = chain.chosen
+        if most:
+            chain.temporal[:] = out.temporal[row]
+            chain.chosen[:] = out.chosen[row]
+            value, more = descend(own, chain, most)
+            looked += more
+            out.temporal[row] = chain.temporal
+            out.chosen[row] = chain.chosen
+        out.reached[row] = value
+    return looked
+
+
+@lean_kernel
+def _carried(tile: Int, temporal: Int, nest: Int, factors: Int) -> bool:
+    """Trips [L, 8] that lead to tiles no larger than ``tile`` [L, 8], or as small as children make them; whether they are allowed."""
+    for dim in range(8):
+        inside, left = ONE, nest[dim]
+        outermost = NONE
+        for level in range(temporal.shape[0]):
+            inside *= factors[SPATIAL, level, dim]
+            left = ceiling(left, factors[SPATIAL, level, dim])
+            trips = factors[FIXED, level, dim]
+            if trips == 0:
+                trips = max(ONE, min(tile[level, dim], nest[dim]) // inside)
+                while nest[PERFECT] and left % trips:
+                    trips -= 1
+                outermost = level
+            temporal[level, dim] = trips
+            inside *= trips
+            left = ceiling(left, trips)
+        if not _covered(dim, outermost, temporal, nest, factors):
+            return False
+    return True
+
+
+@lean_kernel
+def _absorbed(absorbs: int, temporal: Int, nest: Int, factors: Int) -> bool:
+    """Trips [L, 8] all at the level ``absorbs`` or the next one inside, else outside, that may take them; whether that is allowed."""
+    for dim in range(8):
+        here = NONE
+        for level in range(temporal.shape[0] - 1, -1, -1):
+            temporal[level, dim] = max(ONE, factors[FIXED, level, dim])
+            if not factors[FIXED, level, dim] and (here < 0 or here > absorbs):
+                here = level
+        if not _covered(dim, here, temporal, nest, factors):
+            return False
+    return True
+
+
+@lean_kernel
+def _covered(dim: int, absorbs: int, temporal: Int, nest: Int, factors: Int) -> bool:
+    """Let the level ``absorbs`` take what is left of a dim, -1 none; whether all of it is covered then."""
+    if absorbs >= 0:
+        return closed(dim, absorbs, temporal, nest, factors)
+    covered = ONE
+    for level in range(temporal.shape[0]):
+        covered *= factors[SPATIAL, level, dim] * temporal[level, dim]
+    return covered >= nest[dim]

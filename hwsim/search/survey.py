@@ -1,0 +1,149 @@
+"""A good mapping before anything is proven: the best one known is carried over to every pattern, and improved where it does best."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwsim.kernels.packed import Int
+from hwsim.kernels.search_exchange import climb
+from hwsim.kernels.search_survey import Carried, Prices, priced, survey
+from hwsim.kernels.search_terms import ORDERS, Problem
+from hwsim.kernels.search_whole import counted
+from hwsim.mapping import Mapping
+from hwsim.mapping.pack import pack_mapping, unpack_mapping
+from hwsim.search.bounds import floors, values
+from hwsim.search.improving import exact_of, only, opened, room_for
+from hwsim.search.patterns import Patterns, fewest_steps
+from hwsim.search.problem import build
+from hwsim.search.progress import Progress
+from hwsim.search.space import Keep, Space
+from hwsim.search.terms import Terms, terms_of
+
+#: Patterns that a mapping is carried over to; those that are improved because it does well there, or because their floors are low, by how
+#: many steps at most; those that are then climbed; how often all that is done.
+_PATTERNS, _PROMISING, _LOW, _STEPS, _CLIMBED, _MOST, _ROUNDS = 512, 32, 16, 150, 6, 1_500, 2
+#: Patterns tried for one that factors cover.
+_TRIED = 8
+
+
+def carry(space: Space, objective: str, progress: Progress) -> None:
+    """Carry the best mapping that ``progress`` knows, if any, over to the patterns with the fewest steps; leaves a better one there.
+
+    What is good at one pattern is so at its neighbours: how much of each dim a level holds hardly depends on how the children share it.
+    """
+    listed = fewest_steps(space, _PATTERNS)
+    groups = [group for keep in space.keeps if (group := _group(space, keep, listed, objective)) is not None]
+    if not groups:
+        return
+    tile, order = np.ones((space.levels, 8), np.int64), np.zeros(space.levels, np.int64)
+    if progress.mapping is not None:
+        tile, order = _known(space, groups[0].problem, progress.mapping)
+    for _ in range(_ROUNDS):
+        before = progress.value
+        for value, group, row, temporal, chosen in _improved(space, groups, tile, order, progress):
+            if math.isinf(value):
+                continue
+            problem = group.of(row)
+            chain = room_for(space, problem, temporal, chosen)
+            progress.evaluated += climb(problem, chain, _MOST)[1]
+            candidates = opened(listed.along_x[row], listed.along_y[row], group.keep)
+            candidates.temporal[0] = temporal
+            for level, choice in enumerate(chosen):
+                candidates.order[0, level] = problem.orders[level, choice]
+            true = counted(problem.nest, exact_of(space), candidates)
+            if true < progress.value:
+                progress.value = true
+                progress.mapping = unpack_mapping(only(candidates, temporal, candidates.order[0]))
+                tile, order = chain.tile, chosen
+        if progress.value >= before:
+            break
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The listed patterns with one choice of kept operands. problem : of one of them. low [T] : their floors."""
+
+    keep: Keep
+    problem: Problem
+    children: Int
+    terms: Terms
+    low: tuple[float, ...]
+
+    def of(self, row: int) -> Problem:
+        """What climbing needs of one pattern's problem: all but the tables."""
+        problem = self.problem
+        factors, reals = np.empty_like(problem.factors), np.empty_like(problem.reals)
+        return priced(problem, self.prices(np.array([row])), 0, factors, reals)
+
+    def prices(self, rows: Int) -> Prices:
+        """What some patterns cost."""
+        terms = self.terms
+        return Prices(
+            self.children[rows],
+            terms.words[rows],
+            terms.base[rows],
+            terms.still[rows],
+            terms.mac_least[rows],
+            terms.apart[rows],
+        )
+
+
+def _group(space: Space, keep: Keep, listed: Patterns, objective: str) -> _Group | None:
+    """None where no factors cover a dim in the first patterns."""
+    if not len(listed.steps):
+        return None
+    children = listed.factors
+    terms = terms_of(space, keep, children)
+    low = values(space, *floors(space, terms, listed.steps), objective)
+    for row in range(min(_TRIED, len(children))):
+        problem = build(space, keep, children[row], objective, terms, row)
+        if problem is not None:
+            return _Group(keep, problem, children, terms, tuple(float(value) for value in low))
+    return None
+
+
+def _improved(
+    space: Space, groups: list[_Group], tile: Int, order: Int, progress: Progress
+) -> Iterator[tuple[float, _Group, int, Int, Int]]:
+    """The mappings worth climbing: value, group, pattern, trips [L, 8] and orders [L]."""
+    starts: list[tuple[float, int, int]] = []
+    low: list[tuple[float, int, int]] = []
+    for number, group in enumerate(groups):
+        every = np.arange(len(group.children))
+        carried = _surveyed(space, group, every, tile, order, 0, progress)
+        starts += [(float(value), number, row) for row, value in enumerate(carried.reached)]
+        low += [(value, number, row) for row, value in enumerate(group.low)]
+    promising = dict.fromkeys((number, row) for _, number, row in sorted(starts)[:_PROMISING] + sorted(low)[:_LOW])
+    found = []
+    for number, row in promising:
+        carried = _surveyed(space, groups[number], np.array([row]), tile, order, _STEPS, progress)
+        found.append((float(carried.reached[0]), number, row, carried))
+    for value, number, row, carried in sorted(found, key=lambda one: one[:3])[:_CLIMBED]:
+        yield value, groups[number], row, carried.temporal[0], carried.chosen[0]
+
+
+def _surveyed(space: Space, group: _Group, rows: Int, tile: Int, order: Int, most: int, progress: Progress) -> Carried:
+    out = Carried(
+        np.ones((len(rows), space.levels, 8), np.int64),
+        np.zeros((len(rows), space.levels), np.int64),
+        np.empty(len(rows)),
+    )
+    room = room_for(space, group.problem, np.ones((space.levels, 8), np.int64), np.zeros(space.levels, np.int64))
+    progress.evaluated += survey(group.problem, group.prices(rows), tile, order, most, room, out)
+    return out
+
+
+def _known(space: Space, problem: Problem, mapping: Mapping) -> tuple[Int, Int]:
+    """Extents of a mapping's tiles [L, 8], and the numbers of its orders [L], the first where none is the same."""
+    packed = pack_mapping(mapping, space.levels)
+    order = np.zeros(space.levels, np.int64)
+    for level, trips in enumerate(packed.temporal):
+        own = [dim for dim in packed.order[level] if trips[dim] > 1]
+        for number in range(int(problem.levels[ORDERS, level, 0]) - 1, -1, -1):
+            if [dim for dim in problem.orders[level, number] if trips[dim] > 1] == own:
+                order[level] = number
+    return np.cumprod(packed.temporal * packed.spatial_x * packed.spatial_y, axis=0), order

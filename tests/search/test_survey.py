@@ -1,0 +1,74 @@
+"""Mappings carried over to other patterns: real ones, never worse than what was known, and the full search no less sure than the quick one."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from hwsim.cost import price
+from hwsim.counts import Counts, count
+from hwsim.device import load
+from hwsim.mapping import from_device
+from hwsim.search import Found, best
+from hwsim.search.found import value
+from hwsim.search.patterns import at_work, fewest_steps, patterns
+from hwsim.search.progress import Progress
+from hwsim.search.quick import quick
+from hwsim.search.space import Space, space_of
+from hwsim.search.survey import carry
+from hwsim.workload import LoopNest
+from tests.search.cases import random_problem
+from tests.search.test_quick import chip
+
+
+def eyeriss(nest: LoopNest) -> Space:
+    return space_of(nest, from_device(load("eyeriss_v1"), nest), True, False)
+
+
+def test_what_is_left_is_a_mapping_of_that_price_and_no_worse_than_before() -> None:
+    better = 0
+    for seed in range(20_000_000, 20_000_060):
+        nest, hierarchy, exact, perfect = random_problem(seed)
+        space = space_of(nest, hierarchy, exact, perfect or not exact)
+        progress = Progress(1 << 40, math.inf)
+        quick(space, "latency", progress)
+        before = progress.value
+        carry(space, "latency", progress)
+        assert progress.value <= before
+        better += progress.value < before
+        if progress.mapping is not None:
+            counts = count(nest, hierarchy, progress.mapping, space.rules)
+            assert isinstance(counts, Counts)
+            assert price(counts, hierarchy, nest).cycles == pytest.approx(progress.value, abs=1)
+    assert better
+
+
+def test_a_stem_on_a_row_stationary_array_is_found_where_floors_mislead() -> None:
+    nest = LoopNest(
+        k=64, c=3, q=112, p=112, s=7, r=7, stride_h=2, stride_w=2, pad_top=3, pad_left=3, height=224, width=224
+    )
+    space, alone, carried = eyeriss(nest), Progress(1 << 40, math.inf), Progress(1 << 40, math.inf)
+    for progress in (alone, carried):
+        quick(space, "edp", progress)
+    carry(space, "edp", carried)
+    assert carried.value < 0.2 * alone.value
+
+
+def test_the_patterns_with_the_fewest_steps_are_the_first_of_all() -> None:
+    space = space_of(LoopNest(k=24, c=18, p=10), chip(), True, False)
+    everything = at_work(space, patterns(space, math.inf))
+    first = fewest_steps(space, 20)
+    np.testing.assert_array_equal(first.steps, everything.steps[:20])
+    assert first.dropped == everything.steps[20]
+    assert len(fewest_steps(space, 1 << 20).steps) == len(everything.steps)
+
+
+def test_the_full_search_proves_at_least_what_the_quick_one_does() -> None:
+    nest = LoopNest(k=1024, c=256, q=14, p=14)
+    hierarchy = from_device(load("eyeriss_v1"), nest)
+    fast, full = (best(nest, hierarchy, cache=False, effort=effort) for effort in ("quick", "full"))
+    assert isinstance(fast, Found) and isinstance(full, Found)
+    assert full.lower_bound >= fast.lower_bound
+    assert value(full.cost, "edp") <= value(fast.cost, "edp")
