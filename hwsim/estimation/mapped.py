@@ -85,13 +85,14 @@ class Mapper:
         """The best mapping of one repeat of a nest."""
         nest = replace(nest, repeat=1)
         if nest not in self._found:
-            hierarchy = from_device(self._device, nest)
+            hierarchy = _skipping(from_device(self._device, nest), nest, self._device)
             asked = self._search
             objective = asked.objective or default_objective(hierarchy)
             self._objectives.add(objective)
+            plain = replace(nest, weight=replace(nest.weight, nonzeros=()))  # what they are worth, the hierarchy says
             again = partial(best, seconds=asked.seconds, cache=asked.cache, effort=asked.effort)
-            search = partial(again, nest, hierarchy, objective, asked.rules)
-            question = (nest, repr(hierarchy), objective, asked.rules, asked.effort)
+            search = partial(again, plain, hierarchy, objective, asked.rules)
+            question = (plain, repr(hierarchy), objective, asked.rules, asked.effort)
             found = search() if self._answers is None else self._answers.get(question, search)
             self._limited += isinstance(found, Found) and found.limited
             self._found[nest] = found
@@ -113,6 +114,12 @@ class Mapper:
         if not placed:
             return beside.price(layer, work, network, device, _NOTHING, said)
         return _mapped(layer, work, network, device, placed, said)
+
+
+def _skipping(hierarchy: Hierarchy, nest: LoopNest, device: Device) -> Hierarchy:
+    """The hierarchy whose PEs do more MACs in a cycle where they pass over those on zeros: searched, bounded and priced as such."""
+    share = max(zeros.cycle_share(nest, device), 1 / max(1, nest.macs))
+    return hierarchy if share == 1 else replace(hierarchy, macs_per_pe=hierarchy.macs_per_pe / share)
 
 
 def default_objective(hierarchy: Hierarchy) -> Objective:

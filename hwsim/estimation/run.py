@@ -158,7 +158,13 @@ def estimate(
         layers=tuple(layers),
         unavailable=_unavailable(device, layers),
         warnings=(*unknown, *assumed),
-        notes=(*conversions, *said.notes, *_missing(device), *_zeros(device, works), *device.notes),
+        notes=(
+            *conversions,
+            *said.notes,
+            *_missing(device),
+            *zeros.unused((nest for work in works for nest in work.nests), device, rung),
+            *device.notes,
+        ),
         hwsim_version=__version__,
         bands={
             "energy_j": bands.energy_band(device, layers, used),
@@ -371,11 +377,6 @@ def _unknown(prepared: Prepared) -> list[str]:
         return []
     listed = ", ".join(f"{name} ×{count}" for name, count in sorted(unknown.items()))
     return [f"operators hwsim does not know are priced by their tensor traffic alone: {listed}"]
-
-
-def _zeros(device: Device, works: Sequence[Work]) -> list[str]:
-    said = zeros.unused((nest for work in works for nest in work.nests), device)
-    return [] if said is None else [said]
 
 
 def _missing(device: Device) -> list[str]:

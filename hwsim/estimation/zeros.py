@@ -2,7 +2,8 @@
 
 Three capabilities, each by operand, and each worth nothing to a device without it: a dense array computes on zeros as on anything else.
 Zeros of the two operands are taken to fall independently. How far uneven work leaves PEs idle follows from the profile's lanes that wait
-for each other (``estimation.imbalance``), and is its ``skip_efficiency`` where there is more.
+for each other and, where they were counted, from the zeros of each output's weights (``estimation.imbalance``), and is its
+``skip_efficiency`` where there is more.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ from collections.abc import Iterable
 from hwsim.device import Device
 from hwsim.device.records import Operand
 from hwsim.estimation.encodings import stored_bits
-from hwsim.estimation.imbalance import longest
+from hwsim.estimation.imbalance import counted, longest
 from hwsim.graph import Tensor
 from hwsim.workload import LoopNest
+
+#: Rungs whose PEs pass operands on in step.
+IN_STEP = ("systolic", "row_stationary")
 
 
 def mac_share(nest: LoopNest, device: Device) -> float:
@@ -46,7 +50,12 @@ def cycle_share(nest: LoopNest, device: Device) -> float:
         return 1.0
     if sparsity.lanes > 1:
         window = min(sparsity.sync_macs, -(-nest.macs // sparsity.lanes))
-        share = longest(window, share, sparsity.lanes) / window
+        nonzeros = nest.weight.nonzeros
+        if "weight" in sparsity.skipped and len(nonzeros) == nest.g * nest.k:
+            other = _nonzero(nest, sparsity.skipped - {"weight"})
+            share = counted(nonzeros, nest.c * nest.s * nest.r, sparsity.lanes, window, other)
+        else:
+            share = longest(window, share, sparsity.lanes) / window
     return min(1.0, share / sparsity.skip_efficiency)
 
 
@@ -71,19 +80,26 @@ def stored_share(tensor: Tensor, operand: Operand, device: Device) -> float:
     return min(1.0, stored / (tensor.elements * tensor.bits)) if tensor.elements else 1.0
 
 
-def unused(nests: Iterable[LoopNest], device: Device) -> str | None:
-    """What to say where a network has zeros that the device computes on all the same; None where there is nothing to say."""
+def unused(nests: Iterable[LoopNest], device: Device, rung: str) -> tuple[str, ...]:
+    """What to say where a network has zeros that the device computes on all the same, or that a rung gives it no time for."""
     found = {
         operand
         for nest in nests
         for operand, density in (("input", nest.input.density), ("weight", nest.weight.density))
         if density < 1
     }
+    said = []
     lost = sorted(found - device.sparsity.skipped - device.sparsity.gated)
-    if not lost:
-        return None
-    traffic = "fewer bytes off the chip" if set(lost) <= device.sparsity.compressed else "nothing"
-    return f"{device.name} computes on zeros of {' and '.join(lost)} as on anything else: they gain {traffic}"
+    if lost:
+        traffic = "fewer bytes off the chip" if set(lost) <= device.sparsity.compressed else "nothing"
+        said.append(f"{device.name} computes on zeros of {' and '.join(lost)} as on anything else: they gain {traffic}")
+    skipped = sorted(found & device.sparsity.skipped)
+    if skipped and rung in IN_STEP:
+        said.append(
+            f"{device.name} skips zeros of {' and '.join(skipped)}, which saves energy here but no cycles: in the {rung} model operands "
+            "pass from PE to PE in step, and none can go ahead (roofline and mapping count what skipping saves)"
+        )
+    return tuple(said)
 
 
 def _nonzero(nest: LoopNest, operands: Iterable[Operand]) -> float:

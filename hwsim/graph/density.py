@@ -30,7 +30,7 @@ def with_density(network: Network, densities: Mapping[str, float]) -> Network:
     by_role = {ROLES[name]: density for name, density in densities.items() if name in ROLES}
 
     def changed(tensor: Tensor) -> Tensor:
-        density = densities.get(tensor.name, by_role.get(tensor.role, tensor.density))
-        return tensor if density == tensor.density else replace(tensor, density=density)
+        density = densities.get(tensor.name, by_role.get(tensor.role))
+        return tensor if density is None else replace(tensor, density=density, nonzeros=())
 
     return replace(network, tensors={name: changed(tensor) for name, tensor in network.tensors.items()})

@@ -68,7 +68,12 @@ def _pass_type_on(draft: Draft, index: int, layer: Layer) -> bool:
     if layer.op in RESHAPING and source.role != "activation":
         learned = source.parameters if draft.only_reader(source.name) is not None else 0
         draft.tensors[result] = replace(
-            written, dtype=source.dtype, role=source.role, density=source.density, learned=learned
+            written,
+            dtype=source.dtype,
+            role=source.role,
+            density=source.density,
+            learned=learned,
+            nonzeros=source.nonzeros,
         )
         draft.drop(index)
         return True

@@ -50,7 +50,8 @@ class Tensor:
     quantization is understood: an ONNX FLOAT weight behind a 4-bit QONNX Quant is ``int4``).
     role : ``activation`` is produced at run time; ``parameter`` is a learned weight; ``constant`` is everything else that
     is known beforehand (shapes, scales, zero points, masks, int32 biases of quantized layers).
-    density : share of elements that are not zero [1].
+    density : share of elements that are not zero [1]. nonzeros : how many are not, in each slice along the first axis and along the last,
+    where they were counted.
     learned : numbers of the stored model that this parameter stands for [1], where that is not its own element count: 0 for the
     second copy of a tied weight, N·K for a packed matrix, the whole table for rows gathered from it ahead of time, as many
     times its elements as it has uses for a vector that an exporter merged with equal ones.
@@ -62,6 +63,7 @@ class Tensor:
     role: Role = "activation"
     density: float = 1.0
     learned: int | None = None
+    nonzeros: tuple[tuple[int, ...], ...] = ()
 
     @property
     def parameters(self) -> int:

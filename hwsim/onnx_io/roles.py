@@ -7,7 +7,7 @@ from collections.abc import Mapping, Set
 
 from hwsim.graph import Layer, Tensor, dtype_kind
 from hwsim.onnx_io.scope import Reading
-from hwsim.onnx_io.tensors import density_of
+from hwsim.onnx_io.tensors import density_of, nonzeros_of
 from hwsim.onnx_io.values import Value
 
 #: Operators none of whose inputs is learned.
@@ -183,10 +183,12 @@ def tensors_of(reading: Reading) -> dict[str, Tensor]:
             )
         counted.update(value.origins)
         density = value.density
+        nonzeros: tuple[tuple[int, ...], ...] = ()
         tensor = reading.measured.get(name)
         if tensor is not None:
             density = density_of(tensor, zeros[name])
+            nonzeros = nonzeros_of(tensor, zeros[name]) if density < 1 else ()
         tensors[name] = Tensor(
-            name, shape, value.dtype, "parameter", density, None if numbers == value.elements else numbers
+            name, shape, value.dtype, "parameter", density, None if numbers == value.elements else numbers, nonzeros
         )
     return {name: tensors[name] for name in reading.values}

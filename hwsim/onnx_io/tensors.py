@@ -100,6 +100,19 @@ def density_of(tensor: TensorProto, zero: float = 0.0) -> float:
     return float(np.count_nonzero(array != array.dtype.type(zero)) / count)
 
 
+def nonzeros_of(tensor: TensorProto, zero: float = 0.0) -> tuple[tuple[int, ...], ...]:
+    """Stored elements that differ from ``zero``, by slice along the first axis and along the last; nothing where they cannot be read."""
+    count = math.prod(tensor.dims)
+    if is_external(tensor) or not 0 < count <= MAX_MEASURED or tensor.data_type == TensorProto.STRING:
+        return ()
+    array: Array = numpy_helper.to_array(tensor)
+    there = array != array.dtype.type(zero)
+    if there.ndim < 2:
+        return ()
+    slices = there.reshape(there.shape[0], -1).sum(axis=1), there.reshape(-1, there.shape[-1]).sum(axis=0)
+    return tuple(tuple(int(number) for number in along) for along in slices)
+
+
 def described_sparse(tensor: onnx.SparseTensorProto, name: str) -> Value:
     """The Value of a sparse initializer: its dense shape, and how much of it is there."""
     where = f"sparse tensor {printable(tensor.values.name or name)!r}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from hwsim.errors import ModelError
 from hwsim.graph import Layer, Tensor, dtype_kind
@@ -93,10 +93,11 @@ _FLOAT64 = OperandType("float64")
 _TYPES: dict[str, OperandType] = {}
 
 
-def operand(tensor: Tensor) -> OperandType:
-    """How a tensor is stored, as an operand of a nest."""
+def operand(tensor: Tensor, outputs: Literal[0, -1] | None = None) -> OperandType:
+    """How a tensor is stored, as an operand of a nest. outputs : of weights, the axis along which each slice makes one output."""
     if tensor.density != 1.0:
-        return OperandType(tensor.dtype, tensor.density)
+        counted = tensor.nonzeros if outputs is not None else ()
+        return OperandType(tensor.dtype, tensor.density, counted[outputs or 0] if counted else ())
     return operand_type(tensor.dtype)
 
 
@@ -139,7 +140,7 @@ def product(
         return ()
     swap = stored_ahead(left) and not stored_ahead(right)
     streamed, weight = (right, left) if swap else (left, right)
-    first, second = operand(streamed), operand(weight)
+    first, second = operand(streamed), operand(weight, 0 if swap else -1)
     return (
         LoopNest(
             g=groups,

@@ -7,6 +7,7 @@ more input channels. MACs, weights and outputs stay exact; the input is counted 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import product as every_pair
 
 from hwsim.graph import Tensor
@@ -86,7 +87,7 @@ def conv_transpose(call: Call) -> Demand:
         repeat = math.prod(phase[2] for phase in chosen)
         nest = _nest(
             x,
-            weight,
+            replace(weight, nonzeros=()),  # its first axis is that of the inputs
             operand(out),
             batch=x.shape[0],
             groups=groups,
@@ -167,7 +168,7 @@ def _nest(
     """The nest of a convolution with any number of spatial axes: leading ones fold into batch and channels."""
     folded = max(0, len(kernel) - 2)
     height, flat = (folded, 1) if len(kernel) > 1 else (0, 0)
-    first, second = operand(x), operand(weight)
+    first, second = operand(x), operand(weight, 0)
     return LoopNest(
         n=batch * math.prod(result[:folded]),
         g=groups,

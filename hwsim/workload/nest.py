@@ -18,10 +18,13 @@ OPERANDS: tuple[Operand, ...] = ("input", "weight", "output")
 
 @dataclass(frozen=True, slots=True)
 class OperandType:
-    """How one operand is stored. dtype : ``int8``, ``float16``, ...; density : share of nonzero elements [1]."""
+    """How one operand is stored. dtype : ``int8``, ``float16``, ...; density : share of nonzero elements [1]; nonzeros : of weights that
+    were counted, how many of each output are not zero.
+    """
 
     dtype: str = "int8"
     density: float = 1.0
+    nonzeros: tuple[int, ...] = ()
 
     @property
     def bits(self) -> int:

@@ -151,12 +151,14 @@ def _matrices(call: Call, left: Tensor, right: Tensor) -> tuple[LoopNest, ...]:
 
 def _turned(call: Call, tensor: Tensor, transpose: str, batch: str = "") -> Tensor:
     """The operand as the product reads it."""
-    shape = tensor.shape
+    shape, nonzeros = tensor.shape, tensor.nonzeros
     if batch and call.integer(batch) and len(shape) > 2:
         shape = (*shape[1:-1], shape[0], shape[-1])
     if call.integer(transpose) and len(shape) > 1:
-        shape = (*shape[:-2], shape[-1], shape[-2])
-    return tensor if shape == tensor.shape else Tensor(tensor.name, shape, tensor.dtype, tensor.role, tensor.density)
+        shape, nonzeros = (*shape[:-2], shape[-1], shape[-2]), nonzeros[::-1] if len(shape) == 2 else ()
+    if (shape, nonzeros) == (tensor.shape, tensor.nonzeros):
+        return tensor
+    return Tensor(tensor.name, shape, tensor.dtype, tensor.role, tensor.density, nonzeros=nonzeros)
 
 
 def _with_input(nest: LoopNest, narrow: OperandType, weight: OperandType | None = None) -> LoopNest:

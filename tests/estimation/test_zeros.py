@@ -95,9 +95,40 @@ def test_what_a_mac_that_does_not_happen_leaves_in_its_registers(
     assert layer.energy_by_j["spad"] == pytest.approx(layer.macs * 2 * per_byte["input"] * reads)
 
 
-def test_a_rigid_array_cannot_skip(network: Network) -> None:
+def test_a_rigid_array_cannot_skip_and_says_so(network: Network) -> None:
     plain, skipped = _layer(network, DENSITY, "systolic"), _layer(network, DENSITY, "systolic", skipped=BOTH)
     assert skipped.compute_s == plain.compute_s
+    prepared = hwsim.prepare(network, bits="w16a16", density=DENSITY)
+    (said,) = [note for note in hwsim.estimate(prepared, _device("systolic", skipped=BOTH)).notes if "zeros" in note]
+    assert "skips zeros of input and weight, which saves energy here but no cycles: in the systolic model" in said
+    assert not any("zeros" in note for note in hwsim.estimate(prepared, _device(skipped=BOTH), rung="roofline").notes)
+
+
+def test_mappings_are_searched_for_what_skipping_leaves_to_do() -> None:
+    """A PE that passes over nine MACs in ten is one that does ten times as many a cycle: the same mapping, times and bound."""
+    small = Network.builder("s").input("x", (1, 8, 6, 6), "int8").conv(8, kernel=3, bias=False, name="conv").build()
+    dense = hwsim.load_device("ws_16x16")
+    skipping = replace(dense, sparsity=Sparsity(skipped=BOTH))
+    fast = replace(
+        dense,
+        precisions=tuple(replace(p, macs_per_pe_per_cycle=10 * p.macs_per_pe_per_cycle) for p in dense.precisions),
+    )
+
+    def layer(device: Device, **density: float) -> LayerEstimate:
+        prepared = hwsim.prepare(small, bits="w8a8", density=density)
+        (found,) = hwsim.estimate(
+            prepared, device, rung="mapping", objective="latency", search="quick", cache=False
+        ).layers
+        return found
+
+    plain, skipped, faster = layer(dense), layer(skipping, activation=0.4, weight=0.25), layer(fast)
+    assert skipped.compute_s == pytest.approx(faster.compute_s)
+    assert skipped.latency_s == pytest.approx(faster.latency_s) and skipped.latency_s < plain.latency_s
+    assert (skipped.mapping, skipped.traffic_bytes) == (faster.mapping, faster.traffic_bytes)
+    assert plain.energy_by_j is not None and skipped.energy_by_j is not None
+    assert skipped.energy_by_j["mac"] == pytest.approx(0.1 * plain.energy_by_j["mac"])
+    assert layer(dense, activation=0.4, weight=0.25).latency_s == plain.latency_s
+    assert layer(skipping, weight=0.0).compute_s < plain.compute_s / 1000
 
 
 def test_compression_lowers_traffic_off_the_chip_alone(network: Network) -> None:

@@ -22,6 +22,7 @@ from hwsim.estimation import mapped
 from hwsim.estimation.residency import residency
 from hwsim.study import Study, fast
 from hwsim.study.evaluation import TOTALS, Evaluator, evaluate_batch, limits_of
+from hwsim.study.kinds import key_of
 from hwsim.study.reading import read_study
 from hwsim.study.study import opened
 
@@ -78,7 +79,7 @@ def test_many_at_once_are_the_same_bits(device: str) -> None:
     base = {"model": "light_squeezenet", "device": device, "rung": "roofline"}
     evaluator = Evaluator(dict(base), limits_of({"max_latency_s": 0.02}))
     some = [point for point in points if len(point) == 1]
-    assert fast._group(evaluator, fast._key(some[0], ()), some) is not None
+    assert fast._group(evaluator, key_of(some[0], ()), some) is not None
     assert fast.rows(evaluator, points) == [evaluator.row(point) for point in points]
     columns = evaluate_batch(points, {"max_latency_s": 0.02}, base)
     assert columns["latency_s"] == [evaluator.row(point)["latency_s"] for point in points]

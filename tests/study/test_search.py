@@ -11,6 +11,7 @@ from hwsim.errors import UsageError
 from hwsim.study import Study, fast, hypervolume, search
 from hwsim.study.axes import Space
 from hwsim.study.evaluation import Evaluator
+from hwsim.study.kinds import key_of
 from hwsim.study.search import _cheaper
 
 AXES = {
@@ -52,7 +53,7 @@ def test_arrays_of_any_size_at_once_are_the_same_bits() -> None:
         for clock in (123.4, 500)
     ]
     evaluator = Evaluator(dict(BASE))
-    assert fast._group(evaluator, fast._key(points[0], ()), points) is not None
+    assert fast._group(evaluator, key_of(points[0], ()), points) is not None
     assert fast.rows(evaluator, points) == [evaluator.row(point) for point in points]
 
 
