@@ -18,9 +18,12 @@ from typing import Any, TypeVar, cast
 import numba
 
 from hwsim.kernels.compiled import keep, own
+from hwsim.kernels.inside import Inside
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _SWITCHES = ("NUMBA_BOUNDSCHECK", "NUMBA_OPT", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_DEBUG_ARRAY_OPT")
+#: Of what only kernels call: no way in from Python, which takes longer to compile than the rest, and no machine code of its own.
+_INSIDE: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": Inside}
 
 
 def cache_root() -> Path:
@@ -69,20 +72,19 @@ def inline_kernel(function: Function) -> Function:
 
 
 def nested_kernel(function: Function) -> Function:
-    """The same for what only kernels call: without the wrappers for calls from Python, which take longer to compile than the rest."""
-    flags: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    return cast(Function, numba.njit(nogil=True, error_model="numpy", **flags)(function))
+    """The same for what only kernels call."""
+    return cast(Function, numba.njit(nogil=True, error_model="numpy", **_INSIDE)(function))
 
 
 def merged_kernel(function: Function) -> Function:
     """The same for the innermost ones, compiled into their caller and without counting references to arrays: counting took five times
     as long as the work of a mapping. Such a function cannot make arrays, nor return any."""
-    flags: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": True, "_nrt": False}
+    flags: dict[str, Any] = {**_INSIDE, "forceinline": True, "_nrt": False}
     return cast(Function, numba.njit(nogil=True, error_model="numpy", **flags)(function))
 
 
 def lean_kernel(function: Function) -> Function:
     """A nested kernel that makes and returns no arrays, and counts no references to those that it is given: a search is three times as
     fast without. Numba refuses to compile one that makes arrays, not one that returns some."""
-    flags: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False}
+    flags: dict[str, Any] = {**_INSIDE, "_nrt": False}
     return cast(Function, numba.njit(nogil=True, error_model="numpy", **flags)(function))
