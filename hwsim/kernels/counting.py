@@ -13,7 +13,7 @@ import numpy as np
 
 from hwsim.kernels.counting_axis import axis_sums, axis_tile
 from hwsim.kernels.counting_dims import DIM, FACTOR, LEVEL, STEP, dim_sums, places_of, start_of, tiles_of
-from hwsim.kernels.jit import kernel, nested_kernel
+from hwsim.kernels.jit import kernel, lean_kernel, nested_kernel
 from hwsim.kernels.packed import (
     FILL,
     INPUT,
@@ -136,7 +136,7 @@ def _product(operand: int, sums: Int, rows: Int, alike: Int, places: Int, busy: 
     return arriving - kept
 
 
-@nested_kernel
+@lean_kernel
 def _distinct(level: int, tile: Int, temporal: Int) -> int:
     """Outputs that the instance of ``level`` at index 0 works on in the course of the run."""
     words, extents = 1, tile.shape[0] - 1
@@ -148,7 +148,7 @@ def _distinct(level: int, tile: Int, temporal: Int) -> int:
     return words
 
 
-@nested_kernel
+@lean_kernel
 def _complete(low: int, high: int, tile: Int, spatial: Int, reduces: Bool) -> bool:
     """Whether sums that leave ``high`` are complete: no reduction is spread over instances further out, and none of those over what lies
     between ``low`` and ``high`` is left open by a network that does not reduce."""
@@ -160,7 +160,7 @@ def _complete(low: int, high: int, tile: Int, spatial: Int, reduces: Bool) -> bo
     return True
 
 
-@nested_kernel
+@lean_kernel
 def _append(factors: Int, order: Int, steps: Int, level: int, count: int, rows: Int) -> int:
     """Append the loops of one level and kind, outside first, to ``rows`` from ``count`` on; returns the new count."""
     for place in range(7, -1, -1):
@@ -235,7 +235,7 @@ def count_exact(nest: NestArrays, hierarchy: HierarchyArrays, mapping: MappingAr
         out.incomplete[level] = 1 if updates != out.final[level, UPDATE] or fills > 0 else 0
 
 
-@nested_kernel
+@lean_kernel
 def _tile(operand: int, level: int, tile: Int, temporal: Int, spatial: Int, axes: Int) -> int:
     """Words of the largest tile of a level."""
     words = 1
@@ -248,7 +248,7 @@ def _tile(operand: int, level: int, tile: Int, temporal: Int, spatial: Int, axes
     return words
 
 
-@nested_kernel
+@lean_kernel
 def _count_steps(
     pass_level: int, temporal: Int, spatial_x: Int, spatial_y: Int, tile: Int, used: Int, scalars: Int
 ) -> None:
@@ -275,7 +275,7 @@ def _count_steps(
     scalars[0], scalars[1], scalars[2], scalars[3] = steps, passes, macs, across * down
 
 
-@nested_kernel
+@lean_kernel
 def _inside(level: int, operand: int, keep: Bool) -> int:
     """The next level inside of ``level`` that keeps an operand, -1 for PEs."""
     inner = level - 1
@@ -284,7 +284,7 @@ def _inside(level: int, operand: int, keep: Bool) -> int:
     return inner
 
 
-@nested_kernel
+@lean_kernel
 def _count_operand(operand: int, keep: Bool, flows: Int, out: CountArrays) -> None:
     """Inputs or weights: fills of each level that keeps them, words on the wires down to it, reads where they come from."""
     for level in range(keep.shape[0]):

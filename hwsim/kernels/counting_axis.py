@@ -16,14 +16,14 @@ from hwsim.kernels.counting_dims import (
     tiles_of,
 )
 from hwsim.kernels.counting_sets import common_size, contains, set_size
-from hwsim.kernels.jit import nested_kernel
+from hwsim.kernels.jit import lean_kernel, nested_kernel
 from hwsim.kernels.packed import Bool, Int
 
 #: Columns of what children need at one step: x, ex, k, ek now; y, ey, m, em before; label of the wires; sizes of tile and overlap.
 _LABEL, _SIZE, _KEPT = 8, 9, 10
 
 
-@nested_kernel
+@lean_kernel
 def inside(extent_x: int, extent_k: int, axes: Int, side: int) -> bool:
     """Whether all addresses of a side (axes [2, 4] : stride, dilation, pad, size) are data."""
     return (
@@ -32,7 +32,7 @@ def inside(extent_x: int, extent_k: int, axes: Int, side: int) -> bool:
     )
 
 
-@nested_kernel
+@lean_kernel
 def _label(dim: int, low: int, high: int, index: int, spatial: Int, shares: Bool) -> int:
     """Part of a place's number that lies at levels whose network does not share."""
     label, base = 0, 1
@@ -45,7 +45,7 @@ def _label(dim: int, low: int, high: int, index: int, spatial: Int, shares: Bool
     return label
 
 
-@nested_kernel
+@lean_kernel
 def _alike(wanted: Int, one: int, other: int, axes: Int, side: int) -> int:
     """How alike two children are: 0 where they need different tiles, 1 the same, 2 the same and hold the same part of it already."""
     if wanted[one, _LABEL] != wanted[other, _LABEL] or wanted[one, _SIZE] != wanted[other, _SIZE]:
@@ -66,7 +66,7 @@ def _alike(wanted: Int, one: int, other: int, axes: Int, side: int) -> int:
     return answer
 
 
-@nested_kernel
+@lean_kernel
 def _tile_at(dim: int, level: int, number: int, offset: int, extent: int, own: int, temporal: Int) -> tuple[int, int]:
     start = offset + start_of(dim, level, number, temporal)
     return start, min(own, extent - start)
@@ -125,7 +125,7 @@ def _uniform(
     found[side, 1, 0] = messages * common_size(now_x, own_x, now_k, own_k, before_x, own_x, before_k, own_k, axes, side)
 
 
-@nested_kernel
+@lean_kernel
 def _stretch(dim: int, level: int, cut: int, moves: bool, temporal: Int) -> tuple[int, int, int]:
     """Where a tile is, where the one before it was, and how many such steps there are, where factors divide a dim."""
     contexts = inner_trips(dim, level, 0, temporal) // inner_trips(dim, level, cut, temporal)
@@ -241,7 +241,7 @@ def axis_sums(
     return 0
 
 
-@nested_kernel
+@lean_kernel
 def axis_tile(side: int, level: int, tile: Int, temporal: Int, spatial: Int, axes: Int) -> int:
     """Addresses on one side of the input in the largest tile of ``level``."""
     dim_x, dim_k = 4 + side, 6 + side

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hwsim.kernels.jit import nested_kernel
+from hwsim.kernels.jit import lean_kernel
 from hwsim.kernels.packed import Bool, Int
 
 #: Columns of a loop table.
@@ -27,7 +27,7 @@ class Sums(NamedTuple):
     first_kept: int
 
 
-@nested_kernel
+@lean_kernel
 def inner_trips(dim: int, level: int, cut: int, temporal: Int) -> int:
     """Product of the factors of a dim's temporal loops outside of ``level``, but for the outermost ``cut`` of them."""
     trips, number = 1, 0
@@ -41,7 +41,7 @@ def inner_trips(dim: int, level: int, cut: int, temporal: Int) -> int:
     return trips
 
 
-@nested_kernel
+@lean_kernel
 def factor_at(dim: int, cut: int, temporal: Int) -> int:
     """Factor of the temporal loop number ``cut`` of a dim, from the outside."""
     number = 0
@@ -53,7 +53,7 @@ def factor_at(dim: int, cut: int, temporal: Int) -> int:
     return 1
 
 
-@nested_kernel
+@lean_kernel
 def tiles_of(dim: int, level: int, left: int, temporal: Int) -> int:
     """Tiles of a dim that one place works on. left : points of the dim behind the place's first point, itself included."""
     if left <= 0:
@@ -69,7 +69,7 @@ def tiles_of(dim: int, level: int, left: int, temporal: Int) -> int:
     return count + 1
 
 
-@nested_kernel
+@lean_kernel
 def start_of(dim: int, level: int, tile: int, temporal: Int) -> int:
     """Where tile number ``tile`` of a place starts, relative to the place."""
     start = 0
@@ -84,7 +84,7 @@ def start_of(dim: int, level: int, tile: int, temporal: Int) -> int:
     return start
 
 
-@nested_kernel
+@lean_kernel
 def places_of(dim: int, low: int, high: int, spatial: Int) -> int:
     """Product of a dim's spatial factors at levels above ``low`` up to ``high``."""
     places = 1
@@ -94,7 +94,7 @@ def places_of(dim: int, low: int, high: int, spatial: Int) -> int:
     return places
 
 
-@nested_kernel
+@lean_kernel
 def place_offset(dim: int, low: int, high: int, index: int, spatial: Int) -> int:
     """Offset of place number ``index`` among those of levels above ``low`` up to ``high``."""
     offset = 0
@@ -105,7 +105,7 @@ def place_offset(dim: int, low: int, high: int, index: int, spatial: Int) -> int
     return offset
 
 
-@nested_kernel
+@lean_kernel
 def _stands_for_all(dim: int, low: int, high: int, index: int, spatial: Int, shares: Bool) -> bool:
     """Whether a place has index 0 at all levels above ``low`` up to ``high`` whose network shares."""
     for row in range(spatial.shape[0] - 1, -1, -1):
@@ -116,7 +116,7 @@ def _stands_for_all(dim: int, low: int, high: int, index: int, spatial: Int, sha
     return True
 
 
-@nested_kernel
+@lean_kernel
 def _messages(dim: int, low: int, high: int, spatial: Int, shares: Bool) -> int:
     """Places above ``low`` up to ``high`` that get a message of their own where the dim does not matter."""
     places = 1
@@ -126,7 +126,7 @@ def _messages(dim: int, low: int, high: int, spatial: Int, shares: Bool) -> int:
     return places
 
 
-@nested_kernel
+@lean_kernel
 def dim_sums(
     dim: int,
     level: int,
@@ -181,7 +181,7 @@ def dim_sums(
     return Sums(total, first, total_kept, first_kept)
 
 
-@nested_kernel
+@lean_kernel
 def _place_sums(
     dim: int, level: int, relevant: bool, cut: int, advance: bool, left: int, own: int, inner: int, temporal: Int
 ) -> tuple[int, int]:
@@ -206,7 +206,7 @@ def _place_sums(
     return points, 0 if relevant else points
 
 
-@nested_kernel
+@lean_kernel
 def _stays(
     dim: int, level: int, cut: int, offset: int, extent: int, tile: Int, temporal: Int, spatial: Int, leaves: Bool
 ) -> bool:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwsim.kernels.jit import kernel, nested_kernel
+from hwsim.kernels.jit import kernel, lean_kernel, nested_kernel
 from hwsim.kernels.packed import BUS, INPUT, NEIGHBOUR, OUTPUT, Float, Int, Q, S
 
 #: For each operand and dim (N, G, K, C, Q, P, S, R): 0 does not matter, 1 an index of its own, 4 one of two in an axis of the input.
 _PLACES = (1, 1, 0, 1, 4, 4, 4, 4, 0, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1, 0, 1, 1, 0, 0)
 
 
-@nested_kernel
+@lean_kernel
 def gcd(one: int, other: int) -> int:
     """Greatest common divisor of two whole numbers, not both 0."""
     while other:
@@ -19,7 +19,7 @@ def gcd(one: int, other: int) -> int:
     return one
 
 
-@nested_kernel
+@lean_kernel
 def sums(count: int, step: int, other_count: int, other_step: int) -> int:
     """Different values of i*step + j*other_step, 0 <= i < count, 0 <= j < other_count; steps from 1 on.
 
@@ -29,7 +29,7 @@ def sums(count: int, step: int, other_count: int, other_step: int) -> int:
     return count * other_count - max(0, count - other_step // divisor) * max(0, other_count - step // divisor)
 
 
-@nested_kernel
+@lean_kernel
 def _coefficients(operand: int, level: int, tile: Int, spatial_x: Int, spatial_y: Int, axes: Int, weight: Int) -> None:
     """Weight [8] of a child's offset in each dim, so that the weighted sums are equal where the children's tiles are."""
     base = 1
@@ -49,7 +49,7 @@ def _coefficients(operand: int, level: int, tile: Int, spatial_x: Int, spatial_y
             base *= positions * axes[axis, 0] + kernels * axes[axis, 1]
 
 
-@nested_kernel
+@lean_kernel
 def _keys(level: int, spatial: Int, order: Int, weight: Int, scale: Int, keys: Int) -> None:
     """Weighted sum of the offsets of each place on one axis, ``keys``; the first dim of ``order`` varies first; scale [8]."""
     for index in range(keys.shape[0]):
@@ -60,7 +60,7 @@ def _keys(level: int, spatial: Int, order: Int, weight: Int, scale: Int, keys: I
             rest //= spatial[level, dim]
 
 
-@nested_kernel
+@lean_kernel
 def _hash(key: int, size: int) -> int:
     return ((key * 1000003) ^ (key >> 17)) & (size - 1)
 
@@ -87,7 +87,7 @@ def _grouped(along_x: Int, along_y: Int, group: Int) -> int:
     return groups
 
 
-@nested_kernel
+@lean_kernel
 def _members(group: Int, groups: int, start: Int, member: Int) -> None:
     """Children by group: those of group g are ``member[start[g] : start[g + 1]]``, by rising number. start [groups + 2]."""
     start[:] = 0
@@ -122,7 +122,7 @@ def _along_a_row(start: Int, member: Int, groups: int, row: int, centre: float) 
     return hops
 
 
-@nested_kernel
+@lean_kernel
 def _along_a_column(start: Int, member: Int, groups: int, row: int, centre: float) -> float:
     """Wires of all messages that run along the first column first, and into each row that has a member."""
     hops = 0.0
@@ -136,7 +136,7 @@ def _along_a_column(start: Int, member: Int, groups: int, row: int, centre: floa
     return hops
 
 
-@nested_kernel
+@lean_kernel
 def _along_buses(
     start: Int, member: Int, groups: int, row: int, fan_x: int, fan_y: int, from_child_to_child: bool
 ) -> float:

@@ -8,18 +8,18 @@ rows without common addresses: for each of the last a values of j all i, and for
 from __future__ import annotations
 
 from hwsim.kernels.counting_hops import gcd
-from hwsim.kernels.jit import nested_kernel
+from hwsim.kernels.jit import lean_kernel
 from hwsim.kernels.packed import Int
 
 
-@nested_kernel
+@lean_kernel
 def _rows(ex: int, ek: int, stride: int, dilation: int, divisor: int) -> tuple[int, int]:
     """Rows along the windows, and along the kernel."""
     along_x = min(ek, stride // divisor)
     return along_x, min(ex, dilation // divisor) if ek > along_x else 0
 
 
-@nested_kernel
+@lean_kernel
 def _clip(start: int, step: int, count: int, size: int) -> tuple[int, int]:
     """First value and number of the values start + n*step, n < count, that lie in [0, size)."""
     if start < 0:
@@ -31,7 +31,7 @@ def _clip(start: int, step: int, count: int, size: int) -> tuple[int, int]:
     return start, max(count, 0)
 
 
-@nested_kernel
+@lean_kernel
 def _row(number: int, x: int, ex: int, k: int, ek: int, axes: Int, side: int, divisor: int) -> tuple[int, int, int]:
     """First value, step and number of values of one row. axes [2, 4] : stride, dilation, pad, size of
     height and width; side : which."""
@@ -45,7 +45,7 @@ def _row(number: int, x: int, ex: int, k: int, ek: int, axes: Int, side: int, di
     return start, dilation, count
 
 
-@nested_kernel
+@lean_kernel
 def _common(a: int, step: int, count: int, b: int, other_step: int, other_count: int) -> int:
     """Values that two rows share."""
     if count <= 0 or other_count <= 0:
@@ -69,7 +69,7 @@ def _common(a: int, step: int, count: int, b: int, other_step: int, other_count:
     return (high - a) // step + 1 if a <= high else 0
 
 
-@nested_kernel
+@lean_kernel
 def set_size(x: int, ex: int, k: int, ek: int, axes: Int, side: int) -> int:
     """Addresses of a tile on one axis. axes [2, 4] : stride, dilation, pad, size of
     height and width; side : which."""
@@ -86,7 +86,7 @@ def set_size(x: int, ex: int, k: int, ek: int, axes: Int, side: int) -> int:
     return total
 
 
-@nested_kernel
+@lean_kernel
 def common_size(x: int, ex: int, k: int, ek: int, y: int, ey: int, m: int, em: int, axes: Int, side: int) -> int:
     """Addresses that two tiles (x, ex, k, ek) and (y, ey, m, em) share."""
     stride, dilation = axes[side, 0], axes[side, 1]
@@ -102,7 +102,7 @@ def common_size(x: int, ex: int, k: int, ek: int, y: int, ey: int, m: int, em: i
     return total
 
 
-@nested_kernel
+@lean_kernel
 def contains(address: int, x: int, ex: int, k: int, ek: int, axes: Int, side: int) -> bool:
     """Whether a tile touches an address of the image."""
     for j in range(ek):

@@ -21,11 +21,12 @@ from hwsim.search.quick import quick
 from hwsim.search.size import size_of
 from hwsim.search.space import Space, space_of
 from hwsim.search.survey import carry
+from hwsim.search.unpadded import find_unpadded
 from hwsim.workload import LoopNest
 
 #: Tiles that a search may look at: about a third of a second of one core; those after which it goes on only if a proof is near, where the
 #: hardware fixes loops: bounds come slowly there, and the mappings found seldom become better.
-BUDGET, _PATIENCE = 1_000_000, 25_000
+BUDGET, _PATIENCE = 2_000_000, 40_000
 
 
 def best(
@@ -62,6 +63,7 @@ def best(
     quick(space, objective, progress)  # what is good from the start cuts most of what is to be proven
     if effort == "full" or progress.mapping is None:
         least, progress.given_up = progress.given_up if progress.mapping else -math.inf, math.inf
+        find_unpadded(space, objective, progress)
         carry(space, objective, progress)
         prove(space, objective, progress)
         progress.given_up = max(progress.given_up, least)

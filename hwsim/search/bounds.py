@@ -45,6 +45,17 @@ def compulsory(space: Space) -> float:
     return mac_j * math.prod(space.extents) + moved
 
 
+def least_cycles(space: Space, steps: Reals) -> Reals:
+    """Cycles that no mapping with so many compute steps [T] goes below: all words of the tensors pass the ports of the outermost level."""
+    packed, bits = space.packed, space.packed_nest.bits
+    read, write, shared = (float(rate) for rate in packed.bandwidth[-1])
+    into = sum(volume(space, operand) * int(bits[operand]) for operand in (INPUT, WEIGHT))
+    out = volume(space, OUTPUT) * min(int(bits[2]), int(bits[3]))
+    transfer = max(into / read, out / write, (into + out) / shared)
+    compute = steps / packed.macs_per_pe
+    return np.maximum(compute, transfer) if packed.overlapped[-1] else compute + transfer
+
+
 @dataclass(frozen=True, slots=True)
 class Anywhere:
     """What a choice of kept operands costs at least whatever the pattern.

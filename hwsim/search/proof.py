@@ -13,7 +13,7 @@ from hwsim.kernels.search import axes, join, tiles
 from hwsim.kernels.search_terms import CHOICE, COMPUTE, Problem
 from hwsim.kernels.search_whole import descend
 from hwsim.mapping.pack import unpack_mapping
-from hwsim.search.bounds import anywhere, floors, values
+from hwsim.search.bounds import anywhere, floors, least_cycles, values
 from hwsim.search.improving import exact_of, improve, only, opened
 from hwsim.search.patterns import Patterns, at_work, further, patterns
 from hwsim.search.problem import build, staying
@@ -46,11 +46,11 @@ _CHUNK = 300_000
 #: Patterns whose tiles are kept until their turn comes.
 _READY = 256
 #: What finding the bound of a pattern's tiles counts for, in tiles looked at.
-_SETUP_WORK = 2_000
+_SETUP_WORK = 3_000
 #: The same for each of these tiles, bounded under every order outside.
 _TILE_WORK = 2
 #: The same for listing a pattern, and for finding its floor.
-_LISTED_WORK, _FLOOR_WORK = 3, 10
+_LISTED_WORK, _FLOOR_WORK = 12, 20
 
 
 def prove(space: Space, objective: str, progress: Progress) -> None:
@@ -125,6 +125,7 @@ class _Queue:
         self._ready: dict[_Job, _Setup] = {}
         self._ratios = list(_RATIOS)
         self._fewest = math.prod(space.extents) / float(space.packed.fanout.astype(np.float64).prod())
+        self._waits = float(least_cycles(space, np.zeros(1))[0]) * space.packed.macs_per_pe
         self.push(self._beyond(1.0), _Job(_UNLISTED, 0))
 
     @property
@@ -169,7 +170,7 @@ class _Queue:
         for number, keep in enumerate(self.space.keeps):
             if self._beyond(float(steps[0]), number) >= limit:
                 continue
-            cycles = steps / self.space.packed.macs_per_pe
+            cycles = least_cycles(self.space, steps)
             energy = self._anywhere[number].of(self.space, factors)
             some = np.flatnonzero(values(self.space, energy, cycles, self.objective) < limit)
             if not len(some):
@@ -188,6 +189,8 @@ class _Queue:
     def _list(self, bound: float, limit: float) -> None:
         """List patterns with more steps, but none with so many that what is known beats them all."""
         ratio = self._ratios.pop(0)
+        while self._ratios and self._fewest * self._ratios[0] <= self._waits:
+            ratio = self._ratios.pop(0)  # those with fewer steps only wait for the outermost level
         most = min(self._fewest * ratio, self._steps_below(limit))
         listed = at_work(self.space, patterns(self.space, most))
         for known in self.lists:
@@ -210,7 +213,7 @@ class _Queue:
 
     def _beyond(self, steps: float, keep: int | None = None) -> float:
         """What no pattern with so many steps can beat, under some choice of kept operands or any."""
-        cycles = np.array([steps / self.space.packed.macs_per_pe])
+        cycles = least_cycles(self.space, np.array([steps]))
         energy = min(some.total for some in self._anywhere) if keep is None else self._anywhere[keep].total
         return float(values(self.space, np.array([energy]), cycles, self.objective)[0])
 

@@ -17,7 +17,7 @@ from hwsim.kernels.packed import OUTPUT, C, Int, R, S
 from hwsim.kernels.search_exchange import climb
 from hwsim.kernels.search_terms import BITS, FINAL_BITS, POOL, POOL_BITS, SPATIAL, Problem
 from hwsim.mapping import Hierarchy
-from hwsim.search.bounds import anywhere, floors, values
+from hwsim.search.bounds import anywhere, floors, least_cycles, values
 from hwsim.search.improving import improve
 from hwsim.search.patterns import Patterns, fewest_steps
 from hwsim.search.problem import build
@@ -134,7 +134,7 @@ def _beyond(space: Space, steps: float, objective: str) -> float:
     if math.isinf(steps):
         return math.inf
     energy = np.array([min(some.total for some in anywhere(space))])
-    return float(values(space, energy, np.array([steps / space.packed.macs_per_pe]), objective)[0])
+    return float(values(space, energy, least_cycles(space, np.array([steps])), objective)[0])
 
 
 def _climbed(space: Space, pattern: _Pattern, absorbs: int, progress: Progress) -> bool:

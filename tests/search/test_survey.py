@@ -1,4 +1,4 @@
-"""Mappings carried over to other patterns: real ones, never worse than what was known, and the full search no less sure than the quick one."""
+"""Mappings carried over to other patterns: real ones, no worse than what was known; the full search is no less sure than the quick one."""
 
 from __future__ import annotations
 
