@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from hwsim.counts.row_stationary import Chip, Plan, RowStationaryCounts, count, plans
+from hwsim.counts.row_stationary_loops import loops
 from hwsim.device import Device, Memory
 from hwsim.device.records import Network as Wires
 from hwsim.device.records import Operand
@@ -22,6 +23,8 @@ from hwsim.estimation.assembly import Assumptions, Compute, assemble, off_chip_b
 from hwsim.estimation.records import LayerEstimate, Traffic
 from hwsim.estimation.residency import Residency
 from hwsim.graph import Layer, Network
+from hwsim.mapping import from_device
+from hwsim.mapping.text import as_dict
 from hwsim.workload import OPERANDS, LoopNest, Work
 
 
@@ -181,7 +184,15 @@ def price(
         "vector": energy.of_vector(work, device, said),
         "network": network_j,
     }
-    return energy.attach(record, device, parts)
+    return energy.attach(replace(record, mapping=_loops(nests, device)), device, parts)
+
+
+def _loops(nests: list[tuple[LoopNest, Plan]], device: Device) -> list[dict[str, object]] | None:
+    """Plans as loop nests, on hierarchies of scratchpads, one buffer and an off-chip memory."""
+    if len(device.memories) != 3:
+        return None
+    columns = device.array.x * device.array.cores
+    return [as_dict(from_device(device, nest), loops(nest, plan, columns)) for nest, plan in nests]
 
 
 def _wires(

@@ -6,18 +6,18 @@ Shapes, zeros, times and powers are those of the chip: ISSCC 2016, Fig. 14.5.6, 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import ceil
 
 import hwsim
 from hwsim.cost import Energy, price
 from hwsim.cost.fill import with_technology
 from hwsim.counts import Counts, count
+from hwsim.counts.row_stationary import Plan
+from hwsim.counts.row_stationary_loops import loops
 from hwsim.device import Device, load
 from hwsim.errors import Infeasible
 from hwsim.estimation import zeros
 from hwsim.estimation.conversion import converted
 from hwsim.mapping import Mapping, from_device
-from hwsim.mapping.record import LevelLoops
 from hwsim.workload import LoopNest
 
 BATCH = 4
@@ -124,30 +124,8 @@ def counted_nest(layer: Layer, device: Device) -> tuple[LoopNest, Mapping, Count
 
 
 def mapping(nest: LoopNest, layer: Layer, device: Device, filters_through_buffer: bool) -> Mapping:
-    """A row of Table III as loops: a PE keeps p filters of q channels, r channels and t filters lie across sets, m wait in the buffer."""
-    m, n, e, p, q, r, t = layer.rows
-    folds = ceil(e / device.array.x)
-    columns = ceil(e / folds)
-    t_on_x = min(t, max(1, device.array.x // columns))
-    t_on_y = ceil(t / t_on_x)
-    passes = ceil(m / (p * t))
-    spad = LevelLoops(temporal=(("R", layer.kernel), ("C", q), ("K", p)))
-    gbuf = LevelLoops(
-        temporal=(("P", nest.p), ("N", n), ("K", passes)),
-        spatial_x=(("Q", columns), ("K", t_on_x)),
-        spatial_y=(("S", layer.kernel), ("Q", folds), ("C", r), ("K", t_on_y)),
-        keep=(True, filters_through_buffer, True),
-    )
-    dram = LevelLoops(
-        temporal=(
-            ("C", ceil(nest.c / (q * r))),
-            ("K", ceil(nest.k / (p * t_on_x * t_on_y * passes))),
-            ("N", ceil(nest.n / n)),
-            ("Q", ceil(nest.q / (columns * folds))),
-            ("G", nest.g),
-        )
-    )
-    return Mapping((spad, gbuf, dram))
+    """A row of Table III as loops."""
+    return loops(nest, Plan(*layer.rows), device.array.x, filters_through_buffer)
 
 
 def fitted_scale(found: list[Run], standing: bool = False) -> float:

@@ -68,6 +68,11 @@ def test_the_rung_answers_with_the_same_passes() -> None:
     (conv5,) = (one for one in _ratios(False) if one.name == "CONV5")
     assert layer.compute_s == pytest.approx(conv5.processing_s)
     assert layer.latency_s > layer.compute_s
+    assert layer.mapping is not None
+    dram, buffer, pads = layer.mapping[0]["levels"]  # Table III: m 64, n 4, e 13, p 16, q 3, r 2, t 2
+    assert (dram["temporal"], buffer["temporal"]) == (["G=2", "K=2", "C=32"], ["K=2", "N=4", "P=13"])
+    assert (buffer["spatial_x"], buffer["spatial_y"]) == (["Q=13"], ["K=2", "C=2", "S=3"])
+    assert pads["temporal"] == ["K=16", "C=3", "R=3"]
     assert estimate.totals.energy_j is not None
     with pytest.raises(ProfileError, match="row_stationary needs scratchpads"):
         hwsim.estimate(network.build(), "t4", rung="row_stationary")
