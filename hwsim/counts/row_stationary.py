@@ -68,6 +68,7 @@ class RowStationaryCounts:
     Words: partial sums and inputs through the buffer, rows with their padding; inputs, weights and outputs over the chip's edge, padding
     left out [1]. edge_rows : edge_inputs with the padding [1]. word_hops : wires between neighbouring PEs that all words take where each
     word from or to the buffer drives one whole bus along y and one along x in every row of PEs that wants it, sums going from PE to PE [1].
+    filter_words : into and out of the part of the buffer in which filters wait, which published counts of its words leave out [1].
     """
 
     passes: int
@@ -82,6 +83,7 @@ class RowStationaryCounts:
     edge_weights: int
     edge_outputs: int
     word_hops: int
+    filter_words: int
 
 
 def fits(nest: LoopNest, plan: Plan, chip: Chip) -> bool:
@@ -186,6 +188,7 @@ def count(nest: LoopNest, plan: Plan, chip: Chip) -> RowStationaryCounts:
         edge_weights=nest.elements[1] * images * strips,
         edge_outputs=nest.elements[2],
         word_hops=_word_hops(nest, plan, chip, passes, (passes - passes // chunks) * sums, passes * sums),
+        filter_words=passes * filters * channels * nest.s * nest.r,
     )
 
 

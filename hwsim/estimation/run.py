@@ -74,7 +74,7 @@ def estimate(
     units : ``bit`` gives HCM's view, in which every tensor moves once. keep_activations : whether tensors may stay on chip between
     layers (in the mapping rung they do not). overrides : ``dotted.path=value`` on the profile.
     objective, counting, search (``full`` or ``quick``), search_seconds, cache : of the mapping rung's search, see ``search.best``
-    (row-stationary passes take the fastest plan for ``latency``, else the one that moves least);
+    (row-stationary passes take the fastest plan for ``latency``, else that of least energy in memories);
     progress is told what is being searched; answers : searches shared with other calls.
     held : tensors that stay on the chip whatever else does (not in the simulator, which gives everything an address).
     cores : in the simulator, how layers are spread over the cores of a chip: ``together`` (they are one array), ``channels`` or ``rows``
