@@ -250,8 +250,9 @@ def _tried(mutant: Mutant, covering: Covering, trusted: dict[str, bool], more: S
     change = f"{source.splitlines()[mutant.line - 1].strip()} -> {_difference(source, changed)}"
     lines = covering.tests.get(mutant.module, {})
     tests = set().union(*(lines.get(line, set()) for line in range(mutant.line, mutant.last + 1)))
-    if not tests and mutant.line in covering.imported.get(mutant.module, ()):  # runs as the module is imported
-        tests = set().union(*lines.values())
+    if not _inside_a_function(source, mutant.line):  # whichever test was the first to import the module has its lines
+        tests = set().union(*lines.values())  # it runs as the module is imported, and may show anywhere
+        tests = tests or {name for name in covering.seconds if name.startswith(f"tests.{mutant.room}.")}
     start, (chosen, total) = time.perf_counter(), _chosen(tests, covering.seconds, more)
     while True:
         outcome, killer = _run(mutant, changed, chosen, 10 + 4 * total, covering) if chosen else ("uncovered", "")
@@ -265,6 +266,11 @@ def _tried(mutant: Mutant, covering: Covering, trusted: dict[str, bool], more: S
     spent = round(time.perf_counter() - start, 1)
     found = {"change": change, "outcome": outcome, "tests": len(chosen), "seconds": spent, "killer": killer}
     return Mutant(**{**asdict(mutant), **found})
+
+
+def _inside_a_function(source: str, line: int) -> bool:
+    functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
+    return any(node.body[0].lineno <= line <= (node.end_lineno or 0) for node in functions)
 
 
 def _chosen(tests: set[str], seconds: Mapping[str, float], more: Sequence[str]) -> tuple[list[str], float]:

@@ -247,10 +247,11 @@ def test_pes_at_work() -> None:
     assert count(nest, Plan(6, 1, 2, 3, 2, 2, 2), chip).active_pes == 3 * 2 * 2 * 2
 
 
-def test_plans_are_all_that_fit() -> None:
+@pytest.mark.parametrize("input_words", [2, 4])
+def test_plans_are_all_that_fit(input_words: int) -> None:
     """Every plan of small numbers, by brute force: what is dominated by one that is listed may be missing, nothing else."""
     nest = LoopNest(n=2, k=5, c=3, q=4, p=4, s=2, r=2, height=5, width=5)
-    chip = Chip(5, 6, 4, 12, 3, 300, 1, 4, 4, 7)
+    chip = Chip(5, 6, input_words, 12, 3, 300, 1, 4, 4, 7)
     listed = list(plans(nest, chip))
     assert listed and all(fits(nest, plan, chip) for plan in listed)
 

@@ -130,3 +130,27 @@ def test_pools_hold_each_operand_once() -> None:
     for keep in ("always", "free"):
         with pytest.raises(MappingError, match="output lives in 0 pools"):
             counted(*one[:2], keeps=("free", "free", keep))
+
+
+def test_hops_of_wires_that_cost_nothing_are_counted_where_asked() -> None:
+    mesh = Hierarchy("mesh", (level("L0", 2), level("L1")), 2)
+    mapping = Mapping((loops(), loops(x=[("K", 2)])))
+    silent, heard = (count(nest(k=2), mesh, mapping, all_hops=wanted) for wanted in (False, True))
+    assert isinstance(silent, Counts) and isinstance(heard, Counts)
+    assert count(nest(k=2), mesh, mapping) == silent
+    assert silent.levels[1].weight.wires.hops == 0 < heard.levels[1].weight.wires.hops
+
+
+def test_instances_at_work() -> None:
+    """Three levels over a mesh: 2 clusters of 3 x 2 PEs, all at work; then 3 PEs of 4."""
+    levels = (level("L0", 6, 2), level("L1", 2), level("L2"))
+    mapping = Mapping((loops(), loops(x=[("K", 3)], y=[("C", 2)]), loops(x=[("K", 2)])))
+    found = count(nest(k=6, c=2), Hierarchy("mesh", levels, 6, 2), mapping)
+    assert isinstance(found, Counts)
+    assert [one.used for one in found.levels] == [(6, 2), (2, 1), (1, 1)]
+    assert [one.instances for one in found.levels] == [12, 2, 1]
+    assert (found.pes, found.mesh, found.steps) == (12, 12, 1)
+    single = Hierarchy("row", (level("L0", 4), level("L1")), 4)
+    found = count(nest(k=3), single, Mapping((loops(), loops(x=[("K", 3)]))))
+    assert isinstance(found, Counts)
+    assert ([one.used for one in found.levels], found.pes, found.mesh) == ([(3, 1), (1, 1)], 3, 4)

@@ -522,13 +522,15 @@ def test_tiles_and_hops_that_are_not_given(tmp_path: Path) -> None:
     device = load(write(tmp_path, text))
     assert [precision.tile for precision in device.precisions] == [None, (16, 8, 4)]
     assert [network.hop_j for network in device.networks] == [0.0]
+    assert (device.sparsity.lanes, device.sparsity.sync_macs) == (1, 1)
 
 
 def test_what_is_not_said_costs_nothing() -> None:
     """Of a record that is made in Python."""
-    from hwsim.device import Memory, Overheads
+    from hwsim.device import Memory, Overheads, Sparsity
 
     assert Overheads() == Overheads(0.0, 0.0)
+    assert (Sparsity().lanes, Sparsity().sync_macs, Sparsity().skip_efficiency) == (1, 1, 1.0)
     plain = Memory("m", 1, 1, (Pool(frozenset({"input"}), None),), {"input": "always"})  # type: ignore[arg-type]
     assert (plain.leakage_w, plain.read_j, plain.efficiency, plain.setup_cycles, plain.buffering) == (
         None,

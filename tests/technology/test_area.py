@@ -167,7 +167,7 @@ def test_storage_in_every_pe_is_a_register_file_whatever_it_is_made_of() -> None
 
 
 def test_shares_are_of_what_is_modelled() -> None:
-    found = area(small())
+    found = area(small(), overhead=replace(NOTHING, value=0.3))
     whole = sum(part.area.value for part in found.parts)
     for component, share in found.shares.items():
         assert share == pytest.approx(sum(p.area.value for p in found.parts if p.component == component) / whole)

@@ -20,10 +20,10 @@ from hwsim.estimation import Prepared, estimate, prepare
 from hwsim.graph import Network
 from hwsim.validation.calibration import Calibration, calibrate
 from hwsim.validation.cases import Case, Cases
-from hwsim.validation.fitting import Problem, Row
+from hwsim.validation.fitting import Problem, Row, scatter
 from hwsim.validation.intervals import LEVEL, student
 from hwsim.validation.measured import Measurement
-from hwsim.validation.profile import profile_text
+from hwsim.validation.profile import _profile_name, profile_text
 from hwsim.validation.terms import terms
 
 BASE = "cortex_a72"
@@ -105,6 +105,40 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
 def test_students_quantile() -> None:
     for freedom in (5, 8, 12, 21, 100):
         assert student(freedom) == pytest.approx(stats.t.ppf(1 - (1 - LEVEL) / 2, freedom), rel=0.01)
+
+
+def test_fewer_than_four_degrees_of_freedom_count_as_four() -> None:
+    """Where the expansion is within 4 % still."""
+    assert student(4) == pytest.approx(stats.t.ppf(1 - (1 - LEVEL) / 2, 4), rel=0.04)
+    assert student(1) == student(3) == student(4) > student(5)
+
+
+def test_scatter_is_a_standard_deviation_by_the_median() -> None:
+    """Of 101 normal quantiles the median of the absolute ones is 0.6745 of a standard deviation; 20 constants take freedom."""
+    errors = stats.norm.ppf((np.arange(101) + 0.5) / 101)
+
+    class Fitted:
+        @staticmethod
+        def residuals(_: object) -> tuple[object, None]:
+            return errors, None
+
+    for constants in (1, 20, 100, 101):
+        freedom = max(1, 101 - constants)
+        expected = pytest.approx((101 / freedom) ** 0.5, rel=0.02)
+        assert scatter(Fitted(), np.zeros(constants)) == expected  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("output", "name"),
+    [
+        ("a/mine.yaml", "mine"),
+        ("my-chip.2.yaml", "my_chip_2"),
+        ("9.yaml", "base_calibrated"),
+        ("_x.yaml", "base_calibrated"),
+    ],
+)
+def test_a_profile_is_called_as_its_file_where_that_is_a_name(output: str, name: str) -> None:
+    assert _profile_name(output, "base") == name
 
 
 def test_outliers_do_not_pull_the_fit() -> None:

@@ -93,6 +93,12 @@ def test_views_take_no_memory_and_keep_their_tensor():
     assert complexity(found).peak_activation_bytes == 3 * 16
 
 
+def test_where_nothing_is_made_the_input_is_the_peak_of_the_first_layer():
+    layers = [Layer("first", "Reshape", ("x",), ("a",)), Layer("second", "Reshape", ("a",), ("y",))]
+    found = network(layers, [activation("x", 4), activation("a", 2, 2), activation("y", 4)])
+    assert (complexity(found).peak_activation_bytes, complexity(found).peak_layer) == (16, "first")
+
+
 def test_shared_parameters_count_once_in_all():
     layers = [Layer("one", "MatMul", ("x", "w"), ("a",)), Layer("two", "MatMul", ("a", "w"), ("y",))]
     found = complexity(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hwsim.errors import ModelError
 from hwsim.graph import Tensor
 from tests.workload.single import activation, parameter, work
 
@@ -33,8 +34,9 @@ CASES = {
     "MaxRoiPool": ("", [a(1, 3, 8, 8), a(5, 5, name="r")], [y(5, 3, 2, 2)], {}, ("pool", 960, 60)),
     # 5 n log2 n = 5 * 8 * 3 for each of 3 transforms
     "DFT": ("", [a(3, 8, 2)], [y(3, 8, 2)], {}, ("fft", 360, 48)),
+    "DFT of a row": ("", [a(8, 2)], [y(8, 2)], {}, ("fft", 120, 16)),
     # 15 frames of 16: 5 * 16 * 4, and 16 products with the window
-    "STFT": ("", [a(1, 128, 1), None, parameter("w", 16)], [y(1, 15, 9, 2)], {}, ("fft", 15 * 336, 270)),
+    "STFT": ("", [a(1, 128, 1), None, parameter("w", 16)], [y(1, 15, 16, 2)], {}, ("fft", 15 * 336, 480)),
     # log2(3 + 1) comparisons an element
     "TopK": ("", [X], [y(4, 3)], {}, ("sort", 800, 400)),
     "Unique": ("", [a(1000)], [y(7)], {}, ("sort", 10_000, 1000)),
@@ -73,6 +75,7 @@ CASES = {
         {"nodes_nodeids": tuple(range(7)) * 2, "nodes_treeids": (0,) * 7 + (1,) * 7},
         ("compare", 24, 4),
     ),
+    "TreeEnsemble": ("", [a(4, 9)], [y(4, 1)], {"nodes_nodeids": (0, 0), "nodes_treeids": (0, 1)}, ("compare", 8, 4)),
     # 4 rows of 9 with 3 columns of coefficients: a product and a sum each
     "LinearRegressor": (ONNX_ML, [a(4, 9)], [y(4, 3)], {}, ("mul", 216, 12)),
     "ScatterElements": (
@@ -144,3 +147,21 @@ def test_experts_that_are_not_asked_are_not_read() -> None:
     found = work("MoE", operands, [y(3, 4)], {"k": 1}, CONTRIB)
     reads = dict(found.reads)
     assert (reads["first"], reads["second"]) == (3 * 16 * 4 * 4, 3 * 16 * 4 * 4)
+
+
+@pytest.mark.parametrize(("scales", "operations"), [([], 2 * 12), ([None, parameter("s")], 4 * 12)])
+def test_results_of_integer_products_are_scaled_and_where_asked_quantized(
+    scales: list[Tensor | None], operations: int
+) -> None:
+    """3 x 4 results: a scale and a shift each, or (with an output's scale) rounded and saturated too."""
+    one, zero = parameter("a_scale"), parameter("a_zero", dtype="int8")
+    left, right = a(3, 5, dtype="int8"), parameter("b", 5, 4, dtype="int8")
+    inputs = [left, one, zero, right, parameter("b_scale"), parameter("b_zero", dtype="int8"), *scales]
+    found = work("QGemm", inputs, [y(3, 4)], {}, CONTRIB)
+    assert found.macs == 3 * 5 * 4
+    assert [(v.function, v.operations, v.elements) for v in found.vectors] == [("quantize", operations, 12)]
+
+
+def test_a_vector_is_no_matrix_of_a_product() -> None:
+    with pytest.raises(ModelError, match="node 'node': Gemm"):
+        work("Gemm", [a(5), parameter("w", 5, 4)], [y(4)])
