@@ -16,6 +16,9 @@ settings.register_profile("fixed", deadline=None, derandomize=True, suppress_hea
 settings.register_profile("free", deadline=None)
 settings.load_profile("fixed")
 
+#: pytest lets numbers of 1e-12 differ by that much, so that any two energies of a few pJ would be equal [J].
+type(pytest.approx(1.0)).DEFAULT_ABSOLUTE_TOLERANCE = 1e-24
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Without the JIT, a product that is meant to wrap is one that NumPy warns of (the digest of a chip's state in the simulator)."""

@@ -151,3 +151,15 @@ def test_nothing_is_spent_where_nothing_is_said() -> None:
     assert LevelEnergy().storage == 0 and sum(LevelEnergy().wires) == 0
     plain = Hierarchy("plain", (level("dram"),))
     assert (plain.pass_cycles, plain.levels[0].hop_j) == (0, 0)
+
+
+def test_an_operand_that_crosses_no_wires_takes_no_energy_there() -> None:
+    """Weights go from DRAM to the PEs past the buffer, whose wires have a price."""
+    one = (1e-12, 1e-12, 1e-12)
+    full = {"read_j": one, "fill_j": one, "update_j": one}
+    levels = (level("pe", **full), level("buffer", hop_j=1e-15, **full), level("dram", **full))
+    hierarchy = Hierarchy("row", levels, mac_j=0.0)
+    counts = count(NEST, hierarchy, Mapping((loops(), loops([("N", 2), ("C", 4)], keep="IO"), loops([("K", 2)]))))
+    assert isinstance(counts, Counts)
+    cost = price(counts, hierarchy, NEST)
+    assert cost.energy is not None and cost.energy.levels["buffer"].wires[1] == 0

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hwsim.device.technology import area_scale, delay_scale, energy_scale, nominal_voltage, power_scale
 from hwsim.device.technology.scaling import Metric, factor
+from hwsim.device.technology.tables import curve
 from hwsim.errors import UsageError
 from tests.shared import SHARED, needs_shared
 
@@ -108,3 +109,9 @@ def test_supplies_outside_of_the_equations_are_said() -> None:
 def test_nodes_that_nothing_is_known_about_are_refused(node: float) -> None:
     with pytest.raises(UsageError, match="from 3 to 180 nm"):
         area_scale(65, node)
+
+
+def test_a_curve_of_one_point_is_a_line_through_zero_unless_said() -> None:
+    assert curve([2], [8]).at(4) == (16.0, True)
+    assert curve([2], [8], 2.0).at(4) == (32.0, True)
+    assert curve([4, 1], [2, 8]).at(2) == (pytest.approx(4.0), False)

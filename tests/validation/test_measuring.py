@@ -100,6 +100,8 @@ def test_drift_is_said_in_words() -> None:
     assert "+10 %" in _drift(still, 1.0, 1.1)[0]
     slower = [1.0] * 6 + [1.2] * 6
     assert "second half of the runs took +20 %" in _drift(slower, 1.0, 1.0)[0]
+    assert "took +20 %" in _drift([1.0] * 4 + [1.2] * 8, 1.0, 1.0)[0]
+    assert _drift([1.0] * 4 + [1.2] * 4, 1.0, 1.0) == ()  # too few to tell
     assert "took -25 % after" in _drift(still, 1.0, 0.75)[0]
     assert "took +200 % after" in _drift(still, 1.0, 3.0)[0]
 

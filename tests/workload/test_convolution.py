@@ -132,6 +132,10 @@ def test_channels_last():
     for shape in ((8, 4, 3, 3), (8, 3, 3, 4)):
         (nest,) = work("NhwcConv", [x, parameter("w", *shape)], [out], domain="com.microsoft").nests
         assert (nest.c, nest.k, nest.s, nest.r, nest.macs) == (4, 8, 3, 3, 16 * 8 * 36)
+    same = activation("y", 1, 4, 4, 4)  # as many filters as channels
+    for shape in ((4, 4, 3, 3), (4, 3, 3, 4)):
+        (nest,) = work("NhwcConv", [x, parameter("w", *shape)], [same], domain="com.microsoft").nests
+        assert (nest.c, nest.k, nest.s, nest.r) == (4, 4, 3, 3)
     for last, channels in ((1, 4), (0, 6)):
         inputs = [x, parameter("w", 8, channels, 3, 3)]
         result = out if last else activation("y", 1, 8, 4, 2)
