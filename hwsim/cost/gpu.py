@@ -7,7 +7,8 @@ reduction (or an equal part of it) in slabs that it stages in shared memory. So
     at least  bytes that blocks fetch / L2 rate,  and  bytes that L2 does not hold any more / memory rate
 
 and the library takes the tile and split that is fastest. What blocks of one wave share is fetched once as long as the panels that they
-walk along fit in L2. Sustained work of a board that its power limit cannot feed runs at a lower clock.
+walk along fit in L2. Work that would take more power than the board's limit leaves runs at a lower clock: power is what multiplying,
+L2 and memory take for the time of the SMs, so that small tiles, which move more, are slowed down more.
 The structure is that of common knowledge of GEMM libraries [1]_; the constants are fitted, once for all devices
 (``tests/published/gpus.py``).
 
@@ -16,6 +17,7 @@ The structure is that of common knowledge of GEMM libraries [1]_; the constants 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -23,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwsim.device import Device, Memory, precision_for
+from hwsim.device.technology.off_chip import off_chip_energy, off_chip_types
 from hwsim.errors import ProfileError
 from hwsim.kernels.gpu import Chip, gemm_times
 
@@ -44,47 +47,58 @@ TILES = (
     (128, 256),
 )
 _MATRIX_ONLY = 2
+#: Tiles of a framework's batched products without matrix instructions: before L1 held global memory (Pascal), with it, and of Ampere on.
+_BATCHED = (((64, 128),), ((64, 128), (64, 64), (32, 128), (128, 32)), ((128, 128),))
 _THREADS = 32768  # elements of C that the registers of an SM hold
 
 
 @dataclass(frozen=True, slots=True)
 class Constants:
-    """What all GPUs share, fitted to NeuSight's and DeepBench's products on seven devices together.
+    """What all GPUs share, fitted to NeuSight's and DeepBench's products on seven devices together; but for ``flop_j``, which is what two
+    boards take at many operations a byte (te42kyfo/gpu-benches, gpu-roofline: A100 and A40), and ``reach_bytes``, what the first
+    tables of Pascal cover (Jia et al., arXiv:1804.06826).
 
     memory_share : of the memory's bandwidth that long transfers attain [1]. strided_share : the same where pieces are short and the chip
     does not keep what it read in L1 (before Volta) [1]. l1_misses : share of what blocks fetch that L1 does not
-    catch [1]. reused : share of L2 that operands hold [1].
+    catch [1]. spread : how far apart blocks of a wave are on their way along
+    the reduction, as a share of it: what L2 has to hold for them to share [1].
     tile_share : of the peak that a 128 x 128 tile attains; tile_loss : how it falls for smaller ones [element]. slab_cycles : least
     time of a slab of 8 [cycle]. alone : elements of C on an SM at which half of the latency is hidden [1]. The last three also for
     matrix instructions.
-    wave_s, split_s : start of a wave, summing up of a split reduction [s]. flop_j : of a float32 operation of a whole board at 14 nm [J],
-    and ``matrix_flop``, ``integer_flop`` those of matrix instructions and of 8-bit integers, relative to it [1]. standing_w : of the
-    board [W].
+    wave_s, split_s : start of a wave, summing up of a split reduction [s]. flop_j : of a float32 operation at 14 nm [J],
+    and ``matrix_flop``, ``integer_flop`` those of matrix instructions and of 8-bit integers, relative to it [1]. l2_j : of a byte
+    from L2 into an SM at 14 nm [J]. standing_w : of the board [W].
     droop : exponent with which the clock follows the power that is left [1].
-    gather_share : of a product's rate that a convolution attains, whose rows are gathered; winograd_share : the same of a Winograd
-    convolution, whose inputs and outputs are transformed on the way [1].
+    reach_bytes : what the first tables of translation cover [B]; walk : how much longer a short piece takes beyond it [1];
+    bare_tile_loss : the loss of smaller tiles [element]. These three only where L1 does not keep what was read (before Volta).
+    gather_share : of a product's rate that a convolution attains, whose rows are gathered; winograd_share : the same of the 36 products
+    of a Winograd convolution [1].
     """
 
-    memory_share: float = 0.903
-    strided_share: float = 0.373
-    l1_misses: float = 0.668
-    reused: float = 1.0
-    tile_share: float = 0.937
-    tile_loss: float = 22.3
-    slab_cycles: float = 252.0
-    alone: float = 1690.0
+    memory_share: float = 0.901
+    strided_share: float = 0.484
+    l1_misses: float = 0.67
+    spread: float = 0.24
+    tile_share: float = 0.941
+    tile_loss: float = 15.1
+    slab_cycles: float = 193.0
+    alone: float = 2040.0
     matrix_tile_share: float = 1.0
-    matrix_tile_loss: float = 16.7
-    matrix_slab_cycles: float = 73.0
-    wave_s: float = 3.4e-6
-    split_s: float = 2.3e-6
-    flop_j: float = 17.5e-12
-    matrix_flop: float = 0.088
-    integer_flop: float = 0.128
-    standing_w: float = 23.1
-    droop: float = 0.755
-    gather_share: float = 0.9
-    winograd_share: float = 0.8
+    matrix_tile_loss: float = 15.8
+    matrix_slab_cycles: float = 100.0
+    wave_s: float = 3.43e-06
+    split_s: float = 1.16e-06
+    flop_j: float = 1.8e-11
+    l2_j: float = 3.7e-11
+    matrix_flop: float = 0.0629
+    integer_flop: float = 0.116
+    standing_w: float = 25.6
+    droop: float = 0.713
+    reach_bytes: float = 32000000.0
+    walk: float = 0.574
+    bare_tile_loss: float = 30.7
+    gather_share: float = 0.83
+    winograd_share: float = 0.9
 
 
 SHARED = Constants()
@@ -95,23 +109,26 @@ class Calls:
     """How calls are timed: the longest of ``floor_s`` and ``gap_s`` plus the kernel's own time.
 
     burst_s : kernel time up to which the board's power limit is not felt, since calls pause [s]. eager : a framework's choice of
-    kernels, in which
-    a batched product has few tiles to choose from. All are fitted, with ``Constants``.
+    kernels, in which a batched product has few tiles to choose from. again_s : of each further kernel of a call [s]. All are fitted,
+    with ``Constants``.
     """
 
     floor_s: float
     gap_s: float
     burst_s: float = 0.0
     eager: bool = False
+    again_s: float = 3e-6
 
 
 #: Calls of a library that queue up behind each other (DeepBench).
-QUEUED = Calls(3.4e-6, 2.6e-6)
+QUEUED = Calls(4.73e-06, 2.93e-06)
 #: Single elementwise calls of PyTorch timed from outside (LLMCompass, on one A100).
 EAGER_VECTOR = Calls(48e-6, 48e-6)
 #: Single calls of PyTorch between two events (NeuSight): of a linear layer, and of a batched product.
-EAGER_LINEAR = Calls(59.3e-6, 48.2e-6, 0.29e-3, True)
-EAGER_BATCHED = Calls(27.2e-6, 29.3e-6, 0.29e-3, True)
+EAGER_LINEAR = Calls(5.41e-05, 4.52e-05, 0.29e-3, True)
+EAGER_BATCHED = Calls(4.59e-05, 3.02e-05, 0.29e-3, True)
+#: The same of a convolution, whose algorithm is looked up and given its workspace.
+EAGER_CONVOLUTION = Calls(0.3e-3, 0.3e-3, 0.29e-3, True, 15e-6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +137,8 @@ class Gpu:
 
     sms : streaming multiprocessors or compute units [1]. macs_per_cycle : of one [1]. matrix : by matrix instructions. most : share of the
     peak that the profile says is attainable [1]. memory_rate : as attained [B/s]. l2_rate [B/s], l2_bytes [B]. power_w : limit of the
-    board, None where
-    the profile gives none; node_nm : None as well. l1 : reads of global memory are kept in L1 (Volta and later). modern : bfloat16 or
-    float8 matrix instructions (Ampere and later).
+    board, node_nm : of the chip; None where the profile gives none. memory_j : of a byte of memory, by its type [J]. l1 : reads of
+    global memory are kept in L1 (Volta and later). modern : bfloat16 or float8 matrix instructions (Ampere and later).
     """
 
     name: str
@@ -138,6 +154,7 @@ class Gpu:
     l2_rate: float | None
     power_w: float | None
     node_nm: float | None
+    memory_j: float
     l1: bool
     modern: bool
 
@@ -181,48 +198,49 @@ def gpu(device: Device, dtype: str = "float32", weight_dtype: str | None = None,
         l2_rate=l2.shared_bandwidth if l2 else None,
         power_w=device.power_w.get("tdp"),
         node_nm=device.node_nm,
+        memory_j=8 * off_chip_energy(off_chip.type).value if off_chip.type in off_chip_types() else 0.0,
         l1=matrix,
         modern=modern,
     )
 
 
-def sustained(chip: Gpu, constants: Constants = SHARED) -> float:
-    """Share of its clock that a GPU keeps under sustained work [1].
-
-    The board's power less what it takes standing, over what all its multipliers would take, to the power ``droop``; energy
-    falls in proportion to the node. 1 where the profile gives no power or no node.
-    """
-    if chip.power_w is None or chip.node_nm is None:
-        return 1.0
-    relative = constants.matrix_flop if chip.matrix else constants.integer_flop if chip.integer else 1.0
-    full = constants.flop_j * relative * chip.node_nm / 14 * 2 * chip.macs_per_cycle * chip.sms * chip.clock_hz
-    left = max(chip.power_w - constants.standing_w, 0.1 * chip.power_w)
-    return float(min(1.0, (left / full) ** constants.droop))
-
-
 def pack(chip: Gpu, calls: Calls, constants: Constants = SHARED) -> Chip:
     """The chip as the kernel takes it."""
     matrix = chip.matrix
+    relative = constants.matrix_flop if matrix else constants.integer_flop if chip.integer else 1.0
+    node = chip.node_nm / 14 if chip.node_nm else 0.0  # energy falls in proportion to the node
+    limited = chip.power_w is not None and chip.node_nm is not None
+    power_w = max((chip.power_w or 0.0) - constants.standing_w, 0.1 * (chip.power_w or 0.0)) if limited else math.inf
     l2_rate = chip.l2_rate or _L2_BYTES_PER_CYCLE * chip.sms * chip.clock_hz
     return Chip(
         sms=float(chip.sms),
         macs_per_cycle=float(chip.macs_per_cycle),
         clock_hz=chip.clock_hz,
-        sustained=sustained(chip, constants),
         most=chip.most,
-        memory_rate=chip.memory_rate * (1.0 if chip.memory_known else constants.memory_share),
+        memory_rate=_memory_rate(chip, constants),
         strided=1.0 if chip.l1 else constants.strided_share,
         l2_bytes=chip.l2_bytes,
         l2_rate=l2_rate,
         l1_misses=constants.l1_misses,
         tile_share=constants.matrix_tile_share if matrix else constants.tile_share,
-        tile_loss=constants.matrix_tile_loss if matrix else constants.tile_loss,
+        tile_loss=constants.matrix_tile_loss
+        if matrix
+        else constants.tile_loss
+        if chip.l1
+        else constants.bare_tile_loss,
         slab_cycles=constants.matrix_slab_cycles if matrix else constants.slab_cycles,
         alone=constants.alone,
         wave_s=constants.wave_s,
         split_s=constants.split_s,
         burst_s=calls.burst_s,
-        reused=constants.reused,
+        spread=constants.spread,
+        mac_j=2 * constants.flop_j * relative * node,
+        l2_j=constants.l2_j * node,
+        memory_j=chip.memory_j,
+        power_w=power_w,
+        droop=constants.droop,
+        reach_bytes=constants.reach_bytes,
+        walk=0.0 if chip.l1 else constants.walk,
     )
 
 
@@ -320,28 +338,81 @@ def convolutions(
 ) -> Floats:
     """Times of convolutions with N images, C channels, K filters [s]; all numbers may be arrays.
 
-    kernel, output, size : height and width of the window, the output, the input. Float32 windows of 3 x 3 with unit strides take the
-    faster of the
-    implicit product and Winograd's F(2 x 2, 3 x 3) (Lavin and Gray, CVPR 2016): 16 products of C x K for every 2 x 2 outputs.
+    kernel, output, size : height and width of the window, the output, the input. The fastest of the implicit product, whose rows are
+    gathered, and where windows are 3 x 3 with unit strides and multiplied without matrix instructions, of two forms of Winograd's
+    convolution (Lavin and Gray, CVPR 2016): F(2 x 2, 3 x 3) in one kernel, and F(4 x 4, 3 x 3) as 36 products between transforms.
     """
     out = output_bits or bits
+    given = (n, c, k, *kernel, *output, *size, stride)
     n_, c_, k_, high, wide, tall, broad, rows, columns, steps = np.broadcast_arrays(
-        *(np.asarray(value, float) for value in (n, c, k, *kernel, *output, *size, stride))
+        *(np.asarray(value, float) for value in given)
     )
-    inputs = n_ * c_ * rows * columns * bits / 8
+    c_ = _aligned(chip, bits) * np.ceil(c_ / _aligned(chip, bits))
+    inputs, weights = n_ * c_ * rows * columns * bits / 8, k_ * c_ * high * wide * bits / 8
+    cudnn = replace(calls, eager=False)
     plain = products(
-        chip, n_ * tall * broad, k_, c_ * high * wide, bits=bits, output_bits=out, a_along_k=False, calls=calls, constants=constants,
-        a_bytes=inputs, b_bytes=k_ * c_ * high * wide * bits / 8,
+        chip, n_ * tall * broad, k_, c_ * high * wide, bits=bits, output_bits=out, a_along_k=False, calls=cudnn, constants=constants,
+        a_bytes=inputs, b_bytes=weights, splits=False,
     )  # fmt: skip
     kernel_s = plain.kernel_s / constants.gather_share
-    places = n_ * np.ceil(tall / 2) * np.ceil(broad / 2)
-    winograd = products(
-        chip, places, k_, c_, batch=16, bits=bits, output_bits=out, a_along_k=False, calls=calls, constants=constants,
-        a_bytes=inputs, b_bytes=16 * k_ * c_ * bits / 8,
-    )  # fmt: skip
-    able = (high == 3) & (wide == 3) & (steps == 1) & (bits == 32)
-    kernel_s = np.where(able, np.minimum(kernel_s, winograd.kernel_s / constants.winograd_share), kernel_s)
+    if not chip.matrix and not chip.integer:
+        able = (high == 3) & (wide == 3) & (steps == 1)
+        small = _small_winograd(chip, (n_, c_, k_), (tall, broad), inputs, (bits, out), cudnn, constants)
+        moved = inputs + weights + n_ * k_ * tall * broad * out / 8
+        large = _large_winograd(chip, (n_, c_, k_), (tall, broad), moved, calls, constants)
+        kernel_s = np.where(able, np.minimum(kernel_s, np.minimum(small, large)), kernel_s)
     return np.maximum(calls.floor_s, calls.gap_s + kernel_s)
+
+
+def _aligned(chip: Gpu, bits: int) -> int:
+    """Input channels that are stored together, so that instructions on vectors of a few operands can read them [1]."""
+    if chip.matrix:
+        return 256 // bits if chip.integer else 128 // bits
+    return 32 // bits if chip.integer else 1
+
+
+Three = tuple[Floats, Floats, Floats]
+
+
+def _small_winograd(
+    chip: Gpu,
+    sizes: Three,
+    output: tuple[Floats, Floats],
+    inputs: Floats,
+    bits: tuple[int, int],
+    calls: Calls,
+    constants: Constants,
+) -> Floats:
+    """F(2 x 2, 3 x 3) [s]: 16 products of C x K for every 2 x 2 outputs, whose transforms stay on the SM; filters are transformed before.
+
+    A block takes 32 of these squares, 16 x 8 outputs of one image, so that images which are no multiple of that leave some idle.
+    """
+    n, c, k = sizes
+    tall, broad = output
+    squares = 32 * np.minimum(np.ceil(tall / 16) * np.ceil(broad / 8), np.ceil(tall / 8) * np.ceil(broad / 16))
+    found = products(
+        chip, n * squares, k, c, batch=16, bits=bits[0], output_bits=bits[1], a_along_k=False, calls=calls, constants=constants,
+        a_bytes=inputs, b_bytes=16 * k * c * bits[0] / 8,
+    )  # fmt: skip
+    result: Floats = found.kernel_s + k * c * (9 + 16) * bits[0] / 8 / _memory_rate(chip, constants)
+    return result
+
+
+def _large_winograd(
+    chip: Gpu, sizes: Three, output: tuple[Floats, Floats], moved: Floats, calls: Calls, constants: Constants
+) -> Floats:
+    """F(4 x 4, 3 x 3) [s]: transforms of inputs, filters and outputs through memory in float32, and 36 products between them."""
+    n, c, k = sizes
+    places = n * np.ceil(output[0] / 4) * np.ceil(output[1] / 4)
+    found = products(chip, places, k, c, batch=36, a_along_k=False, calls=calls, constants=constants)
+    transforms = (moved + 36 * 4 * (places * (c + k) + k * c)) / _memory_rate(chip, constants)
+    result: Floats = found.kernel_s / constants.winograd_share + transforms + 3 * calls.again_s
+    return result
+
+
+def _memory_rate(chip: Gpu, constants: Constants) -> float:
+    """What long transfers attain [B/s]."""
+    return chip.memory_rate * (1.0 if chip.memory_known else constants.memory_share)
 
 
 #: Times that elementwise operations, softmax and normalization read their input, and write a result: a softmax reads its rows twice, for
@@ -365,8 +436,7 @@ def vector_times(
     """Times of elementwise work, softmax and normalization over ``elements`` results [s]: bytes over the memory's bandwidth."""
     reads, writes = PASSES[function]
     size = np.asarray(elements, float) * (reads + writes) * bits / 8
-    rate = chip.memory_rate * (1.0 if chip.memory_known else constants.memory_share)
-    return np.maximum(calls.floor_s, calls.gap_s + size / rate)
+    return np.maximum(calls.floor_s, calls.gap_s + size / _memory_rate(chip, constants))
 
 
 def _resident(tile: tuple[int, int]) -> int:
@@ -377,9 +447,8 @@ def _resident(tile: tuple[int, int]) -> int:
 def _menus(chip: Gpu, calls: Calls) -> npt.NDArray[np.int64]:
     """Tiles that there are for single products, for those with both operands along the reduction, and for batched ones [menu, tile].
 
-    A framework's batched products come with few tiles: kernels that NeuSight recorded are 128 x 128 on Ampere and 64 x 128 on Pascal
-    whatever the
-    shape, and without L1 none larger than 64 x 64 is used where both operands lie along the reduction.
+    A framework's batched products come with few tiles, whatever the shape, and without L1 none but those of 4096 elements are used
+    where both operands lie along the reduction: so NeuSight recorded.
     """
     single = np.ones(len(TILES), np.int64)
     if not chip.matrix:
@@ -388,10 +457,9 @@ def _menus(chip: Gpu, calls: Calls) -> npt.NDArray[np.int64]:
     if calls.eager:
         for place, (rows, columns) in enumerate(TILES):
             if not chip.l1:
-                along[place] *= rows * columns <= 64 * 64
-                batched[place] *= (rows, columns) in {(128, 64), (64, 128)}
-            elif chip.modern and not chip.matrix:
-                batched[place] *= (rows, columns) == (128, 128)
+                along[place] *= rows * columns == 64 * 64
+            if not chip.matrix:
+                batched[place] *= (rows, columns) in _BATCHED[chip.modern + chip.l1]
     return np.stack([single, along, batched])
 
 

@@ -17,17 +17,19 @@ from hwsim.kernels.packed import Float, Int
 _DEEPEST = 6
 #: Least part of a reduction that a block is given when it is split.
 _LEAST_PART = 128.0
+#: Waves of blocks that splitting may make: libraries split where there are too few.
+_MOST_WAVES = 2.0
 #: Depth of the slabs that a block stages in shared memory.
 _SLAB = 8.0
 
 
 class Chip(NamedTuple):
-    """One GPU at one precision. rates [1/cycle, B/s], sizes [B], times [s], shares [1]: see ``hwsim.cost.gpu.Gpu`` and ``Constants``."""
+    """One GPU at one precision. rates [1/cycle, B/s], sizes [B], times [s], shares [1], energies [J], power_w left for work [W]: see
+    ``hwsim.cost.gpu.Gpu`` and ``Constants``."""
 
     sms: float
     macs_per_cycle: float
     clock_hz: float
-    sustained: float
     most: float
     memory_rate: float
     strided: float
@@ -41,7 +43,14 @@ class Chip(NamedTuple):
     wave_s: float
     split_s: float
     burst_s: float
-    reused: float
+    spread: float
+    mac_j: float
+    l2_j: float
+    memory_j: float
+    power_w: float
+    droop: float
+    reach_bytes: float
+    walk: float
 
 
 @merged_kernel
@@ -100,7 +109,7 @@ def gemm_times(
             l2_bytes = batch * down * across * (rows + columns) * k * size * chip.l1_misses
             for power in range(deepest):
                 split = 2.0**power
-                if power and k / split < _LEAST_PART:
+                if power and (k / split < _LEAST_PART or down * across * split > _MOST_WAVES * slots):
                     break
                 blocks = batch * down * across * split
                 depth = np.ceil(k / split / _SLAB) * _SLAB
@@ -110,24 +119,26 @@ def gemm_times(
                     rounds * area * depth / (chip.macs_per_cycle * share), waves * depth / _SLAB * chip.slab_cycles
                 )
                 compute = cycles / chip.clock_hz
-                hit = min(1.0, chip.l2_bytes * chip.reused / (touched * depth * size))
+                hit = min(1.0, chip.l2_bytes / (touched * depth * size * chip.spread))
+                far = 1.0 + chip.walk * (1.0 - min(1.0, chip.reach_bytes / (touched * k * size)))
                 a_read = a_bytes * (1.0 + (1.0 - hit) * (across - 1.0))
                 b_read = b_bytes * (1.0 + (1.0 - hit) * (down - 1.0))
                 written = c_bytes + (batch * m * n * 8.0 * split if power else 0.0)
-                memory = a_read / a_rate + b_read / b_rate + written / chip.memory_rate
+                a_time = a_read / a_rate * (far if problems[index, 7] else 1.0)
+                b_time = b_read / b_rate * (far if problems[index, 8] else 1.0)
+                memory = a_time + b_time + written / chip.memory_rate
                 through = l2_bytes / chip.l2_rate
-                moved = max(memory, through)
-                busy = max(compute, moved)
-                slowed = 1.0 - (1.0 - chip.sustained) * busy / (busy + chip.burst_s)
-                computed = compute / slowed
-                total = max(computed, moved) + chip.wave_s * waves + (chip.split_s if power else 0.0)
+                core = max(compute, through)
+                macs = batch * down * rows * across * columns * k
+                joules = macs * chip.mac_j + l2_bytes * chip.l2_j + (a_read + b_read + written) * chip.memory_j
+                asked = joules / (core * chip.power_w)
+                clock = asked ** (-chip.droop) if asked > 1.0 else 1.0
+                slowed = 1.0 - (1.0 - clock) * core / (core + chip.burst_s)
+                total = max(core / slowed, memory) + chip.wave_s * waves + (chip.split_s if power else 0.0)
                 if total < best:
                     best = total
-                    times[index, 0], times[index, 1], times[index, 2], times[index, 3] = (
-                        total,
-                        computed,
-                        through,
-                        memory,
-                    )
+                    times[index, 0] = total
+                    computed, crossed = compute / slowed, through / slowed
+                    times[index, 1], times[index, 2], times[index, 3] = computed, crossed, memory
                     traffic[index, 0], traffic[index, 1] = a_read + b_read + written, l2_bytes
                     chosen[index, 0], chosen[index, 1] = tile, power
