@@ -68,7 +68,8 @@ class Constants:
     wave_s, split_s : start of a wave, summing up of a split reduction [s]. flop_j : of a float32 operation at 14 nm [J],
     and ``matrix_flop``, ``integer_flop`` those of matrix instructions and of 8-bit integers, relative to it [1]. l2_j : of a byte
     from L2 into an SM at 14 nm [J]. standing_w : of the board [W].
-    droop : exponent with which the clock follows the power that is left [1].
+    droop : exponent with which the clock follows the power that is left [1]; not fitted: halfway between a third, where the voltage
+    falls along with the clock, and 1, at the least voltage.
     reach_bytes : what the first tables of translation cover [B]; walk : how much longer a short piece takes beyond it [1];
     bare_tile_loss : the loss of smaller tiles [element]. These three only where L1 does not keep what was read (before Volta).
     gather_share : of a product's rate that a convolution attains, whose rows are gathered; winograd_share : the same of the 36 products
@@ -93,7 +94,7 @@ class Constants:
     matrix_flop: float = 0.0629
     integer_flop: float = 0.116
     standing_w: float = 25.6
-    droop: float = 0.713
+    droop: float = 0.667
     reach_bytes: float = 32000000.0
     walk: float = 0.574
     bare_tile_loss: float = 30.7

@@ -218,8 +218,10 @@ def error(predicted: Floats, measured: Floats) -> float:
     return float(np.median(np.abs(predicted / measured - 1)))
 
 
-#: What is not: known from elsewhere, or not told by these products (any between 0.4 and 1, or 70 and 130 cycles, fits them as well).
+#: What is not: known from elsewhere, told by two devices alone (droop), or not at all (any between 0.4 and 1, or 70 and 130 cycles,
+#: fits these products as well).
 KNOWN = {
+    "droop",
     "matrix_tile_share",
     "matrix_slab_cycles",
     "l1_misses",
@@ -245,7 +247,7 @@ _AT_MOST_1 = frozenset({"memory_share", "strided_share", "tile_share", "spread",
 START = replace(
     SHARED, memory_share=0.9, strided_share=0.5, spread=0.5, tile_share=0.9, tile_loss=16, slab_cycles=200,
     alone=4000, matrix_tile_loss=16, wave_s=2e-6, split_s=2e-6, l2_j=50e-12, matrix_flop=0.2,
-    integer_flop=0.25, standing_w=20, droop=0.5, walk=1.0, bare_tile_loss=32,
+    integer_flop=0.25, standing_w=20, walk=1.0, bare_tile_loss=32,
 )  # fmt: skip
 START_CALLS = {
     "linear": replace(EAGER_LINEAR, floor_s=50e-6, gap_s=40e-6), "batched": replace(EAGER_BATCHED, floor_s=40e-6, gap_s=30e-6),
