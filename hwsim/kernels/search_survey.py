@@ -56,12 +56,15 @@ def priced(problem: Problem, prices: Prices, row: int, factors: Int, reals: Floa
 
 
 @kernel
-def survey(problem: Problem, prices: Prices, tile: Int, order: Int, most: int, chain: Chain, out: Carried) -> int:
+def survey(
+    problem: Problem, prices: Prices, tile: Int, order: Int, simple: int, most: int, chain: Chain, out: Carried
+) -> int:
     """For each pattern the best of simple mappings and of the one nearest to a given one, as ``chain_value`` has it.
 
     problem : of any pattern with the same kept operands. tile [L, 8], order [L] : extents and orders (by number) of the mapping to carry
-    over. most : mappings to look at in each pattern to improve its own. chain : room to work in. out : infinity where no mapping was
-    found that may fit. Returns how many were looked at.
+    over. simple : the first level that takes all trips in a simple mapping; with L none is tried. most : mappings to look at in each
+    pattern to improve its own. chain : room to work in. out : infinity where no mapping was found that may fit. Returns how many were
+    looked at.
     """
     depths = tile.shape[0]
     factors, reals = np.empty_like(problem.factors), np.empty_like(problem.reals)
@@ -69,7 +72,7 @@ def survey(problem: Problem, prices: Prices, tile: Int, order: Int, most: int, c
     for row in range(prices.children.shape[0]):
         own = priced(problem, prices, row, factors, reals)
         value = np.inf
-        for start in range(depths + 1):
+        for start in range(simple, depths + 1):
             if start == depths:
                 goes = _carried(tile, chain.temporal, problem.nest, factors)
                 chain.chosen[:] = order
@@ -78,7 +81,7 @@ def survey(problem: Problem, prices: Prices, tile: Int, order: Int, most: int, c
                 chain.chosen[:] = 0
             here = chain_value(own, chain) if goes else np.inf
             looked += 1
-            if here < value or start == 0:
+            if here < value or start == simple:
                 value = here
                 out.temporal[row] = chain.temporal
                 out.chosen[row] = chain.chosen

@@ -24,9 +24,11 @@ from hwsim.search.survey import carry
 from hwsim.search.unpadded import find_unpadded
 from hwsim.workload import LoopNest
 
-#: Tiles that a search may look at: about a third of a second of one core; those after which it goes on only if a proof is near, where the
-#: hardware fixes loops: bounds come slowly there, and the mappings found seldom become better.
-BUDGET, _PATIENCE = 2_000_000, 40_000
+#: Work that a search may do, in tiles looked at: a few tenths of a second of one core.
+BUDGET = 2_000_000
+#: The same where the hardware fixes loops and factors need not divide, and work after which such a search goes on only if a proof is near:
+#: there are many patterns then and bounds come slowly, but the mappings that it begins with seldom become better.
+_GIVEN, _PATIENCE = 80_000, 15_000
 
 
 def best(
@@ -57,7 +59,8 @@ def best(
         return _found(nest, known, counts, cost, objective, False)
     space = space_of(single, hierarchy, rules == "exact", perfect)
     if seconds is None:
-        progress = Progress(BUDGET, math.inf, _PATIENCE if any(space.constrained) else math.inf)
+        given = any(space.constrained) and not perfect
+        progress = Progress(min(BUDGET, _GIVEN), math.inf, _PATIENCE) if given else Progress(BUDGET, math.inf)
     else:
         progress = Progress(1 << 62, time.perf_counter() + seconds)
     quick(space, objective, progress)  # what is good from the start cuts most of what is to be proven

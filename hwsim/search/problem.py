@@ -162,23 +162,31 @@ def _tables(
 ) -> tuple[Int, Int, Int, Int]:
     levels = space.levels
     longest = max(len(listed) for dim in lists for listed in dim)
-    counts = np.ones((levels, 8, longest), np.int64)
-    sizes = np.ones((levels, 8, longest), np.int64)
-    steps = np.ones((levels, 8, longest), np.int64)
+    tables = np.ones((3, levels, 8, longest), np.int64)
     lengths = np.ones((levels, 8), np.int64)
     for dim, listed in enumerate(lists):
-        extent = space.extents[dim]
-        inner = np.cumprod(spatial[:, dim])
-        least = -(-extent // int(inner[-1]))
-        for level, pairs in enumerate(listed):
-            lengths[level, dim] = len(pairs)
-            for place, (count, size) in enumerate(pairs):
-                counts[level, dim, place], sizes[level, dim, place] = count, size
-                steps[level, dim, place] = least
-                if level + 1 < levels and spatial[level + 1, dim] > 1:
-                    uneven = _uneven(extent, size, int(spatial[level + 1, dim]), int(inner[level]))
-                    steps[level, dim, place] = max(least, -(-uneven // int(inner[-1] // inner[level + 1])))
-    return counts, sizes, steps, lengths
+        if space.extents[dim] > 1 or spatial[:, dim].max() > 1:
+            found = _table_of(space.extents[dim], listed, tuple(int(factor) for factor in spatial[:, dim]))
+            tables[:, :, dim, : found.shape[2]] = found
+        lengths[:, dim] = [len(pairs) for pairs in listed]
+    return tables[0], tables[1], tables[2], lengths
+
+
+@lru_cache(maxsize=4096)
+def _table_of(extent: int, listed: tuple[tuple[tuple[int, int], ...], ...], spatial: tuple[int, ...]) -> Int:
+    """Counts, sizes and steps of one dim [3, L, M], 1 beyond the pairs of each level."""
+    levels = len(spatial)
+    found = np.ones((3, levels, max(len(pairs) for pairs in listed)), np.int64)
+    inner = np.cumprod(np.array(spatial, np.int64))
+    least = -(-extent // int(inner[-1]))
+    for level, pairs in enumerate(listed):
+        for place, (count, size) in enumerate(pairs):
+            steps = least
+            if level + 1 < levels and spatial[level + 1] > 1:
+                uneven = _uneven(extent, size, spatial[level + 1], int(inner[level]))
+                steps = max(least, -(-uneven // int(inner[-1] // inner[level + 1])))
+            found[:, level, place] = count, size, steps
+    return found
 
 
 def _uneven(extent: int, tile: int, children: int, inside: int) -> int:

@@ -25,7 +25,7 @@ from hwsim.search.terms import Terms, terms_of
 
 #: Patterns that a mapping is carried over to; those that are improved because it does well there, or because their floors are low, by how
 #: many steps at most; those that are then climbed; how often all that is done.
-_PATTERNS, _PROMISING, _LOW, _STEPS, _CLIMBED, _MOST, _ROUNDS = 512, 32, 16, 150, 6, 1_500, 2
+_PATTERNS, _PROMISING, _LOW, _STEPS, _CLIMBED, _MOST, _ROUNDS = 512, 24, 12, 120, 5, 1_000, 2
 #: Patterns tried for one that factors cover.
 _TRIED = 8
 
@@ -112,28 +112,35 @@ def _improved(
     """The mappings worth climbing: value, group, pattern, trips [L, 8] and orders [L]."""
     starts: list[tuple[float, int, int]] = []
     low: list[tuple[float, int, int]] = []
+    simple = 0 if progress.mapping is None else space.levels
     for number, group in enumerate(groups):
         every = np.arange(len(group.children))
-        carried = _surveyed(space, group, every, tile, order, 0, progress)
+        carried = _surveyed(space, group, every, tile, order, simple, 0, progress)
         starts += [(float(value), number, row) for row, value in enumerate(carried.reached)]
         low += [(value, number, row) for row, value in enumerate(group.low)]
-    promising = dict.fromkeys((number, row) for _, number, row in sorted(starts)[:_PROMISING] + sorted(low)[:_LOW])
+    promising = {(number, row) for _, number, row in sorted(starts)[:_PROMISING] + sorted(low)[:_LOW]}
     found = []
-    for number, row in promising:
-        carried = _surveyed(space, groups[number], np.array([row]), tile, order, _STEPS, progress)
-        found.append((float(carried.reached[0]), number, row, carried))
-    for value, number, row, carried in sorted(found, key=lambda one: one[:3])[:_CLIMBED]:
-        yield value, groups[number], row, carried.temporal[0], carried.chosen[0]
+    for number, group in enumerate(groups):
+        rows = np.array(sorted(row for of, row in promising if of == number), np.int64)
+        carried = _surveyed(space, group, rows, tile, order, 0, _STEPS, progress)
+        found += [
+            (float(value), number, int(row), trips, chosen)
+            for row, value, trips, chosen in zip(rows, carried.reached, carried.temporal, carried.chosen, strict=True)
+        ]
+    for value, number, row, trips, chosen in sorted(found, key=lambda one: one[:3])[:_CLIMBED]:
+        yield value, groups[number], row, trips, chosen
 
 
-def _surveyed(space: Space, group: _Group, rows: Int, tile: Int, order: Int, most: int, progress: Progress) -> Carried:
+def _surveyed(
+    space: Space, group: _Group, rows: Int, tile: Int, order: Int, simple: int, most: int, progress: Progress
+) -> Carried:
     out = Carried(
         np.ones((len(rows), space.levels, 8), np.int64),
         np.zeros((len(rows), space.levels), np.int64),
         np.empty(len(rows)),
     )
     room = room_for(space, group.problem, np.ones((space.levels, 8), np.int64), np.zeros(space.levels, np.int64))
-    progress.evaluated += survey(group.problem, group.prices(rows), tile, order, most, room, out)
+    progress.evaluated += survey(group.problem, group.prices(rows), tile, order, simple, most, room, out)
     return out
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,12 +13,14 @@ from hwsim.counts import Counts, count
 from hwsim.device import load
 from hwsim.mapping import from_device
 from hwsim.search import Found, best
+from hwsim.search.bounds import least_cycles
 from hwsim.search.found import value
 from hwsim.search.patterns import at_work, fewest_steps, patterns
 from hwsim.search.progress import Progress
 from hwsim.search.quick import quick
 from hwsim.search.space import Space, space_of
 from hwsim.search.survey import carry
+from hwsim.search.unpadded import find_unpadded
 from hwsim.workload import LoopNest
 from tests.search.cases import random_problem
 from tests.search.test_quick import chip
@@ -72,3 +75,26 @@ def test_the_full_search_proves_at_least_what_the_quick_one_does() -> None:
     assert isinstance(fast, Found) and isinstance(full, Found)
     assert full.lower_bound >= fast.lower_bound
     assert value(full.cost, "edp") <= value(fast.cost, "edp")
+
+
+def test_a_padded_depthwise_nest_is_found_and_nearly_proven_by_way_of_the_same_without_padding() -> None:
+    nest = LoopNest(g=144, q=28, p=28, s=3, r=3, height=28, width=28, pad_top=1, pad_left=1)
+    hierarchy = from_device(load("ws_128x128"), nest)
+    space, alone = space_of(nest, hierarchy, True, False), Progress(1 << 40, math.inf)
+    quick(space, "edp", alone)
+    carry(space, "edp", alone)
+    before = alone.value
+    find_unpadded(space, "edp", alone)
+    assert alone.value < 0.5 * before
+    found = best(nest, hierarchy, cache=False)
+    assert isinstance(found, Found) and found.bound_gap < 0.05
+
+
+def test_every_word_passes_the_outermost_level() -> None:
+    nest = LoopNest(k=8, c=8, p=64)
+    hierarchy = chip()
+    space = space_of(nest, hierarchy, True, False)
+    bits = 8 * 8 * 8 + 8 * 64 * 8 + 8 * 64 * 8  # weights, inputs and outputs of 8 bits over 64 shared ones a cycle
+    np.testing.assert_allclose(least_cycles(space, np.array([1.0, 1e6])), [bits / 64, 1e6])
+    shown = replace(hierarchy, levels=(*hierarchy.levels[:-1], replace(hierarchy.levels[-1], overlapped=False)))
+    np.testing.assert_allclose(least_cycles(space_of(nest, shown, True, False), np.array([10.0])), [bits / 64 + 10])
