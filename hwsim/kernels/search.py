@@ -66,7 +66,7 @@ from hwsim.kernels.search_terms import (
     windows,
 )
 from hwsim.kernels.search_tile import ONE, ZERO, cycles_of, fits, mac_words, tile_bits
-from hwsim.kernels.search_whole import Exact, compute_cycles, counted
+from hwsim.kernels.search_whole import Exact, compute_cycles, copied, counted
 
 _DEPTHS = np.array((R, S, P, Q, N, K, C, G), np.int64)
 #: Depth from which on both axes of the input are known.
@@ -851,8 +851,8 @@ def join(  # noqa: PLR0917
         value = counted(nest, exact, candidates)
         if value < best:
             best = value
-            out_temporal[:] = candidates.temporal[0]
-            out_order[:] = candidates.order[0]
+            copied(candidates.temporal[0], out_temporal)
+            copied(candidates.order[0], out_order)
     return best, looked, leaves, np.inf, candidate
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from hwsim.kernels.jit import kernel, lean_kernel, nested_kernel
 from hwsim.kernels.packed import Int
 from hwsim.kernels.search_terms import FIXED, Problem, ceiling
-from hwsim.kernels.search_whole import Chain, chain_value, closed, descend
+from hwsim.kernels.search_whole import Chain, chain_value, closed, copied, descend
 
 
 @kernel
@@ -46,7 +46,7 @@ def _exchange(problem: Problem, chain: Chain, value: float, most: int) -> tuple[
                         for grow in range(5):
                             if number >= most:
                                 return value, number
-                            before[:] = temporal
+                            copied(temporal, before)
                             reached = np.inf
                             if _exchanged(gives, takes, level, outer, shrink, grow, temporal, nest, factors):
                                 reached = chain_value(problem, chain)
@@ -54,7 +54,7 @@ def _exchange(problem: Problem, chain: Chain, value: float, most: int) -> tuple[
                             if reached < value:
                                 value = reached
                             else:
-                                temporal[:] = before
+                                copied(before, temporal)
     return value, number
 
 

@@ -10,7 +10,7 @@ from hwsim.kernels.jit import kernel, lean_kernel
 from hwsim.kernels.packed import Float, Int
 from hwsim.kernels.search_terms import COMPUTE, FIXED, MAC_LEAST, PERFECT, SPATIAL, Problem, ceiling
 from hwsim.kernels.search_tile import NONE, ONE
-from hwsim.kernels.search_whole import Chain, chain_value, closed, descend
+from hwsim.kernels.search_whole import Chain, chain_value, closed, copied, descend
 
 
 class Prices(NamedTuple):
@@ -35,12 +35,15 @@ class Carried(NamedTuple):
 @kernel
 def priced(problem: Problem, prices: Prices, row: int, factors: Int, reals: Float) -> Problem:
     """The problem of one pattern, in two arrays that are written: all that climbing looks at, without the tables of the search."""
-    factors[:] = problem.factors
-    reals[:] = problem.reals
-    factors[SPATIAL] = prices.children[row]
+    for kind in range(factors.shape[0]):
+        copied(prices.children[row] if kind == SPATIAL else problem.factors[kind], factors[kind])
+    for place in range(reals.shape[0]):
+        reals[place] = problem.reals[place]
     reals[COMPUTE] = 0.0
-    reals[MAC_LEAST : MAC_LEAST + 3] = prices.least[row]
-    reals[MAC_LEAST + 3 :] = prices.apart[row]
+    for operand in range(3):
+        reals[MAC_LEAST + operand] = prices.least[row, operand]
+    for level in range(factors.shape[1]):
+        reals[MAC_LEAST + 3 + level] = prices.apart[row, level]
     return Problem(
         problem.nest,
         factors,
@@ -71,27 +74,32 @@ def survey(
     looked = 0
     for row in range(prices.children.shape[0]):
         own = priced(problem, prices, row, factors, reals)
+        temporal, chosen = out.temporal[row], out.chosen[row]
         value = np.inf
         for start in range(simple, depths + 1):
-            if start == depths:
-                goes = _carried(tile, chain.temporal, problem.nest, factors)
-                chain.chosen[:] = order
-            else:
-                goes = _absorbed(start, chain.temporal, problem.nest, factors)
-                chain.chosen[:] = 0
+            goes = (
+                _carried(tile, chain.temporal, problem.nest, factors)
+                if start == depths
+                else _absorbed(start, chain.temporal, problem.nest, factors)
+            )
+            for level in range(depths):
+                chain.chosen[level] = order[level] if start == depths else 0
             here = chain_value(own, chain) if goes else np.inf
             looked += 1
             if here < value or start == simple:
                 value = here
-                out.temporal[row] = chain.temporal
-                out.chosen[row] = chain.chosen
+                copied(chain.temporal, temporal)
+                for level in range(depths):
+                    chosen[level] = chain.chosen[level]
         if most:
-            chain.temporal[:] = out.temporal[row]
-            chain.chosen[:] = out.chosen[row]
+            copied(temporal, chain.temporal)
+            for level in range(depths):
+                chain.chosen[level] = chosen[level]
             value, more = descend(own, chain, most)
             looked += more
-            out.temporal[row] = chain.temporal
-            out.chosen[row] = chain.chosen
+            copied(chain.temporal, temporal)
+            for level in range(depths):
+                chosen[level] = chain.chosen[level]
         out.reached[row] = value
     return looked
 

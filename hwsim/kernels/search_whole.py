@@ -77,6 +77,14 @@ class Chain(NamedTuple):
 
 
 @lean_kernel
+def copied(source: Int, target: Int) -> None:
+    """Copy numbers by level and dim [L, 8]: to assign whole arrays takes seconds to compile, for what it says of shapes that differ."""
+    for level in range(source.shape[0]):
+        for dim in range(8):
+            target[level, dim] = source[level, dim]
+
+
+@lean_kernel
 def chain_value(problem: Problem, chain: Chain) -> float:
     """What a mapping of these trips and orders costs at least, infinity where it cannot fit: in most cases the very price."""
     nest, factors, levels, words = problem.nest, problem.factors, problem.levels, problem.words
