@@ -20,7 +20,7 @@ from hwsim.search.proof import prove
 from hwsim.search.quick import quick
 from hwsim.search.size import size_of
 from hwsim.search.space import Space, space_of
-from hwsim.search.survey import carry
+from hwsim.search.survey import FAR, carry, surveyed
 from hwsim.search.unpadded import find_unpadded
 from hwsim.workload import LoopNest
 
@@ -67,7 +67,7 @@ def best(
     if effort == "full" or progress.mapping is None:
         least, progress.given_up = progress.given_up if progress.mapping else -math.inf, math.inf
         find_unpadded(space, objective, progress)
-        carry(space, objective, progress)
+        carry(space, surveyed(space, objective, FAR), FAR, progress)
         prove(space, objective, progress)
         progress.given_up = max(progress.given_up, least)
     mapping = progress.mapping

@@ -1,4 +1,4 @@
-"""Good mappings in a hundredth of a second: the most promising patterns, each climbed from simple starts, and a bound that is cheap.
+"""Good mappings in hundredths of a second: the most promising patterns, each climbed from simple starts, the best carried over to others.
 
 For sweeps of many designs. What is worked out for a nest before capacities matter (patterns, their floors, the arrays of the search) is
 kept for hierarchies that differ in capacities alone; nothing else is carried from one search to another, so that an answer depends on its
@@ -23,6 +23,7 @@ from hwsim.search.patterns import Patterns, fewest_steps
 from hwsim.search.problem import build
 from hwsim.search.progress import Progress
 from hwsim.search.space import Keep, Space, space_of
+from hwsim.search.survey import NEAR, Surveyed, carry, surveyed
 from hwsim.search.terms import Terms, terms_of
 from hwsim.workload import LoopNest
 
@@ -35,7 +36,7 @@ _REMEMBERED = 256
 
 
 def quick(space: Space, objective: str, progress: Progress) -> None:
-    """Climb the patterns with the least floors; leaves the best mapping in ``progress``, and in ``given_up`` what none can beat.
+    """Climb the patterns with the least floors and carry what is best over to others; leaves the best mapping in ``progress``, and in ``given_up`` what none can beat.
 
     Nothing is found where no start of any of them fits: a search in earnest may then find a mapping.
     """
@@ -48,6 +49,7 @@ def quick(space: Space, objective: str, progress: Progress) -> None:
             climbed += any(_climbed(space, pattern, start, progress) for start in range(space.levels - 1, -1, -1))
         if climbed == _CLIMBED:
             break
+    carry(space, promising.surveyed, NEAR, progress)
     if progress.mapping is not None:
         progress.given_up = promising.bound
 
@@ -94,6 +96,7 @@ class _Promising:
     listed: Patterns
     ranked: tuple[tuple[Keep, int, Terms], ...]
     bound: float
+    surveyed: Surveyed
     built: dict[int, _Pattern | None] = field(default_factory=dict)
 
     def pattern(self, place: int) -> _Pattern | None:
@@ -121,7 +124,7 @@ def _promising(question: _Question) -> _Promising:
     found.sort()
     bound = min(found[0][0] if found else math.inf, _beyond(space, listed.dropped, objective))
     ranked = tuple((space.keeps[number], row, _of_one(costs[number], row)) for _, number, row in found[:_TRIED])
-    return _Promising(space, objective, listed, ranked, bound)
+    return _Promising(space, objective, listed, ranked, bound, surveyed(space, objective, NEAR))
 
 
 def _of_one(terms: Terms, row: int) -> Terms:

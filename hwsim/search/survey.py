@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from hwsim.kernels.packed import Int
 from hwsim.kernels.search_exchange import climb
 from hwsim.kernels.search_survey import Carried, Prices, priced, survey
-from hwsim.kernels.search_terms import ORDERS, Problem
+from hwsim.kernels.search_terms import ORDERS, POOL, POOL_BITS, Problem
 from hwsim.kernels.search_whole import counted
 from hwsim.mapping import Mapping
 from hwsim.mapping.pack import pack_mapping, unpack_mapping
@@ -23,33 +23,49 @@ from hwsim.search.progress import Progress
 from hwsim.search.space import Keep, Space
 from hwsim.search.terms import Terms, terms_of
 
-#: Patterns that a mapping is carried over to; those that are improved because it does well there, or because their floors are low, by how
-#: many steps at most; those that are then climbed; how often all that is done.
-_PATTERNS, _PROMISING, _LOW, _STEPS, _CLIMBED, _MOST, _ROUNDS = 512, 24, 12, 120, 5, 1_000, 2
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a mapping is carried. patterns : it is carried over to so many; promising, low : of them, those that are improved because
+    it does well there, or because their floors are low; steps : mappings looked at to improve one; climbed, most : those that are then
+    climbed, and mappings looked at in that; rounds : how often all that is done.
+    """
+
+    patterns: int
+    promising: int
+    low: int
+    steps: int
+    climbed: int
+    most: int
+    rounds: int
+
+
+FAR = Reach(512, 24, 12, 120, 5, 1_000, 2)
+NEAR = Reach(256, 8, 2, 100, 2, 500, 2)
 #: Patterns tried for one that factors cover.
 _TRIED = 8
 
 
-def carry(space: Space, objective: str, progress: Progress) -> None:
-    """Carry the best mapping that ``progress`` knows, if any, over to the patterns with the fewest steps; leaves a better one there.
+def carry(space: Space, known: Surveyed, reach: Reach, progress: Progress) -> None:
+    """Carry the best mapping that ``progress`` has, if any, over to the patterns with the fewest steps; leaves a better one there.
 
     What is good at one pattern is so at its neighbours: how much of each dim a level holds hardly depends on how the children share it.
     """
-    listed = fewest_steps(space, _PATTERNS)
-    groups = [group for keep in space.keeps if (group := _group(space, keep, listed, objective)) is not None]
+    listed = known.listed
+    groups = [group.within(space) for group in known.groups]
     if not groups:
         return
     tile, order = np.ones((space.levels, 8), np.int64), np.zeros(space.levels, np.int64)
     if progress.mapping is not None:
         tile, order = _known(space, groups[0].problem, progress.mapping)
-    for _ in range(_ROUNDS):
+    for _ in range(reach.rounds):
         before = progress.value
-        for value, group, row, temporal, chosen in _improved(space, groups, tile, order, progress):
+        for value, group, row, temporal, chosen in _improved(space, groups, tile, order, reach, progress):
             if math.isinf(value):
                 continue
             problem = group.of(row)
             chain = room_for(space, problem, temporal, chosen)
-            progress.evaluated += climb(problem, chain, _MOST)[1]
+            progress.evaluated += climb(problem, chain, reach.most)[1]
             candidates = opened(listed.along_x[row], listed.along_y[row], group.keep)
             candidates.temporal[0] = temporal
             for level, choice in enumerate(chosen):
@@ -64,6 +80,21 @@ def carry(space: Space, objective: str, progress: Progress) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Surveyed:
+    """The patterns with the fewest steps and what they cost, which no capacity changes."""
+
+    listed: Patterns
+    groups: tuple[_Group, ...]
+
+
+def surveyed(space: Space, objective: str, reach: Reach) -> Surveyed:
+    """What ``carry`` needs of the patterns of a nest."""
+    listed = fewest_steps(space, reach.patterns)
+    groups = (_group(space, keep, listed, objective) for keep in space.keeps)
+    return Surveyed(listed, tuple(group for group in groups if group is not None))
+
+
+@dataclass(frozen=True, slots=True)
 class _Group:
     """The listed patterns with one choice of kept operands. problem : of one of them. low [T] : their floors."""
 
@@ -72,6 +103,12 @@ class _Group:
     children: Int
     terms: Terms
     low: tuple[float, ...]
+
+    def within(self, space: Space) -> _Group:
+        """The same under the capacities of ``space``."""
+        levels = self.problem.levels.copy()
+        levels[POOL], levels[POOL_BITS] = space.packed.pool, space.packed.pool_bits
+        return replace(self, problem=self.problem._replace(levels=levels))
 
     def of(self, row: int) -> Problem:
         """What climbing needs of one pattern's problem: all but the tables."""
@@ -107,7 +144,7 @@ def _group(space: Space, keep: Keep, listed: Patterns, objective: str) -> _Group
 
 
 def _improved(
-    space: Space, groups: list[_Group], tile: Int, order: Int, progress: Progress
+    space: Space, groups: list[_Group], tile: Int, order: Int, reach: Reach, progress: Progress
 ) -> Iterator[tuple[float, _Group, int, Int, Int]]:
     """The mappings worth climbing: value, group, pattern, trips [L, 8] and orders [L]."""
     starts: list[tuple[float, int, int]] = []
@@ -118,16 +155,16 @@ def _improved(
         carried = _surveyed(space, group, every, tile, order, simple, 0, progress)
         starts += [(float(value), number, row) for row, value in enumerate(carried.reached)]
         low += [(value, number, row) for row, value in enumerate(group.low)]
-    promising = {(number, row) for _, number, row in sorted(starts)[:_PROMISING] + sorted(low)[:_LOW]}
+    promising = {(number, row) for _, number, row in sorted(starts)[: reach.promising] + sorted(low)[: reach.low]}
     found = []
     for number, group in enumerate(groups):
         rows = np.array(sorted(row for of, row in promising if of == number), np.int64)
-        carried = _surveyed(space, group, rows, tile, order, 0, _STEPS, progress)
+        carried = _surveyed(space, group, rows, tile, order, 0, reach.steps, progress)
         found += [
             (float(value), number, int(row), trips, chosen)
             for row, value, trips, chosen in zip(rows, carried.reached, carried.temporal, carried.chosen, strict=True)
         ]
-    for value, number, row, trips, chosen in sorted(found, key=lambda one: one[:3])[:_CLIMBED]:
+    for value, number, row, trips, chosen in sorted(found, key=lambda one: one[:3])[: reach.climbed]:
         yield value, groups[number], row, trips, chosen
 
 

@@ -19,7 +19,7 @@ from hwsim.search.patterns import at_work, fewest_steps, patterns
 from hwsim.search.progress import Progress
 from hwsim.search.quick import quick
 from hwsim.search.space import Space, space_of
-from hwsim.search.survey import carry
+from hwsim.search.survey import FAR, carry, surveyed
 from hwsim.search.unpadded import find_unpadded
 from hwsim.workload import LoopNest
 from tests.search.cases import random_problem
@@ -30,33 +30,33 @@ def eyeriss(nest: LoopNest) -> Space:
     return space_of(nest, from_device(load("eyeriss_v1"), nest), True, False)
 
 
-def test_what_is_left_is_a_mapping_of_that_price_and_no_worse_than_before() -> None:
-    better = 0
+def test_what_is_found_is_a_mapping_of_that_price_and_never_worse_than_before() -> None:
+    found = 0
     for seed in range(20_000_000, 20_000_060):
         nest, hierarchy, exact, perfect = random_problem(seed)
         space = space_of(nest, hierarchy, exact, perfect or not exact)
         progress = Progress(1 << 40, math.inf)
-        quick(space, "latency", progress)
-        before = progress.value
-        carry(space, "latency", progress)
-        assert progress.value <= before
-        better += progress.value < before
+        for _ in range(2):
+            before = progress.value
+            carry(space, surveyed(space, "latency", FAR), FAR, progress)
+            assert progress.value <= before
         if progress.mapping is not None:
+            found += 1
             counts = count(nest, hierarchy, progress.mapping, space.rules)
             assert isinstance(counts, Counts)
             assert price(counts, hierarchy, nest).cycles == pytest.approx(progress.value, abs=1)
-    assert better
+    assert found > 30
 
 
-def test_a_stem_on_a_row_stationary_array_is_found_where_floors_mislead() -> None:
-    nest = LoopNest(
-        k=64, c=3, q=112, p=112, s=7, r=7, stride_h=2, stride_w=2, pad_top=3, pad_left=3, height=224, width=224
-    )
-    space, alone, carried = eyeriss(nest), Progress(1 << 40, math.inf), Progress(1 << 40, math.inf)
-    for progress in (alone, carried):
-        quick(space, "edp", progress)
-    carry(space, "edp", carried)
-    assert carried.value < 0.2 * alone.value
+def test_a_stem_on_a_row_stationary_array_is_found_where_floors_mislead(monkeypatch: pytest.MonkeyPatch) -> None:
+    window = {"stride_h": 2, "stride_w": 2, "pad_top": 3, "pad_left": 3, "height": 224, "width": 224}
+    nest = LoopNest(k=64, c=3, q=112, p=112, s=7, r=7, **window)
+    space, progress = eyeriss(nest), Progress(1 << 40, math.inf)
+    monkeypatch.setattr("hwsim.search.quick.carry", lambda *_: None)
+    quick(space, "edp", progress)
+    climbed = progress.value
+    carry(space, surveyed(space, "edp", FAR), FAR, progress)
+    assert progress.value < 0.2 * climbed
 
 
 def test_the_patterns_with_the_fewest_steps_are_the_first_of_all() -> None:
@@ -82,7 +82,7 @@ def test_a_padded_depthwise_nest_is_found_and_nearly_proven_by_way_of_the_same_w
     hierarchy = from_device(load("ws_128x128"), nest)
     space, alone = space_of(nest, hierarchy, True, False), Progress(1 << 40, math.inf)
     quick(space, "edp", alone)
-    carry(space, "edp", alone)
+    carry(space, surveyed(space, "edp", FAR), FAR, alone)
     before = alone.value
     find_unpadded(space, "edp", alone)
     assert alone.value < 0.5 * before
