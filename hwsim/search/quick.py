@@ -38,7 +38,8 @@ _REMEMBERED = 256
 def quick(space: Space, objective: str, progress: Progress) -> None:
     """Climb the patterns with the least floors and carry what is best over to others.
 
-    Leaves the best mapping in ``progress``, and in ``given_up`` what none can beat. Nothing is found where no start of any of them fits: a search in earnest may then find a mapping.
+    Leaves the best mapping in ``progress``, and in ``given_up`` what none can beat. Nothing is found where no start of any pattern fits:
+    a search in earnest may then find a mapping.
     """
     unlimited = _unlimited(space.hierarchy)
     promising = _promising(_Question(space.nest, repr(unlimited), objective, space.exact, space.perfect, unlimited))
