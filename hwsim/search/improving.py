@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from hwsim.cost.scanning import growth
 from hwsim.kernels.packed import Int, MappingArrays, empty_counts
 from hwsim.kernels.scan import empty_scan
-from hwsim.kernels.search_terms import FIXED, SPATIAL, Problem
+from hwsim.kernels.search_terms import AT_MOST, FIXED, SPATIAL, Problem
 from hwsim.kernels.search_whole import Chain, Exact, counted
 from hwsim.mapping.pack import pack_hierarchy, pack_nest, unpack_mapping
 from hwsim.search.progress import Progress
@@ -36,6 +37,8 @@ def improve(
     candidates = opened(*along, keep)
     temporal, chosen = candidates.temporal[0], np.zeros(space.levels, np.int64)
     begin(space, problem, absorbs, temporal)
+    if not _allowed(space, problem, temporal):
+        return math.inf
     chain = room_for(space, problem, temporal, chosen)
     reached, number = climber(problem, chain, most)
     progress.evaluated += number
@@ -67,6 +70,13 @@ def begin(space: Space, problem: Problem, absorbs: int, temporal: Int) -> None:
                 inside = -(-inside // (int(spread[level, dim]) * factor))
         if here >= 0:
             temporal[here, dim] = -(-inside // outside)
+
+
+def _allowed(space: Space, problem: Problem, temporal: Int) -> bool:
+    """Whether trips [L, 8] are no more than constraints allow, and make each dim exactly where factors must divide."""
+    covered = (temporal * problem.factors[SPATIAL]).prod(axis=0)
+    exact = not space.perfect or bool((covered == np.array(space.extents)).all())
+    return exact and bool((temporal <= problem.factors[AT_MOST]).all())
 
 
 def room_for(space: Space, problem: Problem, temporal: Int, chosen: Int) -> Chain:

@@ -23,6 +23,7 @@ from hwsim.search.survey import FAR, carry, surveyed
 from hwsim.search.unpadded import find_unpadded
 from hwsim.workload import LoopNest
 from tests.search.cases import random_problem
+from tests.search.test_every_mapping import troubles
 from tests.search.test_quick import chip
 
 
@@ -98,3 +99,8 @@ def test_every_word_passes_the_outermost_level() -> None:
     np.testing.assert_allclose(least_cycles(space, np.array([1.0, 1e6])), [bits / 64, 1e6])
     shown = replace(hierarchy, levels=(*hierarchy.levels[:-1], replace(hierarchy.levels[-1], overlapped=False)))
     np.testing.assert_allclose(least_cycles(space_of(nest, shown, True, False), np.array([10.0])), [bits / 64 + 10])
+
+
+def test_no_start_of_a_climb_breaks_a_limit_on_factors() -> None:
+    """Seed 52079: six taps that may not run at the outer level, and a register that holds two of them."""
+    assert troubles(52_079) == []
