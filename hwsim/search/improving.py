@@ -39,19 +39,36 @@ def improve(
     begin(space, problem, absorbs, temporal)
     if not _allowed(space, problem, temporal):
         return math.inf
-    chain = room_for(space, problem, temporal, chosen)
-    reached, number = climber(problem, chain, most)
-    progress.evaluated += number
+    value, number = climbed(space, problem, candidates, chosen, climber, most, progress)
     progress.priced += number
+    return value
+
+
+def climbed(
+    space: Space,
+    problem: Problem,
+    candidates: MappingArrays,
+    chosen: Int,
+    climber: Climber,
+    most: int,
+    progress: Progress,
+) -> tuple[float, int]:
+    """Improve one mapping [1, L, .], with orders by number [L], in place; keep it in ``progress`` if it is the best so far.
+
+    Returns what it costs, at least, and how many mappings were looked at.
+    """
+    temporal = candidates.temporal[0]
+    reached, number = climber(problem, room_for(space, problem, temporal, chosen), most)
+    progress.evaluated += number
     if reached >= progress.value:
-        return reached
+        return reached, number
     for level, choice in enumerate(chosen):
         candidates.order[0, level] = problem.orders[level, choice]
     value = counted(problem.nest, exact_of(space), candidates)
     if value < progress.value:
         progress.value = value
         progress.mapping = unpack_mapping(only(candidates, temporal, candidates.order[0]))
-    return value
+    return value, number
 
 
 def begin(space: Space, problem: Problem, absorbs: int, temporal: Int) -> None:

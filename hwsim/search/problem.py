@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.kernels.packed import Int
-from hwsim.kernels.search_terms import CHOICE, FREE_OF, ORDERS, Problem, tabulate
+from hwsim.kernels.search_terms import CHOICE, FREE_OF, ORDERS, POOL, POOL_BITS, Problem, tabulate
 from hwsim.search.space import Keep, Space, chains
 from hwsim.search.terms import Terms, parents
 
@@ -81,6 +81,13 @@ def build(space: Space, keep: Keep, spatial: Int, objective: str, terms: Terms, 
         ),
         sides=_sides(space),
     )
+
+
+def within(problem: Problem, space: Space) -> Problem:
+    """The same problem under the capacities of ``space``, of a hierarchy that differs in capacities alone."""
+    levels = problem.levels.copy()
+    levels[POOL], levels[POOL_BITS] = space.packed.pool, space.packed.pool_bits
+    return problem._replace(levels=levels)
 
 
 #: Extents times taps up to which tiles are looked up, not bounded.

@@ -15,12 +15,12 @@ import numpy as np
 
 from hwsim.kernels.packed import OUTPUT, C, Int, R, S
 from hwsim.kernels.search_exchange import climb
-from hwsim.kernels.search_terms import BITS, FINAL_BITS, POOL, POOL_BITS, SPATIAL, Problem
+from hwsim.kernels.search_terms import BITS, FINAL_BITS, SPATIAL, Problem
 from hwsim.mapping import Hierarchy
 from hwsim.search.bounds import anywhere, floors, least_cycles, values
 from hwsim.search.improving import improve
 from hwsim.search.patterns import Patterns, fewest_steps
-from hwsim.search.problem import build
+from hwsim.search.problem import build, within
 from hwsim.search.progress import Progress
 from hwsim.search.space import Keep, Space, space_of
 from hwsim.search.survey import NEAR, Surveyed, carry, surveyed
@@ -143,10 +143,7 @@ def _beyond(space: Space, steps: float, objective: str) -> float:
 
 def _climbed(space: Space, pattern: _Pattern, absorbs: int, progress: Progress) -> bool:
     """Climb a pattern from all trips at the level ``absorbs``, or next to it where that level's are given; whether that start fits."""
-    problem = pattern.problem
-    levels = problem.levels.copy()
-    levels[POOL], levels[POOL_BITS] = space.packed.pool, space.packed.pool_bits
-    problem = problem._replace(levels=levels, nest=_wide(problem, pattern.keep))
+    problem = within(pattern.problem, space)._replace(nest=_wide(pattern.problem, pattern.keep))
     reached = improve(space, problem, pattern.keep, pattern.along, absorbs, climb, _MOST, progress)
     return math.isfinite(reached)
 

@@ -11,14 +11,13 @@ import numpy as np
 from hwsim.kernels.packed import Int
 from hwsim.kernels.search_exchange import climb
 from hwsim.kernels.search_survey import Carried, Prices, priced, survey
-from hwsim.kernels.search_terms import ORDERS, POOL, POOL_BITS, Problem
-from hwsim.kernels.search_whole import counted
+from hwsim.kernels.search_terms import ORDERS, Problem
 from hwsim.mapping import Mapping
-from hwsim.mapping.pack import pack_mapping, unpack_mapping
+from hwsim.mapping.pack import pack_mapping
 from hwsim.search.bounds import floors, values
-from hwsim.search.improving import exact_of, only, opened, room_for
+from hwsim.search.improving import climbed, opened, room_for
 from hwsim.search.patterns import Patterns, fewest_steps
-from hwsim.search.problem import build
+from hwsim.search.problem import build, within
 from hwsim.search.progress import Progress
 from hwsim.search.space import Keep, Space
 from hwsim.search.terms import Terms, terms_of
@@ -52,29 +51,20 @@ def carry(space: Space, known: Surveyed, reach: Reach, progress: Progress) -> No
     What is good at one pattern is so at its neighbours: how much of each dim a level holds hardly depends on how the children share it.
     """
     listed = known.listed
-    groups = [group.within(space) for group in known.groups]
+    groups = [replace(group, problem=within(group.problem, space)) for group in known.groups]
     if not groups:
         return
     tile, order = np.ones((space.levels, 8), np.int64), np.zeros(space.levels, np.int64)
-    if progress.mapping is not None:
-        tile, order = _known(space, groups[0].problem, progress.mapping)
     for _ in range(reach.rounds):
+        if progress.mapping is not None:
+            tile, order = _known(space, groups[0].problem, progress.mapping)
         before = progress.value
         for value, group, row, temporal, chosen in _improved(space, groups, tile, order, reach, progress):
             if math.isinf(value):
                 continue
-            problem = group.of(row)
-            chain = room_for(space, problem, temporal, chosen)
-            progress.evaluated += climb(problem, chain, reach.most)[1]
             candidates = opened(listed.along_x[row], listed.along_y[row], group.keep)
             candidates.temporal[0] = temporal
-            for level, choice in enumerate(chosen):
-                candidates.order[0, level] = problem.orders[level, choice]
-            true = counted(problem.nest, exact_of(space), candidates)
-            if true < progress.value:
-                progress.value = true
-                progress.mapping = unpack_mapping(only(candidates, temporal, candidates.order[0]))
-                tile, order = chain.tile, chosen
+            climbed(space, group.of(row), candidates, chosen, climb, reach.most, progress)
         if progress.value >= before:
             break
 
@@ -103,12 +93,6 @@ class _Group:
     children: Int
     terms: Terms
     low: tuple[float, ...]
-
-    def within(self, space: Space) -> _Group:
-        """The same under the capacities of ``space``."""
-        levels = self.problem.levels.copy()
-        levels[POOL], levels[POOL_BITS] = space.packed.pool, space.packed.pool_bits
-        return replace(self, problem=self.problem._replace(levels=levels))
 
     def of(self, row: int) -> Problem:
         """What climbing needs of one pattern's problem: all but the tables."""
