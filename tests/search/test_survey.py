@@ -13,6 +13,7 @@ from hwsim.counts import Counts, count
 from hwsim.device import load
 from hwsim.mapping import from_device
 from hwsim.search import Found, best
+from hwsim.search.best import BUDGET
 from hwsim.search.bounds import least_cycles
 from hwsim.search.found import value
 from hwsim.search.patterns import at_work, fewest_steps, patterns
@@ -81,7 +82,7 @@ def test_the_full_search_proves_at_least_what_the_quick_one_does() -> None:
 def test_a_padded_depthwise_nest_is_found_and_nearly_proven_by_way_of_the_same_without_padding() -> None:
     nest = LoopNest(g=144, q=28, p=28, s=3, r=3, height=28, width=28, pad_top=1, pad_left=1)
     hierarchy = from_device(load("ws_128x128"), nest)
-    space, alone = space_of(nest, hierarchy, True, False), Progress(1 << 40, math.inf)
+    space, alone = space_of(nest, hierarchy, True, False), Progress(BUDGET, math.inf)
     quick(space, "edp", alone)
     carry(space, surveyed(space, "edp", FAR), FAR, alone)
     before = alone.value
