@@ -101,6 +101,7 @@ def scan(
             MappingArrays._make(array[first:last] for array in arrays),
             nest.repeat,
             growth(nest),
+            True,
             empty_counts(levels),
             ScanArrays._make(array[first:last] for array in results),
         )

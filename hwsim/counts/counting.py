@@ -7,13 +7,13 @@ import numpy as np
 from hwsim.counts.record import Accesses, Counts, LevelCounts, OperandCounts, Rules, Wires
 from hwsim.counts.validity import check_bounds, misplaced, overfull
 from hwsim.errors import Infeasible, UsageError
-from hwsim.kernels.counting import count_exact
-from hwsim.kernels.counting_hops import multiply_by_hops
-from hwsim.kernels.counting_timeloop import count_timeloop
 from hwsim.kernels.packed import CountArrays, HierarchyArrays, MappingArrays, NestArrays, empty_counts
+from hwsim.kernels.scan import empty_scan, scan_exact, scan_timeloop
 from hwsim.mapping import Hierarchy, Mapping
 from hwsim.mapping.pack import pack_hierarchy, pack_mapping, pack_nest
 from hwsim.workload import LoopNest
+
+_KERNELS = {"exact": scan_exact, "timeloop": scan_timeloop}
 
 
 def count(
@@ -40,19 +40,12 @@ def run(
     nest: NestArrays, hierarchy: HierarchyArrays, mapping: MappingArrays, rules: Rules, all_hops: bool, out: CountArrays
 ) -> None:
     """Count packed records into ``out``, unchecked; raises UsageError for unknown rules."""
-    if rules == "timeloop":
-        count_timeloop(nest, hierarchy, mapping, out)
-    elif rules == "exact":
-        count_exact(nest, hierarchy, mapping, out)
-    else:
+    if rules not in _KERNELS:
         raise UsageError(f"counting rules {rules!r}: there are exact and timeloop")
-    for level, joules in enumerate(hierarchy.hop_j):
-        if not (all_hops or joules):
-            out.hops[level] = 0.0
-    if out.hops.any():
-        axes = np.stack((nest.stride, nest.dilation), axis=1)
-        loops = (mapping.temporal, mapping.spatial_x, mapping.spatial_y, mapping.order_x, mapping.order_y)
-        multiply_by_hops(axes, *loops, hierarchy.fanout, hierarchy.topology, rules == "timeloop", out.hops)
+    one = MappingArrays._make(array[None] for array in mapping)
+    if all_hops:
+        hierarchy = hierarchy._replace(hop_j=np.ones_like(hierarchy.hop_j))
+    _KERNELS[rules](nest, hierarchy, one, 1, 1.0, False, out, empty_scan(0, len(hierarchy.fanout)))
 
 
 def counts_of(hierarchy: Hierarchy, mapping: MappingArrays, found: CountArrays, rules: Rules) -> Counts:

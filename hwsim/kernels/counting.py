@@ -9,11 +9,13 @@ group that needs the same; what outputs move follows from how often their tiles 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from hwsim.kernels.counting_axis import axis_sums, axis_tile
+from hwsim.kernels.counting_axis import AxisRoom, axis_sums, axis_tile
 from hwsim.kernels.counting_dims import DIM, FACTOR, LEVEL, STEP, dim_sums, places_of, start_of, tiles_of
-from hwsim.kernels.jit import kernel, lean_kernel, nested_kernel
+from hwsim.kernels.jit import lean_kernel, nested_kernel
 from hwsim.kernels.packed import (
     FILL,
     INPUT,
@@ -32,33 +34,99 @@ from hwsim.kernels.packed import (
 _ROLE = (1, 1, 0, 1, 2, 2, 2, 2, 0, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1, 0, 1, 1, 0, 0)
 
 
+class Room(NamedTuple):
+    """Room to count in.
+
+    tile [L + 2, 8] : nominal extents inside of each level, row 0 of a PE, and in the last row those of the nest. step_y, step_t [L, 8] :
+    extents inside of a level's spatial loops along y, and of its temporal ones. temporal [8 L, 4], spatial [16 L, 4] : loops from the
+    outside in. always, multicast [L], leaves [2, L] : ``_flow``. flows [3, 2, L, L, 2] : words on their way, total and of the busiest, by
+    operand, level that keeps it and all levels inside of that down to the next that does; first as networks share, then as if all of them
+    did. own [L] : ``_distinct``. sums [8, 4], cut [8] : by dim. busy [places] : words by place along height and width. axis : of axes.
+    """
+
+    tile: Int
+    step_y: Int
+    step_t: Int
+    temporal: Int
+    spatial: Int
+    always: Bool
+    leaves: Bool
+    flows: Int
+    own: Int
+    sums: Int
+    cut: Int
+    busy: Int
+    axis: AxisRoom
+
+
 @nested_kernel
+def room_for(levels: int, places: int) -> Room:
+    """Room for a hierarchy of so many levels, and so many instances along height and width of an image."""
+    return Room(
+        np.ones((levels + 2, 8), np.int64),
+        np.empty((levels, 8), np.int64),
+        np.empty((levels, 8), np.int64),
+        np.empty((levels * 8, 4), np.int64),
+        np.empty((levels * 16, 4), np.int64),
+        np.ones(levels, np.bool_),
+        np.zeros((2, levels), np.bool_),
+        np.zeros((3, 2, levels, levels, 2), np.int64),
+        np.empty(levels, np.int64),
+        np.empty((8, 4), np.int64),
+        np.empty(8, np.int64),
+        np.empty(places, np.int64),
+        AxisRoom(
+            np.empty((2, 4), np.int64),
+            np.empty((4, 2), np.int64),
+            np.empty((2, 3, places), np.int64),
+            np.empty((places, 11), np.int64),
+            np.empty((places, 2), np.int64),
+        ),
+    )
+
+
+@lean_kernel
+def places_across(row: int, mappings: MappingArrays) -> int:
+    """Instances along height and width of an image that a mapping spreads over, kernel included."""
+    places = 1
+    for level in range(mappings.keep.shape[1]):
+        for dim in range(4, 8):
+            places *= mappings.spatial_x[row, level, dim] * mappings.spatial_y[row, level, dim]
+    return places
+
+
+#: Rows of ``AxisRoom.pair``, by side: places, how many the first column stands for, overlaps, which row of sums arrives.
+_PLACES, _ALIKE, _OVERLAPS, _WHICH = range(4)
+
+
+@lean_kernel
 def _flow(
     operand: int,
     level: int,
     upto: int,
-    tile: Int,
     temporal: Int,
     spatial: Int,
     shares: Bool,
     leaves: Bool,
-    axes: Int,
+    room: Room,
     result: Int,
 ) -> None:
     """Words that arrive at the tiles of ``level`` (-1: PEs, at every step), one message for each group of children of ``upto``.
 
-    result [2] : of all instances of ``upto``, and of the busiest.
+    shares [L] : levels whose network serves several children with one message. leaves [L] : levels with which a tile of ``level``
+    leaves. result [2] : of all instances of ``upto``, and of the busiest.
     """
+    tile, sums, cut, busy, pair = room.tile, room.sums, room.cut, room.busy, room.axis.pair
     last = tile.shape[0] - 3
-    places = np.ones(2, np.int64)
-    if operand == INPUT:
-        for side in range(2):
-            places[side] = places_of(4 + side, upto, last, spatial) * places_of(6 + side, upto, last, spatial)
-    sums = np.empty((8, 4), np.int64)
-    rows = np.empty((2, 3, max(places[0], places[1])), np.int64)
-    alike = np.zeros(2, np.int64)
-    busy = np.zeros((places[0], places[1]), np.int64)
-    cut = np.zeros(8, np.int64)
+    for side in range(2):
+        pair[_PLACES, side], pair[_ALIKE, side] = 1, 0
+        if operand == INPUT:
+            pair[_PLACES, side] = places_of(4 + side, upto, last, spatial) * places_of(6 + side, upto, last, spatial)
+    places = pair[_PLACES, 0] * pair[_PLACES, 1]
+    for place in range(places):
+        busy[place] = 0
+    for dim in range(8):
+        cut[dim] = 0
     loops = 0
     while loops < temporal.shape[0] and temporal[loops, LEVEL] > level:
         if level < 0:
@@ -86,22 +154,21 @@ def _flow(
             side = dim & 1
             moving = (1 if dim < 6 else 2) if advance else 0
             cut_x, cut_k = cut[4 + side], cut[6 + side]
-            alike[side] = axis_sums(
-                side, level, upto, cut_x, cut_k, moving, tile, temporal, spatial, shares, axes, rows
+            pair[_ALIKE, side] = axis_sums(
+                side, level, upto, cut_x, cut_k, moving, tile, temporal, spatial, shares, room.axis
             )
         if event == 7 or advance:
-            total += _product(operand, sums, rows, alike, places, busy, advance)
+            total += _product(operand, sums, room.axis, busy, advance)
     result[0], result[1] = total, 0
-    for one in range(places[0]):
-        for other in range(places[1]):
-            result[1] = max(result[1], busy[one, other])
+    for place in range(places):
+        result[1] = max(result[1], busy[place])
 
 
-@nested_kernel
-def _product(operand: int, sums: Int, rows: Int, alike: Int, places: Int, busy: Int, keeps: bool) -> int:
+@lean_kernel
+def _product(operand: int, sums: Int, axis: AxisRoom, busy: Int, keeps: bool) -> int:
     """Words that arrive in all steps of one kind; ``busy`` gains those of each place along height and width.
 
-    sums [8, 4] : of the dims; rows [2, 3, places] : of the axes; keeps : whether what was there already stays.
+    sums [8, 4] : of the dims; axis : of the axes; keeps : whether what was there already stays.
     """
     arriving = first = 1
     kept = first_kept = 1 if keeps else 0
@@ -111,26 +178,27 @@ def _product(operand: int, sums: Int, rows: Int, alike: Int, places: Int, busy: 
         arriving, first = arriving * sums[dim, 0], first * sums[dim, 1]
         kept, first_kept = kept * sums[dim, 2], first_kept * sums[dim, 3]
     if operand != INPUT:
-        busy[0, 0] += first - first_kept
+        busy[0] += first - first_kept
         return arriving - kept
-    overlaps = np.zeros(2, np.int64)
+    rows, pair = axis.rows, axis.pair
     for side in range(2):
-        for place in range(1 if alike[side] else places[side]):
-            overlaps[side] += rows[side, 1, place]
-    which = np.zeros(2, np.int64)
+        pair[_OVERLAPS, side] = 0
+        for place in range(1 if pair[_ALIKE, side] else pair[_PLACES, side]):
+            pair[_OVERLAPS, side] += rows[side, 1, place]
     for side in range(2):
         # Children that need the same get one message whatever they hold of this side, if nothing of the whole is held.
-        which[side] = 2 if kept == 0 or overlaps[1 - side] == 0 else 0
+        which = 2 if kept == 0 or pair[_OVERLAPS, 1 - side] == 0 else 0
         tiles = 0
-        for place in range(1 if alike[side] else places[side]):
-            tiles += rows[side, which[side], place]
-        arriving *= tiles * max(1, alike[side])
+        for place in range(1 if pair[_ALIKE, side] else pair[_PLACES, side]):
+            tiles += rows[side, which, place]
+        arriving *= tiles * max(1, pair[_ALIKE, side])
+        pair[_WHICH, side] = which
     for side in range(2):
-        kept *= overlaps[side] * max(1, alike[side])
-    for one in range(1 if alike[0] else places[0]):
-        for other in range(1 if alike[1] else places[1]):
-            busy[one, other] += (
-                first * rows[0, which[0], one] * rows[1, which[1], other]
+        kept *= pair[_OVERLAPS, side] * max(1, pair[_ALIKE, side])
+    for one in range(1 if pair[_ALIKE, 0] else pair[_PLACES, 0]):
+        for other in range(1 if pair[_ALIKE, 1] else pair[_PLACES, 1]):
+            busy[one * pair[_PLACES, 1] + other] += (
+                first * rows[0, pair[_WHICH, 0], one] * rows[1, pair[_WHICH, 1], other]
                 - first_kept * rows[0, 1, one] * rows[1, 1, other]
             )
     return arriving - kept
@@ -172,60 +240,45 @@ def _append(factors: Int, order: Int, steps: Int, level: int, count: int, rows: 
     return count
 
 
-@kernel
-def count_exact(nest: NestArrays, hierarchy: HierarchyArrays, mapping: MappingArrays, out: CountArrays) -> None:
-    """Count one valid mapping into ``out``, with messages in ``out.hops`` for ``multiply_by_hops``."""
-    extents, keep = nest.extents, mapping.keep
-    spatial_x, spatial_y = mapping.spatial_x, mapping.spatial_y
+@lean_kernel
+def count_exact(
+    row: int, nest: NestArrays, hierarchy: HierarchyArrays, mappings: MappingArrays, room: Room, out: CountArrays
+) -> None:
+    """Count mapping ``row`` of many, a valid one, into zeroed ``out``, with messages in ``out.hops``."""
+    keep, spatial_x, spatial_y = mappings.keep[row], mappings.spatial_x[row], mappings.spatial_y[row]
     levels = keep.shape[0]
-    axes = np.empty((2, 4), np.int64)
+    axes, tile, flows = room.axis.axes, room.tile, room.flows
     for side in range(2):
         axes[side, 0], axes[side, 1] = nest.stride[side], nest.dilation[side]
         axes[side, 2], axes[side, 3] = nest.pad[side], nest.size[side]
-    tile = np.ones((levels + 2, 8), np.int64)
-    step_y, step_t = np.empty((levels, 8), np.int64), np.empty((levels, 8), np.int64)
     for dim in range(8):
-        tile[levels + 1, dim] = extents[dim]
+        tile[0, dim], tile[levels + 1, dim] = 1, nest.extents[dim]
         for level in range(levels):
-            step_y[level, dim] = tile[level, dim] * spatial_x[level, dim]
-            step_t[level, dim] = step_y[level, dim] * spatial_y[level, dim]
-            tile[level + 1, dim] = step_t[level, dim] * mapping.temporal[level, dim]
-    temporal, spatial = np.empty((levels * 8, 4), np.int64), np.empty((levels * 16, 4), np.int64)
+            room.step_y[level, dim] = tile[level, dim] * spatial_x[level, dim]
+            room.step_t[level, dim] = room.step_y[level, dim] * spatial_y[level, dim]
+            tile[level + 1, dim] = room.step_t[level, dim] * mappings.temporal[row, level, dim]
     number = places = 0
     for level in range(levels - 1, -1, -1):
-        number = _append(mapping.temporal, mapping.order, step_t, level, number, temporal)
-        places = _append(spatial_y, mapping.order_y, step_y, level, places, spatial)
-        places = _append(spatial_x, mapping.order_x, tile, level, places, spatial)
-    temporal, spatial = temporal[:number], spatial[:places]
+        number = _append(mappings.temporal[row], mappings.order[row], room.step_t, level, number, room.temporal)
+        places = _append(spatial_y, mappings.order_y[row], room.step_y, level, places, room.spatial)
+        places = _append(spatial_x, mappings.order_x[row], tile, level, places, room.spatial)
+    temporal, spatial = room.temporal[:number], room.spatial[:places]
     _count_steps(hierarchy.pass_level, temporal, spatial_x, spatial_y, tile, out.used, out.scalars)
-    # words on their way: (total, busiest) by operand, level that keeps it and all levels inside of that down to the next that does;
-    # first as networks share, then as if all of them did
-    flows = np.zeros((3, 2, levels, levels, 2), np.int64)
-    always, leaves = np.ones(levels, np.bool_), np.zeros((2, levels), np.bool_)
     for level in range(levels - 1):
-        leaves[1, level] = keep[level, OUTPUT]
+        room.leaves[1, level] = keep[level, OUTPUT]
     for job in range(6 * levels * levels):
         operand, shared = job // (2 * levels * levels), job // (levels * levels) % 2
         parent, upto = job // levels % levels, job % levels
         child = _inside(parent, operand, keep)
+        flow = flows[operand, shared, parent, upto]
+        flow[0] = flow[1] = 0
         if not keep[parent, operand] or upto > parent or upto < child or (shared and (operand != OUTPUT or child < 0)):
             continue
-        shares = always if shared else hierarchy.reduce if operand == OUTPUT else hierarchy.multicast
-        _flow(
-            operand,
-            child,
-            upto,
-            tile,
-            temporal,
-            spatial,
-            shares,
-            leaves[operand // 2],
-            axes,
-            flows[operand, shared, parent, upto],
-        )
+        shares = room.always if shared else hierarchy.reduce if operand == OUTPUT else hierarchy.multicast
+        _flow(operand, child, upto, temporal, spatial, shares, room.leaves[operand // 2], room, flow)
     for operand in range(2):
         _count_operand(operand, keep, flows, out)
-    _count_outputs(tile, temporal, spatial, hierarchy.reduce, keep, flows, out)
+    _count_outputs(tile, temporal, spatial, hierarchy.reduce, keep, flows, room.own, out)
     for level in range(levels):
         for operand in range(3):
             if keep[level, operand]:
@@ -301,9 +354,9 @@ def _count_operand(operand: int, keep: Bool, flows: Int, out: CountArrays) -> No
         out.busiest[level, operand, READ] = flows[operand, 0, level, level, 1]
 
 
-@nested_kernel
+@lean_kernel
 def _count_outputs(
-    tile: Int, temporal: Int, spatial: Int, reduces: Bool, keep: Bool, flows: Int, out: CountArrays
+    tile: Int, temporal: Int, spatial: Int, reduces: Bool, keep: Bool, flows: Int, own: Int, out: CountArrays
 ) -> None:
     """Outputs. With A the words that arrive at a level's tiles, and Z those that start there from nothing:
 
@@ -313,6 +366,7 @@ def _count_outputs(
     * every other update reads what it is added to, so that a level reads U - Z for what is inside of it.
 
     The outermost level starts every output once. So does, in the course of the run, an instance at index 0 of every reduction.
+    own [L] : room for ``_distinct`` of each level.
     """
     levels = keep.shape[0]
     every = 1
@@ -320,7 +374,6 @@ def _count_outputs(
         if _ROLE[OUTPUT * 8 + dim]:
             every *= tile[levels + 1, dim]
     nothing = every
-    own = np.empty(levels, np.int64)
     for level in range(levels):
         own[level] = _distinct(level, tile, temporal)
     for level in range(levels - 1, -1, -1):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import NamedTuple
 
 from hwsim.kernels.counting_dims import (
     DIM,
@@ -16,11 +16,26 @@ from hwsim.kernels.counting_dims import (
     tiles_of,
 )
 from hwsim.kernels.counting_sets import common_size, contains, set_size
-from hwsim.kernels.jit import lean_kernel, nested_kernel
+from hwsim.kernels.jit import lean_kernel
 from hwsim.kernels.packed import Bool, Int
 
 #: Columns of what children need at one step: x, ex, k, ek now; y, ey, m, em before; label of the wires; sizes of tile and overlap.
 _LABEL, _SIZE, _KEPT = 8, 9, 10
+
+
+class AxisRoom(NamedTuple):
+    """Room for sums over axes of the input, where at most so many instances lie along height and width, kernel included.
+
+    axes [2, 4] : stride, dilation, pad, size of height and width. pair [4, 2] : numbers by side. rows [2 sides, 3, places] : sums of tiles,
+    of overlaps, and of tiles if nothing of any is held, by instance along this side. wanted [places, 11] : what children need at one step.
+    keys [places, 2] : tiles and messages told apart.
+    """
+
+    axes: Int
+    pair: Int
+    rows: Int
+    wanted: Int
+    keys: Int
 
 
 @lean_kernel
@@ -72,15 +87,14 @@ def _tile_at(dim: int, level: int, number: int, offset: int, extent: int, own: i
     return start, min(own, extent - start)
 
 
-@nested_kernel
-def _messages(dim_x: int, level: int, upto: int, axes: Int, side: int, spatial: Int, shares: Bool) -> int:
+@lean_kernel
+def _messages(dim_x: int, level: int, upto: int, axes: Int, side: int, spatial: Int, shares: Bool, keys: Int) -> int:
     """Different tiles of the children of one instance of ``upto`` where no tile is partial and nothing is clipped."""
     dim_k = dim_x + 2
     between_x, between_k = places_of(dim_x, level, upto, spatial), places_of(dim_k, level, upto, spatial)
     pairs = between_x * between_k
     if between_x == 1 or between_k == 1:
         return pairs
-    keys = np.empty((pairs, 2), np.int64)
     found = 0
     for pair in range(pairs):
         one, other = pair // between_k, pair % between_k
@@ -100,7 +114,7 @@ def _messages(dim_x: int, level: int, upto: int, axes: Int, side: int, spatial: 
     return found
 
 
-@nested_kernel
+@lean_kernel
 def _uniform(
     level: int,
     upto: int,
@@ -111,16 +125,16 @@ def _uniform(
     temporal: Int,
     spatial: Int,
     shares: Bool,
-    axes: Int,
     side: int,
-    found: Int,
+    room: AxisRoom,
 ) -> None:
     """``axis_sums`` where factors divide both dims and no address is padding: all instances are alike."""
     dim_x, dim_k = 4 + side, 6 + side
     now_x, before_x, steps_x = _stretch(dim_x, level, cut_x, moving == 1, temporal)
     now_k, before_k, steps_k = _stretch(dim_k, level, cut_k, moving == 2, temporal)
     own_x, own_k = tile[level + 1, dim_x], tile[level + 1, dim_k]
-    messages = _messages(dim_x, level, upto, axes, side, spatial, shares) * steps_x * steps_k
+    axes, found = room.axes, room.rows
+    messages = _messages(dim_x, level, upto, axes, side, spatial, shares, room.keys) * steps_x * steps_k
     found[side, 0, 0] = found[side, 2, 0] = messages * set_size(now_x, own_x, now_k, own_k, axes, side)
     found[side, 1, 0] = messages * common_size(now_x, own_x, now_k, own_k, before_x, own_x, before_k, own_k, axes, side)
 
@@ -136,7 +150,7 @@ def _stretch(dim: int, level: int, cut: int, moves: bool, temporal: Int) -> tupl
     return start_of(dim, level, first, temporal), start_of(dim, level, first - 1, temporal), steps
 
 
-@nested_kernel
+@lean_kernel
 def axis_sums(
     side: int,
     level: int,
@@ -148,27 +162,25 @@ def axis_sums(
     temporal: Int,
     spatial: Int,
     shares: Bool,
-    axes: Int,
-    found: Int,
+    room: AxisRoom,
 ) -> int:
     """Addresses on one side of the input that arrive at the tiles of ``level`` in the instances of ``upto``, and those held already.
 
     side : 0 height, 1 width. cut_x, cut_k : cuts of the window's and of the kernel's dim. moving : 0 where another dim's loop advances,
-    1 for the window's, 2 for the kernel's. axes [2, 4] : stride, dilation, pad, size. found [2 sides, 3, places] : sums of tiles, of
-    overlaps, and of tiles if nothing of any is held, by instance of ``upto`` along this side; only its first column where all are alike.
+    1 for the window's, 2 for the kernel's. room : ``rows`` of this side are found, only its first column where all are alike.
     Returns how many instances the first column stands for, 0 where each has its own.
     """
     dim_x, dim_k = 4 + side, 6 + side
+    axes, found, wanted = room.axes, room.rows, room.wanted
     last = tile.shape[0] - 3
     extents = tile[last + 2]
     above_x, above_k = places_of(dim_x, upto, last, spatial), places_of(dim_k, upto, last, spatial)
     extent_x, extent_k = extents[dim_x], extents[dim_k]
     perfect = tile[last + 1, dim_x] == extent_x and tile[last + 1, dim_k] == extent_k
     if perfect and inside(extent_x, extent_k, axes, side):
-        _uniform(level, upto, cut_x, cut_k, moving, tile, temporal, spatial, shares, axes, side, found)
+        _uniform(level, upto, cut_x, cut_k, moving, tile, temporal, spatial, shares, side, room)
         return above_x * above_k
     between_x, between_k = places_of(dim_x, level, upto, spatial), places_of(dim_k, level, upto, spatial)
-    wanted = np.empty((between_x * between_k, 11), np.int64)
     merge = between_x * between_k > 1 and not (
         inside(extent_x, extent_k, axes, side) and (between_x == 1 or between_k == 1)
     )

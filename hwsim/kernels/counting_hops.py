@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwsim.kernels.jit import kernel, lean_kernel, nested_kernel
+from hwsim.kernels.jit import lean_kernel, nested_kernel
 from hwsim.kernels.packed import BUS, INPUT, NEIGHBOUR, OUTPUT, Float, Int, Q, S
 
 #: For each operand and dim (N, G, K, C, Q, P, S, R): 0 does not matter, 1 an index of its own, 4 one of two in an axis of the input.
@@ -156,7 +156,7 @@ def _along_buses(
     return hops
 
 
-@kernel
+@nested_kernel
 def multiply_by_hops(
     axes: Int,
     temporal: Int,

@@ -10,12 +10,12 @@ less what z keeps, and less what those few loops outside keep that move the box 
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 
 from hwsim.kernels.counting_hops import sums
-from hwsim.kernels.jit import kernel, merged_kernel, nested_kernel
+from hwsim.kernels.jit import merged_kernel, nested_kernel
 from hwsim.kernels.packed import (
     FILL,
     INPUT,
@@ -27,7 +27,6 @@ from hwsim.kernels.packed import (
     C,
     CountArrays,
     G,
-    HierarchyArrays,
     Int,
     K,
     MappingArrays,
@@ -38,9 +37,6 @@ from hwsim.kernels.packed import (
     R,
     S,
 )
-
-#: The first row, as a value of the type that rows have.
-_FIRST = cast(int, np.int64(0))
 
 #: Columns of a table of loops.
 _DIM, _FACTOR, _STEP = range(3)
@@ -179,7 +175,7 @@ def _groups(level: int, operand: int, fan: Int, tile: Int, axes: Int) -> int:
 
 
 @merged_kernel
-def count_row(row: int, pass_level: int, axes: Int, mappings: MappingArrays, work: Work, out: CountArrays) -> None:
+def count_timeloop(row: int, pass_level: int, axes: Int, mappings: MappingArrays, work: Work, out: CountArrays) -> None:
     """Count mapping ``row`` of many, valid and with perfect factors, into ``out``, all of it written but what is 0 in these rules."""
     fan, tile, moved, keep = work.fan, work.tile, work.moved, mappings.keep
     spatial_x, spatial_y = mappings.spatial_x, mappings.spatial_y
@@ -263,22 +259,3 @@ def axes_of(nest: NestArrays) -> Int:
     for axis in range(2):
         axes[axis, 0], axes[axis, 1] = nest.stride[axis], nest.dilation[axis]
     return axes
-
-
-@kernel
-def count_timeloop(nest: NestArrays, hierarchy: HierarchyArrays, mapping: MappingArrays, out: CountArrays) -> None:
-    """Count one valid mapping with perfect factors into ``out``, with messages in ``out.hops`` for ``multiply_by_hops``.
-
-    Source: the semantics of the reference program, measured on it.
-    """
-    levels = mapping.temporal.shape[0]
-    one = MappingArrays(
-        mapping.temporal.reshape((1, levels, 8)),
-        mapping.spatial_x.reshape((1, levels, 8)),
-        mapping.spatial_y.reshape((1, levels, 8)),
-        mapping.order.reshape((1, levels, 8)),
-        mapping.order_x.reshape((1, levels, 8)),
-        mapping.order_y.reshape((1, levels, 8)),
-        mapping.keep.reshape((1, levels, 3)),
-    )
-    count_row(_FIRST, hierarchy.pass_level, axes_of(nest), one, work_for(levels), out)

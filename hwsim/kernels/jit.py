@@ -7,6 +7,7 @@ source, Numba's and Python's version and the switches that change code generatio
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import sys
@@ -16,9 +17,10 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+from numba.core.types import WrapperAddressProtocol, none
 
 from hwsim.kernels.compiled import keep, own
-from hwsim.kernels.inside import Inside
+from hwsim.kernels.inside import Inside, Whole
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _SWITCHES = ("NUMBA_BOUNDSCHECK", "NUMBA_OPT", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_DEBUG_ARRAY_OPT")
@@ -60,10 +62,42 @@ if _FOLDER is not None and "NUMBA_CACHE_DIR" not in os.environ:
 
 def kernel(function: Function) -> Function:
     """Compile for speed: cached on disk, releases the GIL, no fastmath (results must not depend on the machine)."""
-    made = numba.njit(nogil=True, error_model="numpy")(function)
+    made = numba.njit(nogil=True, error_model="numpy", pipeline_class=Whole)(function)
     if _FOLDER is not None and made is not function:  # it is the function itself where Numba is switched off
         keep(made, _FOLDER)
     return cast(Function, made)
+
+
+class Passed(WrapperAddressProtocol):  # type: ignore[misc, unused-ignore]
+    """A kernel that another one is given and calls where it lies: it need not be compiled once more with its caller."""
+
+    def __init__(self, compiled: Any, signature: Any) -> None:
+        self._compiled, self._signature = compiled, signature
+        made = compiled.get_compile_result(signature)
+        self._address = int(made.library.get_pointer_to_function(made.fndesc.llvm_cfunc_wrapper_name))
+
+    def __call__(self, *arguments: Any) -> None:
+        """Call it from Python."""
+        self._compiled(*arguments)
+
+    def __wrapper_address__(self) -> int:
+        return self._address
+
+    def signature(self) -> Any:
+        """Its type, as Numba has it."""
+        return self._signature
+
+
+@functools.cache
+def _passed(compiled: Any, types: tuple[Any, ...]) -> Passed:
+    return Passed(compiled, none(*types))
+
+
+def passed(function: Callable[..., None], arguments: tuple[Any, ...]) -> Any:
+    """A kernel as an argument of another, which will call it with arguments of these types."""
+    if not hasattr(function, "py_func"):
+        return function  # Numba is switched off
+    return _passed(function, tuple(numba.typeof(argument) for argument in arguments))  # type: ignore[no-untyped-call]
 
 
 def inline_kernel(function: Function) -> Function:

@@ -6,9 +6,9 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from hwsim.kernels.counting import count_exact
+from hwsim.kernels.counting import count_exact, places_across, room_for
 from hwsim.kernels.counting_hops import multiply_by_hops
-from hwsim.kernels.counting_timeloop import axes_of, count_row, work_for
+from hwsim.kernels.counting_timeloop import axes_of, count_timeloop, work_for
 from hwsim.kernels.jit import kernel, merged_kernel, nested_kernel
 from hwsim.kernels.packed import (
     ALWAYS,
@@ -30,6 +30,8 @@ from hwsim.kernels.pricing import price_counts
 FITS, MALFORMED, TOO_LARGE, UNCOVERED, SPREAD, MISPLACED, OVERFULL = range(7)
 #: Yes and no as values: of ``True`` and ``False`` themselves Numba would compile every callee once more.
 _YES, _NO = cast(bool, np.bool_(True)), cast(bool, np.bool_(False))
+#: Instances along height and width that there is room for at first.
+_FEW = cast(int, np.int64(64))
 
 
 class ScanArrays(NamedTuple):
@@ -160,22 +162,6 @@ def _silence(hop_j: Float, hops: Float) -> bool:
     return left
 
 
-@nested_kernel
-def _hop(row: int, axes: Int, packed: bool, fanout: Int, topology: Int, mappings: MappingArrays, hops: Float) -> None:
-    multiply_by_hops(
-        axes,
-        mappings.temporal[row],
-        mappings.spatial_x[row],
-        mappings.spatial_y[row],
-        mappings.order_x[row],
-        mappings.order_y[row],
-        fanout,
-        topology,
-        packed,
-        hops,
-    )
-
-
 @kernel
 def scan_timeloop(
     nest: NestArrays,
@@ -183,38 +169,92 @@ def scan_timeloop(
     mappings: MappingArrays,
     repeat: int,
     growth: float,
+    priced: bool,
     out: CountArrays,
     results: ScanArrays,
 ) -> None:
-    """Status, counts and price of M mappings (arrays [M, L, .]) in the timeloop rules. out : room for one, zeroed."""
+    """Status, counts and price of M mappings (arrays [M, L, .]) in the timeloop rules.
+
+    priced : else valid mappings are only counted, not asked for their status, and the counts of the last are in ``out``.
+    out : room for the counts of one, zeroed. Source: the semantics of the reference program, measured on it.
+    """
     levels = mappings.temporal.shape[1]
     axes, work = axes_of(nest), work_for(levels)
     for row in range(mappings.temporal.shape[0]):
-        status = _misplaced(row, _YES, growth, nest.extents, hierarchy.fanout, hierarchy.keeps, mappings)
-        if status == FITS:
-            count_row(row, hierarchy.pass_level, axes, mappings, work, out)
-            if _overfull(nest.bits, hierarchy.pool, hierarchy.pool_bits, out.tile, out.incomplete):
-                status = OVERFULL
-        results.status[row] = status
-        if status != FITS:
-            continue
-        if _silence(hierarchy.hop_j, out.hops):
-            _hop(row, axes, _YES, hierarchy.fanout, hierarchy.topology, mappings, out.hops)
-        results.cycles[row], results.joules[row] = price_counts(nest.bits, repeat, hierarchy, _YES, out)
-        _write(row, out, results)
+        if priced:
+            results.status[row] = _misplaced(
+                row, _YES, growth, nest.extents, hierarchy.fanout, hierarchy.keeps, mappings
+            )
+            if results.status[row] != FITS:
+                continue
+        count_timeloop(row, hierarchy.pass_level, axes, mappings, work, out)
+        _finish(row, repeat, priced, _YES, axes, nest, hierarchy, mappings, out, results)
+
+
+@kernel
+def scan_exact(
+    nest: NestArrays,
+    hierarchy: HierarchyArrays,
+    mappings: MappingArrays,
+    repeat: int,
+    growth: float,
+    priced: bool,
+    out: CountArrays,
+    results: ScanArrays,
+) -> None:
+    """The same in the exact rules."""
+    levels = mappings.temporal.shape[1]
+    axes, places = axes_of(nest), _FEW
+    room = room_for(levels, places)
+    for row in range(mappings.temporal.shape[0]):
+        if priced:
+            results.status[row] = _misplaced(
+                row, _NO, growth, nest.extents, hierarchy.fanout, hierarchy.keeps, mappings
+            )
+            if results.status[row] != FITS:
+                continue
+        across = places_across(row, mappings)
+        if across > places:
+            places = 2 * across
+            room = room_for(levels, places)
+        _clear(out)
+        count_exact(row, nest, hierarchy, mappings, room, out)
+        _finish(row, repeat, priced, _NO, axes, nest, hierarchy, mappings, out, results)
 
 
 @nested_kernel
-def _one(row: int, mappings: MappingArrays) -> MappingArrays:
-    return MappingArrays(
-        mappings.temporal[row],
-        mappings.spatial_x[row],
-        mappings.spatial_y[row],
-        mappings.order[row],
-        mappings.order_x[row],
-        mappings.order_y[row],
-        mappings.keep[row],
-    )
+def _finish(
+    row: int,
+    repeat: int,
+    priced: bool,
+    packed: bool,
+    axes: Int,
+    nest: NestArrays,
+    hierarchy: HierarchyArrays,
+    mappings: MappingArrays,
+    out: CountArrays,
+    results: ScanArrays,
+) -> None:
+    """What both rule sets do with the counts of a mapping: see that it fits, follow its messages, price it, write all down."""
+    if priced and _overfull(nest.bits, hierarchy.pool, hierarchy.pool_bits, out.tile, out.incomplete):
+        results.status[row] = OVERFULL
+        return
+    if _silence(hierarchy.hop_j, out.hops):
+        multiply_by_hops(
+            axes,
+            mappings.temporal[row],
+            mappings.spatial_x[row],
+            mappings.spatial_y[row],
+            mappings.order_x[row],
+            mappings.order_y[row],
+            hierarchy.fanout,
+            hierarchy.topology,
+            packed,
+            out.hops,
+        )
+    if priced:
+        results.cycles[row], results.joules[row] = price_counts(nest.bits, repeat, hierarchy, packed, out)
+        _write(row, out, results)
 
 
 @merged_kernel
@@ -228,31 +268,3 @@ def _clear(out: CountArrays) -> None:
     out.network[:] = 0
     out.network_busiest[:] = 0
     out.hops[:] = 0.0
-
-
-@kernel
-def scan_exact(
-    nest: NestArrays,
-    hierarchy: HierarchyArrays,
-    mappings: MappingArrays,
-    repeat: int,
-    growth: float,
-    out: CountArrays,
-    results: ScanArrays,
-) -> None:
-    """The same in the exact rules."""
-    axes = axes_of(nest)
-    for row in range(mappings.temporal.shape[0]):
-        status = _misplaced(row, _NO, growth, nest.extents, hierarchy.fanout, hierarchy.keeps, mappings)
-        if status == FITS:
-            _clear(out)
-            count_exact(nest, hierarchy, _one(row, mappings), out)
-            if _overfull(nest.bits, hierarchy.pool, hierarchy.pool_bits, out.tile, out.incomplete):
-                status = OVERFULL
-        results.status[row] = status
-        if status != FITS:
-            continue
-        if _silence(hierarchy.hop_j, out.hops):
-            _hop(row, axes, _NO, hierarchy.fanout, hierarchy.topology, mappings, out.hops)
-        results.cycles[row], results.joules[row] = price_counts(nest.bits, repeat, hierarchy, _NO, out)
-        _write(row, out, results)

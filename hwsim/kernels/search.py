@@ -15,7 +15,7 @@ from typing import cast
 
 import numpy as np
 
-from hwsim.kernels.jit import kernel, lean_kernel
+from hwsim.kernels.jit import Passed, kernel, lean_kernel
 from hwsim.kernels.packed import (
     INPUT,
     C,
@@ -66,7 +66,7 @@ from hwsim.kernels.search_terms import (
     windows,
 )
 from hwsim.kernels.search_tile import ONE, ZERO, cycles_of, fits, mac_words, tile_bits
-from hwsim.kernels.search_whole import Exact, compute_cycles, copied, counted
+from hwsim.kernels.search_whole import Exact, compute_cycles, copied, value_at
 
 _DEPTHS = np.array((R, S, P, Q, N, K, C, G), np.int64)
 #: Depth from which on both axes of the input are known.
@@ -76,6 +76,8 @@ _ALL = np.ones(8, np.int64)
 
 #: Tiles that one might look at in the time that it takes to count a mapping.
 _COUNTED = cast(int, np.int64(100))
+#: Yes, as a value.
+_YES = cast(bool, np.bool_(True))
 
 
 @lean_kernel
@@ -597,6 +599,7 @@ def join(  # noqa: PLR0917
     first: int,
     budget: int,
     each: int,
+    scan: Passed,
     exact: Exact,
     candidates: MappingArrays,
     out_temporal: Int,
@@ -608,8 +611,8 @@ def join(  # noqa: PLR0917
     level outside and inside of each; then the outermost and the innermost. plain, least [L, 2, M, M], swept [L, 2, 3, M, M] : ``axes``.
     stays [L, A] : operand that an order leaves in place, -1 any. within [L] : least energy of each boundary, -inf for none. rest_energy
     [L] : least of all boundaries inside of a level's own. first : the tile to begin with. budget : tiles to look at, at most; each : of
-    them for one outermost tile under one order (then what is returned is no bound). candidates : one mapping with its spatial factors and
-    kept operands; loops are written into it to count it.
+    them for one outermost tile under one order (then what is returned is no bound). scan : counts and prices a mapping.
+    candidates : one mapping with its spatial factors and kept operands; loops are written into it to count it.
     out_temporal, out_order [L, 8] : the loops found.
     Returns its value (``best`` where there is none), tiles looked at, mappings priced, and the bound on what was left when the budget ran
     out (infinity where nothing was), and the tile at which it did.
@@ -848,7 +851,8 @@ def join(  # noqa: PLR0917
                 candidates.temporal[0, here, place] = temporal[here, place]
                 candidates.order[0, here, place] = orders[here, chosen[here], place]
         looked += counting
-        value = counted(nest, exact, candidates)
+        scan(exact.nest, exact.hierarchy, candidates, ONE, exact.growth, _YES, exact.counts, exact.results)
+        value = value_at(nest, exact)
         if value < best:
             best = value
             copied(candidates.temporal[0], out_temporal)

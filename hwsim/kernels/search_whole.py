@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from hwsim.kernels.jit import kernel, lean_kernel
-from hwsim.kernels.packed import CountArrays, Float, HierarchyArrays, Int, MappingArrays, NestArrays, P, Q, R, S
-from hwsim.kernels.scan import FITS, ScanArrays, scan_exact, scan_timeloop
+from hwsim.kernels.packed import CountArrays, Float, HierarchyArrays, Int, NestArrays, P, Q, R, S
+from hwsim.kernels.scan import FITS, ScanArrays
 from hwsim.kernels.search_terms import (
     ADDRESSES,
     AT_MOST,
@@ -46,13 +46,9 @@ class Exact(NamedTuple):
     results: ScanArrays
 
 
-@kernel
-def counted(nest: Int, exact: Exact, candidates: MappingArrays) -> float:
-    """The objective of a mapping, counted and priced as a whole; infinity where it does not fit."""
-    if nest[ADDRESSES]:
-        scan_exact(exact.nest, exact.hierarchy, candidates, ONE, exact.growth, exact.counts, exact.results)
-    else:
-        scan_timeloop(exact.nest, exact.hierarchy, candidates, ONE, exact.growth, exact.counts, exact.results)
+@lean_kernel
+def value_at(nest: Int, exact: Exact) -> float:
+    """The objective of the mapping that was counted last; infinity where it does not fit."""
     if exact.results.status[0] != FITS:
         return np.inf
     cycles, joules = exact.results.cycles[0], exact.results.joules[0]

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from hwsim.cost.scanning import growth
 from hwsim.kernels.packed import Int, MappingArrays, empty_counts
-from hwsim.kernels.scan import empty_scan
-from hwsim.kernels.search_terms import AT_MOST, FIXED, SPATIAL, Problem
-from hwsim.kernels.search_whole import Chain, Exact, counted
+from hwsim.kernels.scan import empty_scan, scan_exact, scan_timeloop
+from hwsim.kernels.search_terms import ADDRESSES, AT_MOST, FIXED, SPATIAL, Problem
+from hwsim.kernels.search_whole import Chain, Exact, value_at
 from hwsim.mapping.pack import pack_hierarchy, pack_nest, unpack_mapping
 from hwsim.search.progress import Progress
 from hwsim.search.space import Keep, Space
 
+#: One call of Python's own is cheaper than compiling a way in.
+_value_at = getattr(value_at, "py_func", value_at)
 #: ``descend`` or ``climb``: improves a chain in place by looking at so many mappings at most; the value reached, how many they were.
 Climber = Callable[[Problem, Chain, int], tuple[float, int]]
 
@@ -64,7 +67,9 @@ def climbed(
         return reached, number
     for level, choice in enumerate(chosen):
         candidates.order[0, level] = problem.orders[level, choice]
-    value = counted(problem.nest, exact_of(space), candidates)
+    exact = exact_of(space)
+    counted_by(problem.nest)(*of_one(exact, candidates))
+    value = _value_at(problem.nest, exact)
     if value < progress.value:
         progress.value = value
         progress.mapping = unpack_mapping(only(candidates, temporal, candidates.order[0]))
@@ -112,6 +117,16 @@ def exact_of(space: Space) -> Exact:
         empty_counts(space.levels),
         empty_scan(1, space.levels),
     )
+
+
+def counted_by(nest: Int) -> Callable[..., None]:
+    """What counts whole mappings in the rules of a search."""
+    return scan_exact if nest[ADDRESSES] else scan_timeloop
+
+
+def of_one(exact: Exact, candidates: MappingArrays) -> tuple[Any, ...]:
+    """What that takes, to count and price one mapping [1, L, .] of one repeat."""
+    return exact.nest, exact.hierarchy, candidates, 1, exact.growth, True, exact.counts, exact.results
 
 
 def opened(along_x: Int, along_y: Int, keep: Keep) -> MappingArrays:

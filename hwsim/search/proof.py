@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from hwsim.kernels.jit import passed
 from hwsim.kernels.packed import Float, Int
 from hwsim.kernels.search import axes, join, tiles
 from hwsim.kernels.search_terms import CHOICE, COMPUTE, Problem
 from hwsim.kernels.search_whole import descend
 from hwsim.mapping.pack import unpack_mapping
 from hwsim.search.bounds import anywhere, floors, least_cycles, values
-from hwsim.search.improving import exact_of, improve, only, opened
+from hwsim.search.improving import counted_by, exact_of, improve, of_one, only, opened
 from hwsim.search.patterns import Patterns, at_work, further, patterns
 from hwsim.search.problem import build, staying
 from hwsim.search.progress import Progress
@@ -326,6 +327,7 @@ def _solve(
     spent = 0
     candidates = opened(*along, keep)
     exact = exact_of(space)
+    scan = passed(counted_by(setup.problem.nest), of_one(exact, candidates))
 
     def put_together(keys: Float, found: Int, limit: float, budget: int, each: int) -> tuple[float, float]:
         nonlocal spent
@@ -334,7 +336,9 @@ def _solve(
         at, chunk, looked, known = 0, _CHUNK, 0, min(limit, progress.value)
         while True:
             part = budget - looked if math.isinf(progress.deadline) else min(chunk, budget - looked)
-            limit, more, leaves, left, stop = join(*start, limit, at, part, each, exact, candidates, temporal, order)
+            limit, more, leaves, left, stop = join(
+                *start, limit, at, part, each, scan, exact, candidates, temporal, order
+            )
             looked += more
             progress.evaluated += leaves
             if math.isinf(left) or looked > budget or progress.late:

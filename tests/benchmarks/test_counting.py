@@ -9,20 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import numba
 import pytest
 
 from hwsim.cost import price
 from hwsim.counts import Counts, count
-from hwsim.kernels.counting import count_exact
-from hwsim.kernels.counting_timeloop import count_timeloop
-from hwsim.kernels.packed import empty_counts
+from hwsim.kernels.packed import MappingArrays, empty_counts
+from hwsim.kernels.scan import empty_scan, scan_exact, scan_timeloop
 from hwsim.mapping import Hierarchy, LevelLoops, Mapping
-from hwsim.mapping.pack import pack_hierarchy, pack_mapping, pack_nest
+from hwsim.mapping.pack import pack_hierarchy, pack_mappings, pack_nest
 from hwsim.workload import LoopNest
 from tests.counts.nests import level
 
-KERNELS = {"exact": count_exact, "timeloop": count_timeloop}
+KERNELS = {"exact": scan_exact, "timeloop": scan_timeloop}
 BATCH = 1000
 
 
@@ -36,12 +34,6 @@ def weight_stationary(side: int) -> tuple[LoopNest, Hierarchy, Mapping]:
     return nest, hierarchy, Mapping((LevelLoops(keep=(False, True, False)), buffer, LevelLoops((("Q", 4), ("K", 2)))))
 
 
-@numba.njit(nogil=True)
-def batch(kernel, times, nest, hierarchy, mapping, out):  # type: ignore[no-untyped-def]
-    for _ in range(times):
-        kernel(nest, hierarchy, mapping, out)
-
-
 @pytest.mark.parametrize("padded", [False, True], ids=["plain", "padded"])
 @pytest.mark.parametrize("side", [16, 128])
 @pytest.mark.parametrize("rules", ["exact", "timeloop"])
@@ -49,9 +41,11 @@ def test_counts(benchmark: Callable[..., object], rules: str, side: int, padded:
     nest, hierarchy, mapping = weight_stationary(side)
     if padded:
         nest = replace(nest, pad_top=1, pad_left=1, height=56, width=56)
-    packed = (pack_nest(nest), pack_hierarchy(hierarchy), pack_mapping(mapping, 3), empty_counts(3))
-    batch(KERNELS[rules], 1, *packed)
-    benchmark(batch, KERNELS[rules], BATCH, *packed)
+    mappings = MappingArrays._make(array.repeat(BATCH, axis=0) for array in pack_mappings([mapping], 3))
+    room = empty_counts(3), empty_scan(0, 3)
+    packed = (pack_nest(nest), pack_hierarchy(hierarchy), mappings, 1, 1.0, False, *room)
+    KERNELS[rules](*packed)
+    benchmark(KERNELS[rules], *packed)
 
 
 @pytest.mark.parametrize("rules", ["exact", "timeloop"])
