@@ -7,7 +7,6 @@ source, Numba's and Python's version and the switches that change code generatio
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import os
 import sys
@@ -88,16 +87,17 @@ class Passed(WrapperAddressProtocol):  # type: ignore[misc, unused-ignore]
         return self._signature
 
 
-@functools.cache
-def _passed(compiled: Any, types: tuple[Any, ...]) -> Passed:
-    return Passed(compiled, none(*types))
+_PASSED: dict[Any, Passed] = {}
 
 
 def passed(function: Callable[..., None], arguments: tuple[Any, ...]) -> Any:
-    """A kernel as an argument of another, which will call it with arguments of these types."""
+    """A kernel as an argument of another, which will call it with arguments of these types, the same each time."""
     if not hasattr(function, "py_func"):
         return function  # Numba is switched off
-    return _passed(function, tuple(numba.typeof(argument) for argument in arguments))  # type: ignore[no-untyped-call]
+    if function not in _PASSED:
+        types = (numba.typeof(argument) for argument in arguments)  # type: ignore[no-untyped-call]
+        _PASSED[function] = Passed(function, none(*types))
+    return _PASSED[function]
 
 
 def inline_kernel(function: Function) -> Function:

@@ -30,6 +30,7 @@ from hwsim.kernels.packed import (
     R,
     S,
 )
+from hwsim.kernels.search_needs import mac_words
 from hwsim.kernels.search_terms import (
     ADDRESSES,
     AT_MOST,
@@ -65,7 +66,7 @@ from hwsim.kernels.search_terms import (
     value_of,
     windows,
 )
-from hwsim.kernels.search_tile import ONE, ZERO, cycles_of, fits, mac_words, tile_bits
+from hwsim.kernels.search_tile import ONE, ZERO, cycles_of, fits, tile_bits
 from hwsim.kernels.search_whole import Exact, compute_cycles, copied, value_at
 
 _DEPTHS = np.array((R, S, P, Q, N, K, C, G), np.int64)
@@ -836,7 +837,7 @@ def join(  # noqa: PLR0917
         leaves += 1
         total = energy[level]
         for operand in range(3):
-            more = mac_words(operand, temporal, exact_tile, nest, factors, levels)
+            more = mac_words(operand, temporal, exact_tile, problem)
             more -= reals[MAC_LEAST + operand]
             total += more * base[operand, 0]
             for resource in range(resources):

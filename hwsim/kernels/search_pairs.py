@@ -71,3 +71,28 @@ def pairs(
             if number > chosen.shape[0]:
                 return number, 0.0
     return number, dropped
+
+
+@kernel
+def first_of_each(rows: Int, table: Int, first: Int) -> int:
+    """Numbers of rows [P, D] that equal no earlier one, ascending, into ``first`` [P]; returns how many. table : a power of two of entries
+    of -1, more than there are rows."""
+    found, last = 0, table.shape[0] - 1
+    for row in range(rows.shape[0]):
+        code = 0
+        for place in range(rows.shape[1]):
+            code = code * 1_000_003 + rows[row, place]
+        slot = (code ^ (code >> 17)) & last
+        while table[slot] >= 0:
+            other, same = table[slot], True
+            for place in range(rows.shape[1]):
+                if rows[row, place] != rows[other, place]:
+                    same = False
+                    break
+            if same:
+                break
+            slot = (slot + 1) & last
+        if table[slot] < 0:
+            table[slot] = first[found] = row
+            found += 1
+    return found

@@ -55,6 +55,8 @@ def priced(problem: Problem, prices: Prices, row: int, factors: Int, reals: Floa
         prices.still[row],
         reals,
         problem.sides,
+        problem.needs,
+        problem.starts,
     )
 
 

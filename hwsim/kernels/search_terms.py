@@ -51,7 +51,8 @@ class Problem(NamedTuple):
     tile of an operand leaves the parent and arrives that stays in place over all loops outside; for inputs times the least share of
     children with inputs of their own. reals [7].
     sides [2, 4, extent, taps] : along height and width what the tiles of such an extent hold (``tabulate``);
-    without entries where that would be long or is no matter of addresses.
+    without entries where that would be long or is no matter of addresses. needs [2, A, B], starts [2, 2, E] : what PEs need along them
+    (``search_needs``); without entries likewise.
     """
 
     nest: Int
@@ -64,6 +65,8 @@ class Problem(NamedTuple):
     still: Float
     reals: Float
     sides: Int
+    needs: Int
+    starts: Int
 
 
 @lean_kernel
@@ -141,47 +144,42 @@ def windows(
 
 
 @lean_kernel
-def neighbours(level: int, parent: int, tile: Int, nest: Int, factors: Int, levels: Int) -> float:
-    """Share of a parent's children, down to ``level``, that need different inputs because of P, R, Q, S (tile [L, 8]).
+def neighbours(axis: int, level: int, parent: int, tile: Int, nest: Int, factors: Int, levels: Int) -> float:
+    """Share of a parent's children, down to ``level``, that need different inputs because of Q and S (axis 0) or P and R (tile [L, 8]).
 
     The reference compares the children of one level; in the exact rules those of all levels in between share. Where these cannot simply
     be counted it is the least that it can be: as many sums as rows and taps less one, or, where some meet padding, one for each row.
     """
-    share = 1.0
-    for axis in range(2):
-        position, tap = (Q, S) if axis == 0 else (P, R)
-        here = 1.0
-        rows_in_all = taps_in_all = 1
-        both = False
-        for outer in range(level + 1, parent + 1):
-            first, second = factors[SPATIAL, outer, position], factors[SPATIAL, outer, tap]
-            if not levels[SHARE, outer, INPUT] or (first == 1 and second == 1):
-                continue
-            rows_in_all, taps_in_all = rows_in_all * first, taps_in_all * second
-            if first == 1 or second == 1:
-                continue
-            rows = tile[outer - 1, position] if outer > 0 else 1
-            taps = tile[outer - 1, tap] if outer > 0 else 1
-            different = sums(first, rows * nest[WINDOW + 2 * axis], second, taps * nest[WINDOW + 2 * axis + 1])
-            both = rows_in_all == first and taps_in_all == second
-            if not nest[ADDRESSES] or both:
-                here *= different / (first * second)
-        pairs = rows_in_all * taps_in_all
-        padded = nest[ADDRESSES] and nest[DATA + axis] < nest[position] * nest[tap]
-        if padded and rows_in_all > 1:
-            rows = min(tile[level, position], nest[position]) if level >= 0 else 1
-            taps = min(tile[level, tap], nest[tap]) if level >= 0 else 1
-            stride, dilation = nest[WINDOW + 2 * axis], nest[WINDOW + 2 * axis + 1]
-            if nest[REAL + 2 * axis + 1] <= (rows - 1) * stride + (taps - 1) * dilation + max(stride, dilation) - 1:
-                share *= 1.0 / pairs  # what padding leaves of two tiles may be the same
-                continue
-        if not nest[ADDRESSES] or rows_in_all == 1 or taps_in_all == 1:
-            both = True
-        elif nest[DATA + axis] < nest[position] * nest[tap]:
-            here = 1.0 / min(rows_in_all, taps_in_all)
-            both = True
-        share *= here if both else (rows_in_all + taps_in_all - 1) / pairs
-    return share
+    position, tap = (Q, S) if axis == 0 else (P, R)
+    here = 1.0
+    rows_in_all = taps_in_all = 1
+    both = False
+    for outer in range(level + 1, parent + 1):
+        first, second = factors[SPATIAL, outer, position], factors[SPATIAL, outer, tap]
+        if not levels[SHARE, outer, INPUT] or (first == 1 and second == 1):
+            continue
+        rows_in_all, taps_in_all = rows_in_all * first, taps_in_all * second
+        if first == 1 or second == 1:
+            continue
+        rows = tile[outer - 1, position] if outer > 0 else 1
+        taps = tile[outer - 1, tap] if outer > 0 else 1
+        different = sums(first, rows * nest[WINDOW + 2 * axis], second, taps * nest[WINDOW + 2 * axis + 1])
+        both = rows_in_all == first and taps_in_all == second
+        if not nest[ADDRESSES] or both:
+            here *= different / (first * second)
+    pairs = rows_in_all * taps_in_all
+    padded = nest[ADDRESSES] and nest[DATA + axis] < nest[position] * nest[tap]
+    if padded and rows_in_all > 1:
+        rows = min(tile[level, position], nest[position]) if level >= 0 else 1
+        taps = min(tile[level, tap], nest[tap]) if level >= 0 else 1
+        stride, dilation = nest[WINDOW + 2 * axis], nest[WINDOW + 2 * axis + 1]
+        if nest[REAL + 2 * axis + 1] <= (rows - 1) * stride + (taps - 1) * dilation + max(stride, dilation) - 1:
+            return 1.0 / pairs  # what padding leaves of two tiles may be the same
+    if not nest[ADDRESSES] or rows_in_all == 1 or taps_in_all == 1:
+        return here
+    if padded:
+        return 1.0 / min(rows_in_all, taps_in_all)
+    return here if both else (rows_in_all + taps_in_all - 1) / pairs
 
 
 #: ``Problem.sides``: what tiles hold together, the largest of them, and what arrives of the first where each position follows the one
@@ -434,7 +432,9 @@ def boundary(
                 problem.orders,
                 state,
             )
-        leaves *= words * neighbours(level, parent, tile, problem.nest, problem.factors, problem.levels)
+        for axis in range(2):
+            words *= neighbours(axis, level, parent, tile, problem.nest, problem.factors, problem.levels)
+        leaves *= words
         arrives *= words
     out[0] = leaves
     out[1] = arrives

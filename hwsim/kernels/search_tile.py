@@ -7,19 +7,13 @@ from typing import cast
 import numpy as np
 
 from hwsim.kernels.jit import inline_kernel, lean_kernel
-from hwsim.kernels.packed import INPUT, OUTPUT, WEIGHT, C, Float, G, Int, K, N, P, Q, R, S
+from hwsim.kernels.packed import OUTPUT, WEIGHT, C, Float, G, Int, K, N, P, Q, R, S
 from hwsim.kernels.search_terms import (
     BITS,
-    DATA,
     FINAL_BITS,
-    FREE_OF,
     KEEP,
     POOL,
     POOL_BITS,
-    SHARE,
-    SPATIAL,
-    ceiling,
-    neighbours,
     side_words,
 )
 
@@ -123,29 +117,3 @@ def steps_of(dim: int, lowest: int, shared: int, temporal: Int, tile: Int, exten
         if left == 0:
             return total
     return total + 1
-
-
-@lean_kernel
-def mac_words(operand: int, temporal: Int, tile: Int, nest: Int, factors: Int, levels: Int) -> float:
-    """Words that PEs take from the innermost level that keeps an operand, all instances; tile [L, 8] : nominal extents."""
-    nearest = ZERO
-    while not levels[KEEP, nearest, operand]:
-        nearest += 1
-    words = 1.0
-    for dim in range(8):
-        if FREE_OF[dim] == operand:
-            shared = NONE
-            number = nest[dim]
-            for level in range(nearest + 1):
-                if levels[SHARE, level, operand]:
-                    number = ceiling(number, factors[SPATIAL, level, dim])
-                    shared = level if shared == level - 1 else shared
-            if shared == nearest:
-                number = steps_of(dim, ZERO, nearest, temporal, tile, nest[dim], factors[SPATIAL])
-            words *= number
-        else:
-            words *= nest[dim]
-    if operand == INPUT:
-        words *= neighbours(NONE, nearest, tile, nest, factors, levels)
-        words *= nest[DATA] * nest[DATA + 1] / (nest[Q] * nest[S] * nest[P] * nest[R])
-    return words

@@ -9,6 +9,7 @@ import numpy as np
 from hwsim.kernels.jit import kernel, lean_kernel
 from hwsim.kernels.packed import CountArrays, Float, HierarchyArrays, Int, NestArrays, P, Q, R, S
 from hwsim.kernels.scan import FITS, ScanArrays
+from hwsim.kernels.search_needs import mac_words
 from hwsim.kernels.search_terms import (
     ADDRESSES,
     AT_MOST,
@@ -33,7 +34,7 @@ from hwsim.kernels.search_terms import (
     ceiling,
     value_of,
 )
-from hwsim.kernels.search_tile import NONE, ONE, ZERO, cycles_of, fits, mac_words, steps_of
+from hwsim.kernels.search_tile import NONE, ONE, ZERO, cycles_of, fits, steps_of
 
 
 class Exact(NamedTuple):
@@ -134,7 +135,7 @@ def chain_value(problem: Problem, chain: Chain) -> float:
                 for resource in range(load.shape[0]):
                     load[resource] += words[level, operand, end, 1 + resource] * chain.moved[end]
     for operand in range(3):
-        more = mac_words(operand, temporal, tile, nest, factors, levels) - reals[MAC_LEAST + operand]
+        more = mac_words(operand, temporal, tile, problem) - reals[MAC_LEAST + operand]
         energy += more * base[operand, 0]
         for resource in range(load.shape[0]):
             load[resource] += more * base[operand, 1 + resource]

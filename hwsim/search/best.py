@@ -29,6 +29,8 @@ BUDGET = 2_000_000
 #: The same where the hardware fixes loops and factors need not divide, and work after which such a search goes on only if a proof is near:
 #: there are many patterns then and bounds come slowly, but the mappings that it begins with seldom become better.
 _GIVEN, _PATIENCE = 80_000, 15_000
+#: How near to the bound of the quick search what it found need not be made better before all is proven.
+_CLOSE = 0.01
 
 
 def best(
@@ -66,8 +68,9 @@ def best(
     quick(space, objective, progress)  # what is good from the start cuts most of what is to be proven
     if effort == "full" or progress.mapping is None:
         least, progress.given_up = progress.given_up if progress.mapping else -math.inf, math.inf
-        find_unpadded(space, objective, progress)
-        carry(space, surveyed(space, objective, FAR), FAR, progress)
+        if not least >= (1 - _CLOSE) * progress.value:
+            find_unpadded(space, objective, progress)
+            carry(space, surveyed(space, objective, FAR), FAR, progress)
         prove(space, objective, progress)
         progress.given_up = max(progress.given_up, least)
     mapping = progress.mapping

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hwsim.kernels.packed import INPUT, OUTPUT, READ, UPDATE, WEIGHT, Int, P, Q, R, S
 from hwsim.kernels.search_terms import FREE_OF
 from hwsim.search.space import Keep, Space, free_of
-from hwsim.search.terms import Terms, terms_of
+from hwsim.search.terms import Terms, inputs_apart, terms_of
 
 Reals = NDArray[np.float64]
 #: Addresses of one axis that are worth listing.
@@ -78,11 +78,11 @@ class Anywhere:
         energy = np.full(len(factors), self.rest)
         for operand in range(3):
             inner = factors[:, : self.nearest[operand] + 1].astype(np.float64)
-            shared = inner[:, :, free_of(operand)].prod(axis=(1, 2))
-            if operand == INPUT:
-                for position, tap in ((Q, S), (P, R)):
-                    shared *= np.minimum(inner[:, :, position].prod(axis=1), inner[:, :, tap].prod(axis=1))
-            energy += self.rates[operand] * np.maximum(self.alone[operand] / shared, self.least[operand])
+            words = self.alone[operand] / inner[:, :, free_of(operand)].prod(axis=(1, 2))
+            if operand == INPUT and words.any():
+                pairs = space.data[0] * space.data[1] / math.prod(space.extents[4:])
+                words *= inputs_apart(space, self.nearest[operand], factors.astype(np.float64)) / pairs
+            energy += self.rates[operand] * np.maximum(words, self.least[operand])
         return energy
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.kernels.packed import Int
-from hwsim.kernels.search_pairs import pairs
+from hwsim.kernels.search_pairs import first_of_each, pairs
 from hwsim.search.space import ANY, Space, factors_of
 
 #: Patterns kept at a time.
@@ -166,25 +166,17 @@ def _level_patterns(space: Space, level: int, left: Int, most: float) -> tuple[I
             if most <= steps.min():
                 most = float(np.nextafter(steps.min(), 0.0))
     one, other = chosen[:number, 0], chosen[:number, 1]
-    first = first_of_each(across[one] * along[other])
+    first = _distinct(across[one] * along[other])
     return across[one[first]], along[other[first]], dropped
 
 
-#: Odd numbers to tell rows apart by; rows that are told apart wrongly are looked at one by one.
-_MIXED = np.array(
-    [int.from_bytes(bytes((7 * dim + 13 * byte) % 251 for byte in range(8)), "little") | 1 for dim in range(64)],
-    np.uint64,
-)
-
-
-def first_of_each(rows: Int) -> Int:
-    """Numbers of rows [P, 8 or so] that equal no earlier one, ascending."""
-    flat = rows.reshape(len(rows), int(np.prod(rows.shape[1:]))).astype(np.uint64)
-    code = (flat * _MIXED[: flat.shape[1]]).sum(axis=1, dtype=np.uint64)
-    _, first, group = np.unique(code, return_index=True, return_inverse=True)
-    if not (flat == flat[first[group]]).all():
-        _, first = np.unique(flat, axis=0, return_index=True)
-    return np.asarray(np.sort(first), np.int64)
+def _distinct(rows: Int) -> Int:
+    """Numbers of rows [P, ...] that equal no earlier one, ascending."""
+    if not len(rows):
+        return np.empty(0, np.int64)
+    first = np.empty(len(rows), np.int64)
+    table = np.full(2 << len(rows).bit_length(), -1, np.int64)
+    return first[: first_of_each(rows.reshape(len(rows), -1), table, first)]
 
 
 def further(listed: Patterns, known: Patterns) -> Patterns:
@@ -192,7 +184,7 @@ def further(listed: Patterns, known: Patterns) -> Patterns:
     beyond = np.flatnonzero(listed.steps > known.upto)
     again = known.factors[known.steps > known.upto]
     if len(again):
-        fresh = first_of_each(np.concatenate((again, listed.factors[beyond])))
+        fresh = _distinct(np.concatenate((again, listed.factors[beyond])))
         beyond = beyond[fresh[fresh >= len(again)] - len(again)]
     return Patterns(listed.along_x[beyond], listed.along_y[beyond], listed.steps[beyond], listed.dropped, listed.upto)
 

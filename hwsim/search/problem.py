@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hwsim.kernels.packed import Int
 from hwsim.kernels.search_terms import CHOICE, FREE_OF, ORDERS, POOL, POOL_BITS, Problem, tabulate
+from hwsim.search.needs import needs_of
 from hwsim.search.space import Keep, Space, chains
 from hwsim.search.terms import Terms, parents
 
@@ -59,6 +60,7 @@ def build(space: Space, keep: Keep, spatial: Int, objective: str, terms: Terms, 
     rest = (int(space.perfect), OBJECTIVES.index(objective), packed.pass_level if packed.pass_cycles else -1)
     final = nest.bits[2]
     leakage = 0.0 if math.isnan(packed.leakage_w) else packed.leakage_w / packed.clock_hz
+    needs, starts = needs_of(space)
     return Problem(
         nest=np.array((*nest.extents, *window, *real, *held, *rest, final, *space.data), np.int64),
         factors=np.stack((spatial, space.fixed, at_most, lengths)),
@@ -80,6 +82,8 @@ def build(space: Space, keep: Keep, spatial: Int, objective: str, terms: Terms, 
             np.float64,
         ),
         sides=_sides(space),
+        needs=needs,
+        starts=starts,
     )
 
 

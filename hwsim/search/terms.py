@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from hwsim.kernels.packed import FILL, INPUT, OUTPUT, READ, UPDATE, Int, P, Q, R, S
 from hwsim.kernels.search_terms import FREE_OF
+from hwsim.search.needs import share_of
 from hwsim.search.space import Keep, Space, free_of
 
 Reals = NDArray[np.float64]
@@ -144,10 +145,22 @@ def _mac_words(
         if share[level, operand]:
             words /= children[:, level, operand]
     if operand == INPUT:
-        high, wide = space.data
-        words *= _apart(space, 0, nearest, spread) * high * wide / math.prod(space.extents[4:])
+        words *= inputs_apart(space, nearest, spread)
     volume = math.prod(space.extents[dim] for dim in range(8) if FREE_OF[dim] != operand)
     return np.maximum(words, volume) if operand != INPUT else words
+
+
+def inputs_apart(space: Space, nearest: int, spread: Reals) -> Reals:
+    """Least share of the steps of PEs that need an input which no other one gets with it, padding left out [T].
+
+    nearest : the innermost level that keeps inputs. spread [T, L, 8] : children.
+    """
+    shared = [level for level in range(nearest + 1) if space.packed.multicast[level]]
+    known = share_of(space, shared, spread) if space.exact else None
+    if known is not None:
+        return known
+    high, wide = space.data
+    return _apart(space, 0, nearest, spread) * high * wide / math.prod(space.extents[4:])
 
 
 def _apart(space: Space, first: int, last: int, spread: Reals) -> Reals:

@@ -80,14 +80,14 @@ def test_the_full_search_proves_at_least_what_the_quick_one_does() -> None:
 
 
 def test_a_padded_depthwise_nest_is_found_and_nearly_proven_by_way_of_the_same_without_padding() -> None:
-    nest = LoopNest(g=144, q=28, p=28, s=3, r=3, height=28, width=28, pad_top=1, pad_left=1)
-    hierarchy = from_device(load("ws_128x128"), nest)
+    nest = LoopNest(g=960, q=7, p=7, s=3, r=3, height=7, width=7, pad_top=1, pad_left=1)
+    hierarchy = from_device(load("simba_like"), nest)
     space, alone = space_of(nest, hierarchy, True, False), Progress(BUDGET, math.inf)
     quick(space, "edp", alone)
     carry(space, surveyed(space, "edp", FAR), FAR, alone)
     before = alone.value
     find_unpadded(space, "edp", alone)
-    assert alone.value < 0.5 * before
+    assert alone.value < 0.9 * before
     found = best(nest, hierarchy, cache=False)
     assert isinstance(found, Found) and found.bound_gap < 0.05
 
