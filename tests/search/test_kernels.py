@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from hwsim.kernels.jit import passed
 from hwsim.kernels.packed import Int, MappingArrays
 from hwsim.kernels.search import join
 from hwsim.kernels.search_exchange import climb
@@ -20,7 +21,7 @@ from hwsim.kernels.search_pairs import pairs
 from hwsim.kernels.search_survey import Carried, Prices, survey
 from hwsim.kernels.search_terms import COUNT, FIXED, ORDERS, PERFECT, SPATIAL, tabulate
 from hwsim.kernels.search_whole import descend
-from hwsim.search.improving import begin, exact_of, opened
+from hwsim.search.improving import begin, counted_by, exact_of, of_one, opened
 from hwsim.search.problem import staying
 from hwsim.search.proof import _listing, _setup
 from hwsim.search.terms import terms_of
@@ -57,7 +58,7 @@ def sampled(pattern: Pattern, number: int) -> list[tuple[float, float]]:
 
 @pytest.mark.parametrize("batch", range(2))
 def test_terms_are_no_more_than_the_price_and_mostly_the_price(batch: int) -> None:
-    """Where factors need not divide, or where there is padding, they are more in a few problems (seeds 66, 143, 147, 148 of these)."""
+    """Where factors need not divide, or where there is padding, they are more in a few problems (such as 66, 143, 147, 148)."""
     equal = fitting = more = 0
     seeds = (*range(100 * batch, 100 * batch + 100), *GIVES_BACK[batch::2])
     for pattern in itertools.chain(
@@ -69,12 +70,12 @@ def test_terms_are_no_more_than_the_price_and_mostly_the_price(batch: int) -> No
         more += above
         fitting += len(found)
         equal += sum(abs(least - price) <= 1e-9 * price for least, price in found)
-    assert more <= (11 if batch == 0 else 9)
-    assert equal > 0.65 * fitting > 100
+    assert more <= (7 if batch == 0 else 3)
+    assert equal > 0.6 * fitting > 100
 
 
 #: In these less is known before a mapping is counted: what a network adds up, which sums are complete, what neighbours share.
-_LESS = frozenset((200, 219, 220, 221, 231, 237, 242, 249, 252, 255, 259, 261, 263, 269, 270, 278, 279))
+_LESS = frozenset((200, 219, 220, 221, 231, 237, 242, 249, 252, 253, 255, 259, 261, 263, 266, 269, 270, 278, 279))
 
 
 @pytest.mark.parametrize("batch", range(2))
@@ -163,9 +164,9 @@ def check_join(pattern: Pattern, start: tuple[Any, ...], keys: Reals, found: Int
         candidates = opened(*pattern.along, pattern.keep)
         temporal, order = np.ones((levels, 8), np.int64), np.zeros((levels, 8), np.int64)
         exact = exact_of(pattern.space)
-        answer = join(
-            pattern.problem, keys, found, *start, limit, first, budget, each, exact, candidates, temporal, order
-        )
+        scan = passed(counted_by(pattern.problem.nest), of_one(exact, candidates))
+        rest = (limit, first, budget, each, scan, exact, candidates, temporal, order)
+        answer = join(pattern.problem, keys, found, *start, *rest)
         candidates.temporal[0], candidates.order[0] = temporal, order
         return (*answer, candidates)
 
@@ -214,36 +215,15 @@ WINDOWS = tuple(seed for seed in range(50) if seed != 3)
 
 
 #: With children spread along positions and taps of one side, in both sets of rules, with padding and without.
-SPREAD = (
-    90,
-    210,
-    242,
-    473,
-    993,
-    1247,
-    1417,
-    1558,
-    1752,
-    1882,
-    1976,
-    2006,
-    2082,
-    2400,
-    2689,
-    2698,
-    2710,
-    2784,
-    2860,
-    2961,
-)
+SPREAD = (90, 210, 242, 473, 993, 1247, 1417, 1558, 1752, 1882, 1976, 2006, 2082, 2400, 2689, 2698, 2710, 2784, 2860, 2961)  # fmt: skip
 
 
 def test_the_same_where_windows_overlap() -> None:
-    check_effort(effort(WINDOWS, 0), Effort(31, 95, 77, 17418, 8259, 71.98561, 24.894445))
+    check_effort(effort(WINDOWS, 0), Effort(31, 95, 77, 21310, 12387, 71.98561, 24.894445))
 
 
 def test_the_same_where_children_share_windows() -> None:
-    check_effort(effort(SPREAD, 0), Effort(16, 26, 23, 7221, 5428, 21.485804, 13.500817))
+    check_effort(effort(SPREAD, 0), Effort(16, 26, 23, 10767, 7028, 21.485804, 13.500817))
 
 
 def check_effort(done: Effort, most: Effort) -> None:

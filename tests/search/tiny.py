@@ -15,9 +15,9 @@ import numpy as np
 
 from hwsim.kernels.packed import Int, MappingArrays
 from hwsim.kernels.search_terms import AT_MOST, FIXED, ORDERS, PERFECT, SPATIAL, Problem
-from hwsim.kernels.search_whole import Chain, counted, descend
+from hwsim.kernels.search_whole import Chain, descend, value_at
 from hwsim.mapping import Hierarchy
-from hwsim.search.improving import exact_of, opened, room_for
+from hwsim.search.improving import counted_by, exact_of, of_one, opened, room_for
 from hwsim.search.patterns import at_work, patterns
 from hwsim.search.problem import build
 from hwsim.search.space import Keep, Space, space_of
@@ -79,7 +79,9 @@ class Pattern:
 
     def of(self, candidates: MappingArrays) -> float:
         """What the one mapping costs, counted as a whole."""
-        return float(counted(self.problem.nest, exact_of(self.space), candidates))
+        exact = exact_of(self.space)
+        counted_by(self.problem.nest)(*of_one(exact, candidates))
+        return float(getattr(value_at, "py_func", value_at)(self.problem.nest, exact))
 
     def least(self, temporal: Int, chosen: Int) -> float:
         """``chain_value`` of a mapping: where a descent begins."""
