@@ -109,7 +109,7 @@ def add_explain(verb: Verbs[argparse.ArgumentParser]) -> None:
     group.add_argument("--device", metavar="NAME", required=True, help="shipped profile or YAML file")
     add_device_arguments(group)
     parser.add_argument(
-        "--model", metavar="RUNG", help="roofline, systolic, gpu or mapping (default: the most detailed there is)"
+        "--model", metavar="RUNG", help="roofline, cpu, systolic, gpu or mapping (default: the most detailed there is)"
     )
     add_output_arguments(parser)
     parser.add_argument("--top", metavar="N", type=int, default=15, help="constants to show (default 15)")

@@ -95,7 +95,7 @@ def _estimate(verb: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     group.add_argument(
         "--model",
         metavar="RUNG",
-        help="roofline, systolic, gpu, row_stationary, mapping (default: the most detailed there is), or simulate: in simulated time",
+        help="roofline, cpu, systolic, gpu, row_stationary, mapping (default: the most detailed there is), or simulate: in simulated time",
     )
     group.add_argument(
         "--tiles", metavar="RUNG", help="with --model simulate: the model whose tiles run (default: as without)"

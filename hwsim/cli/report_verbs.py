@@ -126,7 +126,7 @@ def _add_device(parser: argparse.ArgumentParser) -> None:
     )
     add_device_arguments(group)
     parser.add_argument(
-        "--model", metavar="RUNG", help="roofline, systolic, gpu or mapping (default: the most detailed there is)"
+        "--model", metavar="RUNG", help="roofline, cpu, systolic, gpu or mapping (default: the most detailed there is)"
     )
     add_search_arguments(parser)
 

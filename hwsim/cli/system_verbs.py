@@ -42,7 +42,7 @@ def one_device(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--device", metavar="NAME", required=True, help="shipped profile or YAML file")
     add_device_arguments(group)
     parser.add_argument(
-        "--model", metavar="RUNG", help="roofline, systolic, gpu or mapping (default: the most detailed there is)"
+        "--model", metavar="RUNG", help="roofline, cpu, systolic, gpu or mapping (default: the most detailed there is)"
     )
 
 
@@ -103,7 +103,7 @@ def _system(verb: Verbs[argparse.ArgumentParser]) -> None:
         "--microbatches", metavar="N", type=int, default=8, help="batches that follow each other (default 8)"
     )
     parser.add_argument(
-        "--model", metavar="RUNG", help="roofline, systolic, gpu or mapping (default: the most detailed there is)"
+        "--model", metavar="RUNG", help="roofline, cpu, systolic, gpu or mapping (default: the most detailed there is)"
     )
     answer(parser)
     parser.set_defaults(run=system)

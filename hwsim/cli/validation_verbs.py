@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import functools
 import sys
-from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -52,7 +51,7 @@ def add_validate(verb: Verbs) -> None:
     group.add_argument("--device", metavar="NAME", required=True, help="shipped profile or YAML file")
     add_device_arguments(group)
     group.add_argument(
-        "--model", metavar="RUNG", help="roofline, systolic, gpu or mapping (default: the most detailed there is)"
+        "--model", metavar="RUNG", help="roofline, cpu, systolic, gpu or mapping (default: the most detailed there is)"
     )
     group = parser.add_argument_group("the comparison")
     group.add_argument(
@@ -165,7 +164,9 @@ def add_calibrate(verb: Verbs) -> None:
     group.add_argument("--device", metavar="NAME", required=True, help="shipped profile or YAML file to start from")
     add_device_arguments(group)
     group.add_argument(
-        "--model", metavar="RUNG", help="roofline or systolic (default: systolic where the profile has a dataflow)"
+        "--model",
+        metavar="RUNG",
+        help="roofline, cpu or systolic (default: the most detailed of them that the profile supports)",
     )
     group = parser.add_argument_group("the fit")
     group.add_argument(
@@ -193,9 +194,11 @@ def add_calibrate(verb: Verbs) -> None:
 
 def calibrate(arguments: argparse.Namespace) -> int:
     """``hwsim calibrate``."""
+    from hwsim.device import load
     from hwsim.validation.calibration import calibrate as fit
     from hwsim.validation.cases import Cases, cases
     from hwsim.validation.energies import calibrate_energies, has_energies, has_latencies
+    from hwsim.validation.machine import machine
     from hwsim.validation.measured import fastest
     from hwsim.validation.padding import calibrate_padding
     from hwsim.validation.readers import read
@@ -214,8 +217,11 @@ def calibrate(arguments: argparse.Namespace) -> int:
     found = cases(names(arguments), data, Reader(arguments)) if data else Cases(())
     if arguments.from_measure:
         own = own_benchmarks(arguments.threads)
-        if arguments.fastest:
-            own = [(replace(case, rows=fastest(measured).rows), measured) for case, measured in own]
+        read_off = machine([case for case, _ in own], lambda given: load(arguments.device, given), progress=progress)
+        for note in read_off.notes:
+            print(f"note: {note}", file=sys.stderr)
+        arguments.set = [*read_off.overrides]
+        chosen = device(arguments.device, arguments)
         found = Cases((*found.cases, *(case for case, _ in own)), found.strays)
         data += [measured for _, measured in own]
     of_mode = functools.partial(in_mode, arguments, chosen)
@@ -261,7 +267,8 @@ def _answer(
     else:
         print("\n\n".join(validation_tables.calibration_text(item) for item in both))
     if arguments.output:
-        files.save(profile_text(calibration, chosen, arguments.output, energies), arguments.output)
+        text = profile_text(calibration, chosen, arguments.output, energies, arguments.set)
+        files.save(text, arguments.output)
         print(
             f"{arguments.output}: written; use it with --device {arguments.output} --model {calibration.rung}",
             file=sys.stderr,

@@ -161,4 +161,7 @@ def memory(given: schema.Memory, context: Context) -> Memory:
         shared_ports=whole(ports.shared, 0),
         width_bits=whole(given.width_bits, 0),
         banks=whole(given.banks, 0),
+        by_operand=tuple((name, share.value) for name, share in given.by_operand.items()),
+        kernel_start_s=si(given, "kernel_start_us") or 0.0,
+        product_start_s=si(given, "product_start_us") or 0.0,
     )

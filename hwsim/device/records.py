@@ -76,7 +76,9 @@ class Memory:
     read_j, write_j : energy of one byte, per operand [J/B], None where the profile gives none. block : bytes of one access [B], 0 for any.
     overlapped : False where its traffic adds to compute time instead of hiding behind it. retains : operands that stay
     from one inference to the next (``weight`` on an Edge TPU).
-    efficiency : share of its bandwidth that long transfers attain [1]. setup_cycles : before each transfer of a tile, in the simulator
+    efficiency : share of its bandwidth that long transfers attain [1]; by_operand : the same of single operands;
+    kernel_start_s, product_start_s : what a kernel, and one of products, loses whose code comes from here [s].
+    setup_cycles : before each transfer of a tile, in the simulator
     [cycle]. leakage_w : [W] of all instances.
     type : what it is made of (``sram``, ``lpddr4``, ...), for technology tables. read_ports, write_ports, shared_ports, width_bits,
     banks : how it is built, 0 where the profile does not say [1].
@@ -106,6 +108,9 @@ class Memory:
     shared_ports: int = 0
     width_bits: int = 0
     banks: int = 0
+    by_operand: tuple[tuple[Operand, float], ...] = ()
+    kernel_start_s: float = 0.0
+    product_start_s: float = 0.0
 
     @property
     def capacity(self) -> int | None:
@@ -181,6 +186,27 @@ class Overheads:
 
 
 @dataclass(frozen=True, slots=True)
+class Kernels:
+    """The code of a CPU's inference library, see ``device.schema.Kernels``. Times in cycles [1] but call_s [s]."""
+
+    outputs: int
+    blocks: int
+    rows: int
+    columns: int
+    reduction: int
+    aligned: int
+    latency_cycles: float
+    loads_per_cycle: float
+    window: int
+    spare_share: float = 0.0
+    cache_share: float = 1.0
+    tile_cycles: float = 0.0
+    result_cycles: float = 0.0
+    call_s: float = 0.0
+    run_cycles: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Sparsity:
     """Three separate capabilities, by operand: zeros not stored, MACs not switched (energy), MACs skipped (cycles).
 
@@ -231,6 +257,7 @@ class Device:
     networks: tuple[Network, ...] = ()
     dataflow: Dataflow = Dataflow()
     overheads: Overheads = Overheads()
+    kernels: Kernels | None = None
     sparsity: Sparsity = Sparsity()
     host: Host | None = None
     node_nm: float | None = None

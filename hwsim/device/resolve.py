@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
-from hwsim.device import schema
+from hwsim.device import published, schema, software
 from hwsim.device.hcm import FITTED_BITS, pe_area_um2, pes_in
 from hwsim.device.levels import Context, Findings, by_operand, memory, si, whole
 from hwsim.device.precision import label
@@ -16,6 +16,7 @@ from hwsim.device.records import (
     Dataflow,
     Device,
     Host,
+    Kernels,
     LevelConstraint,
     Memory,
     Network,
@@ -62,6 +63,7 @@ def resolve(profile: schema.Profile, energy_scale: float = 1.0, clock_scale: flo
         networks=tuple(_network(network, memories, context) for network in profile.network),
         dataflow=_dataflow(profile.dataflow, memories, context),
         overheads=_overheads(profile.overheads, memories, context),
+        kernels=_kernels(profile.kernels),
         sparsity=_sparsity(profile.sparsity),
         host=_host(profile.host),
         node_nm=si(technology, "node_nm"),
@@ -202,7 +204,7 @@ def _constraint(temporal: schema.Temporal, spatial: schema.Spatial) -> LevelCons
     )
 
 
-def _overheads(given: schema.Overheads | None, memories: tuple[Memory, ...], context: Context) -> Overheads:
+def _overheads(given: software.Overheads | None, memories: tuple[Memory, ...], context: Context) -> Overheads:
     if given is None:
         return Overheads()
     order = [level.name for level in memories]
@@ -215,6 +217,28 @@ def _overheads(given: schema.Overheads | None, memories: tuple[Memory, ...], con
         pass_cycles=si(given, "per_pass_cycles") or 0.0,
         pass_level=level,
         inference_s=si(given, "per_inference_us") or 0.0,
+    )
+
+
+def _kernels(given: software.Kernels | None) -> Kernels | None:
+    if given is None:
+        return None
+    return Kernels(
+        outputs=whole(given.outputs, 1),
+        blocks=whole(given.blocks, 1),
+        rows=whole(given.rows, 1),
+        columns=whole(given.columns, 1),
+        reduction=whole(given.reduction, 1),
+        aligned=whole(given.aligned, 1),
+        latency_cycles=given.latency_cycles.value,
+        loads_per_cycle=given.loads_per_cycle.value,
+        window=whole(given.window, 1),
+        spare_share=given.spare_share.value if given.spare_share else 0.0,
+        cache_share=given.cache_share.value if given.cache_share else 1.0,
+        tile_cycles=si(given, "tile_cycles") or 0.0,
+        result_cycles=si(given, "result_cycles") or 0.0,
+        call_s=si(given, "call_us") or 0.0,
+        run_cycles=si(given, "run_cycles") or 0.0,
     )
 
 
@@ -235,7 +259,7 @@ def _sparsity(given: schema.Sparsity | None) -> Sparsity:
     )
 
 
-def _host(given: schema.Host | None) -> Host | None:
+def _host(given: published.Host | None) -> Host | None:
     if given is None:
         return None
     return Host(
@@ -246,13 +270,13 @@ def _host(given: schema.Host | None) -> Host | None:
 
 
 def _areas(profile: schema.Profile) -> dict[str, float]:
-    given = profile.area or schema.Area()
+    given = profile.area or published.Area()
     areas = {name: si(given, f"{name}_mm2") for name in ("core", "die", "logic", "memory", "pe")}
     areas["budget"] = si(profile, "area_budget_mm2")
     return {name: value for name, value in areas.items() if value is not None}
 
 
-def _power(given: schema.Power | None, found: Findings) -> dict[str, float]:
+def _power(given: published.Power | None, found: Findings) -> dict[str, float]:
     if given is None:
         return {}
     powers = {

@@ -5,24 +5,24 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from hwsim.device.keys import ALTERNATIVES
-from hwsim.device.precision import known_dtype
+from hwsim.device.published import Area, Host, Power
 from hwsim.device.quantity import (
     OPERANDS,
     ByOperand,
     Closed,
     Count,
     NonNegative,
-    Number,
     Positive,
     PositiveByOperand,
     Quality,
     Share,
 )
 from hwsim.device.records import Keep, Kind, Operand, Topology
+from hwsim.device.section import Dtype, Name, Section
+from hwsim.device.software import Kernels, Overheads
 
 Dim = Literal["N", "G", "K", "C", "Q", "P", "S", "R"]
 #: Those of ``workload.classes``, a room that this one does not import; a test holds them together.
@@ -36,42 +36,8 @@ MemoryType = Literal[
 ]  # fmt: skip
 Per = Literal["pe", "sm", "row", "column", "core", "chip"]
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-
-
-def _is_name(value: str) -> str:
-    if not _NAME.fullmatch(value) or len(value) > 64:
-        raise PydanticCustomError("name", "must be a word of letters, digits and _ that starts with a letter")
-    return value
-
-
-def _is_dtype(value: str) -> str:
-    if not known_dtype(value):
-        raise PydanticCustomError(
-            "dtype", "not a data type (int1 to int64, uint1 to uint64, float8 to float64, bfloat16, tfloat32)"
-        )
-    return value
-
-
-Name = Annotated[str, AfterValidator(_is_name)]
-Dtype = Annotated[str, AfterValidator(_is_dtype)]
 Factor = Annotated[int, Field(ge=1, le=2**31)]
 FactorOrRest = Annotated[int, Field(ge=0, le=2**31)]
-
-
-class Section(Closed):
-    """A part of a profile. source : of all numbers in it that name none."""
-
-    source: str | None = None
-
-    @model_validator(mode="after")
-    def _one_unit(self) -> Section:
-        given = self.model_fields_set
-        for row in ALTERNATIVES:
-            both = [key for key in row if key in given]
-            if len(both) > 1:
-                raise PydanticCustomError("alternatives", "gives both {a} and {b}", {"a": both[0], "b": both[1]})
-        return self
 
 
 class Technology(Section):
@@ -155,7 +121,11 @@ KeepsField = Annotated[
 
 
 class Memory(Section):
-    """One level; figures are of one instance."""
+    """One level; figures are of one instance.
+
+    by_operand : share of the bandwidth that single operands attain, others attain ``efficiency``. kernel_start_us, product_start_us : what
+    a kernel, and one of products, loses whose code and bookkeeping come from this level.
+    """
 
     name: Name
     type: MemoryType | None = None
@@ -181,7 +151,10 @@ class Memory(Section):
     read_gb_per_s: Positive | None = None
     write_gb_per_s: Positive | None = None
     setup_cycles: NonNegative | None = None
+    kernel_start_us: NonNegative | None = None
+    product_start_us: NonNegative | None = None
     efficiency: Share | None = None
+    by_operand: dict[Operand, Share] = Field(default_factory=dict)
     overlapped: bool = True
     pj_per_byte: ByOperand | None = None
     pj_per_bit: ByOperand | None = None
@@ -244,15 +217,6 @@ class Dataflow(Section):
     spatial: Spatial | None = None
 
 
-class Overheads(Section):
-    """Fixed costs. pass_level : the level whose passes ramp up, by default the outermost on the chip."""
-
-    per_kernel_us: NonNegative | None = None
-    per_pass_cycles: NonNegative | None = None
-    pass_level: Name | None = None
-    per_inference_us: NonNegative | None = None
-
-
 class Structured(Section):
     """A pattern of pruned weights, ``kept`` of every ``of``, that runs ``speedup`` times as fast."""
 
@@ -282,52 +246,6 @@ class Sparsity(Section):
         if (self.lanes is None) != (self.sync_macs is None):
             raise ValueError("lanes and sync_macs go together")
         return self
-
-
-class Host(Section):
-    """Link to the host."""
-
-    link_gb_per_s: Positive | None = None
-    link_gbit_per_s: Positive | None = None
-    latency_us: NonNegative | None = None
-    pj_per_byte: NonNegative | None = None
-    pj_per_bit: NonNegative | None = None
-
-
-class Area(Section):
-    """Published areas, beside which estimates are placed."""
-
-    core_mm2: Positive | None = None
-    die_mm2: Positive | None = None
-    logic_mm2: Positive | None = None
-    memory_mm2: Positive | None = None
-    pe_mm2: Positive | None = None
-
-
-class Thermal(Section):
-    """A cap on power by temperature: (max - ambient) / resistance."""
-
-    ambient_c: Number
-    max_c: Number
-    resistance_c_per_w: Positive
-
-
-class Power(Section):
-    """Published power; static : leakage; idle : all that flows whenever the chip is on, clock tree included. cap, thermal : limits."""
-
-    static_mw: NonNegative | None = None
-    static_w: NonNegative | None = None
-    tdp_mw: Positive | None = None
-    tdp_w: Positive | None = None
-    idle_mw: NonNegative | None = None
-    idle_w: NonNegative | None = None
-    peak_mw: Positive | None = None
-    peak_w: Positive | None = None
-    average_mw: Positive | None = None
-    average_w: Positive | None = None
-    cap_mw: Positive | None = None
-    cap_w: Positive | None = None
-    thermal: Thermal | None = None
 
 
 class OperatingPoint(Section):
@@ -387,6 +305,7 @@ class Profile(Section):
     network: list[Network] = Field(default_factory=list)
     dataflow: Dataflow | None = None
     overheads: Overheads | None = None
+    kernels: Kernels | None = None
     sparsity: Sparsity | None = None
     host: Host | None = None
     area: Area | None = None

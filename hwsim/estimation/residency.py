@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from hwsim.device import Device, Memory
 from hwsim.device.records import Operand
+from hwsim.estimation.caches import Reach, reach
 from hwsim.estimation.prepare import Prepared
 from hwsim.graph import Network
 from hwsim.workload import Work
@@ -19,7 +20,8 @@ class Residency:
 
     home : level that an activation stays in, by name; beyond : levels that it does not reach, those further out. Where a tensor has
     no home it crosses every level on the chip. between : by level, the least capacity with which the very same tensors stay, and the
-    least larger one with which they do not [B]; of all its instances, where one pool holds everything.
+    least larger one with which they do not [B]; of all its instances, where one pool holds everything. reach : how far away tensors are in
+    caches, for the cpu rung.
     """
 
     activations: frozenset[str] = frozenset()
@@ -28,6 +30,7 @@ class Residency:
     home: Mapping[str, str] = field(default_factory=dict)
     beyond: Mapping[str, frozenset[str]] = field(default_factory=dict)
     between: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    reach: Reach = field(default_factory=Reach)
 
     def stays(self, name: str) -> bool:
         """Whether a tensor that is read does not cross the chip's edge."""
@@ -43,16 +46,24 @@ class Residency:
 
 
 def residency(
-    prepared: Prepared, works: Sequence[Work], device: Device, keep_activations: bool, keep_weights: bool = True
+    prepared: Prepared,
+    works: Sequence[Work],
+    device: Device,
+    keep_activations: bool,
+    keep_weights: bool = True,
+    near: bool = False,
 ) -> Residency:
     """Decide what stays, greedily and in the order of execution.
 
     Weights first: where a level retains them from one inference to the next, they take their place in the order of use until it
     is full (the innermost such level first), those that are read whole before tables of which rows are gathered, and the rest streams in
     every inference. Then activations: a tensor stays in the outermost on-chip level that holds activations if, together with the tensors
-    already kept and still needed, it fits; the network's own inputs and outputs always cross the edge.
+    already kept and still needed, it fits; the network's own inputs and outputs always cross the edge. near : also find how far away
+    tensors are in caches, which decide for themselves.
     """
     network = prepared.network
+    if near:
+        return Residency(reach=reach(network, prepared.priced))
     found, notes = _resident_weights(network, works, device) if keep_weights else (Resident(frozenset(), {}, 0), ())
     between = dict(found.between)
     store = activation_store(device)

@@ -15,7 +15,7 @@ from hwsim.counts import Rules
 from hwsim.device import Device, precision_for
 from hwsim.device.cores import cores_of, one_core
 from hwsim.errors import AssumptionWarning, UnknownOperatorWarning, UsageError, nearest
-from hwsim.estimation import bands, energy, gpu, passes, rigid, roofline, zeros
+from hwsim.estimation import bands, cpu, energy, gpu, passes, rigid, roofline, zeros
 from hwsim.estimation.answers import Answers
 from hwsim.estimation.assembly import Assumptions
 from hwsim.estimation.balance import Aim, balanced
@@ -38,8 +38,16 @@ from hwsim.workload import Work
 
 _LOG = logging.getLogger(__name__)
 #: From the simplest to the most detailed.
-RUNGS = ("roofline", "systolic", "gpu", "row_stationary", "mapping", "simulate")
-_PRICES = {"roofline": roofline.price, "systolic": rigid.price, "gpu": gpu.price, "row_stationary": passes.price}
+RUNGS = ("roofline", "cpu", "systolic", "gpu", "row_stationary", "mapping", "simulate")
+_PRICES = {
+    "roofline": roofline.price,
+    "cpu": cpu.price,
+    "systolic": rigid.price,
+    "gpu": gpu.price,
+    "row_stationary": passes.price,
+}
+#: Rungs whose layers are not cut into tiles that the simulator could run.
+_WHOLE = frozenset({"cpu", "gpu", "row_stationary"})
 
 
 def estimate(
@@ -68,9 +76,9 @@ def estimate(
     """Latency, energy and area of a model on a device.
 
     model : see ``prepare``; its keyword arguments (batch, dims, shapes, trips, bits, passes) are taken here too. device : a shipped
-    profile's name, a path to one, or a Device. rung : ``roofline``, ``systolic``, ``gpu`` or ``mapping`` (default: the most
-    detailed of them that the profile supports), or ``simulate``, which runs the layers of ``tiles``, one of them but ``gpu``, in
-    simulated time.
+    profile's name, a path to one, or a Device. rung : ``roofline``, ``cpu``, ``systolic``, ``gpu`` or ``mapping`` (default: the most
+    detailed of them that the profile supports), or ``simulate``, which runs the layers of ``tiles``, one of them but ``cpu`` and ``gpu``,
+    in simulated time.
     units : ``bit`` gives HCM's view, in which every tensor moves once. keep_activations : whether tensors may stay on chip between
     layers (in the mapping rung they do not). overrides : ``dotted.path=value`` on the profile.
     objective, counting, search (``full`` or ``quick``), search_seconds, cache : of the mapping rung's search, see ``search.best``
@@ -114,7 +122,9 @@ def estimate(
         simulation = simulated(priced, prepared.network, device, rung, mapper, stays, kept.plans)
         layers = list(simulation.layers)
     else:
-        stays = residency(prepared, works, device, keeps, keep_weights=units == "byte").with_held(held)
+        stays = residency(prepared, works, device, keeps, keep_weights=units == "byte", near=rung == "cpu").with_held(
+            held
+        )
         notes = stays.notes
         layers = [price(layer, work, prepared.network, device, stays, said) for layer, work in prepared.priced]
         layers = _with_inference_overhead(layers, device.overheads.inference_s)
@@ -196,7 +206,7 @@ def layers_again(
     short cut: its layers depend on each other.
     """
     answer, rung = _rungs(device, rung, None, "byte")
-    if answer == "simulate":
+    if answer in ("simulate", "cpu"):
         return estimate(prepared, device, rung=answer, held=held).layers
     keeps = _keeps(rung, "byte", None)
     prepared, _ = converted(prepared, device)
@@ -255,12 +265,15 @@ _SEARCHABLE = 1 << 16
 def default_rung(device: Device) -> str:
     """The most detailed rung that a profile supports.
 
-    ``systolic`` where it declares the dataflow of a rigid array; ``gpu`` for a GPU whose bandwidth it gives; ``mapping`` for an
+    ``systolic`` where it declares the dataflow of a rigid array; ``cpu`` where it says how a CPU's kernels are built; ``gpu`` for a GPU
+    whose bandwidth it gives; ``mapping`` for an
     accelerator whose hierarchy reaches from the edge of the chip through a buffer into no more PEs than a search takes in seconds; else
     ``roofline``.
     """
     if device.dataflow.stationary:
         return "systolic"
+    if device.kind == "cpu" and device.kernels is not None:
+        return "cpu"
     if device.kind == "gpu" and device.off_chip is not None and device.off_chip.shared_bandwidth is not None:
         return "gpu"
     inside = [memory for memory in device.memories if not memory.off_chip and memory.instances >= device.array.pes]
@@ -273,7 +286,7 @@ def _rungs(device: Device, rung: str | None, tiles: str | None, units: str) -> t
     """The rung that answers and the analytical one that prices; raises UsageError for what there is not, or does not go together."""
     answer = rung or default_rung(device)
     analytical = RUNGS[:-1]
-    streamed = tuple(name for name in analytical if name not in {"gpu", "row_stationary"})
+    streamed = tuple(name for name in analytical if name not in _WHOLE)
     for option, name, known in (("--model", answer, RUNGS), ("--tiles", tiles or analytical[0], streamed)):
         if name not in known:
             raise UsageError(
@@ -287,7 +300,7 @@ def _rungs(device: Device, rung: str | None, tiles: str | None, units: str) -> t
         raise UsageError("--units bit: HCM's view has no tiles to simulate; leave it out, or use --model roofline")
     own = default_rung(device)
     return answer, tiles or (
-        "roofline" if own == "gpu" else own
+        "roofline" if own in _WHOLE else own
     )  # tiles of a GPU run beside each other, not one by one
 
 

@@ -43,7 +43,11 @@ def _absorb(draft: Draft, index: int, head: Layer, folded: Counter[str]) -> None
         if shift and (len(inputs) < 3 or not inputs[2]):
             inputs = (*inputs[:2], _bias(draft, head, follower, shift))
         head = replace(
-            head, inputs=inputs, outputs=follower.outputs[:1], fused=(*head.fused, follower.name, *follower.fused)
+            head,
+            inputs=inputs,
+            outputs=follower.outputs[:1],
+            fused=(*head.fused, follower.name, *follower.fused),
+            inside=(*head.inside, head.outputs[0]),
         )
         draft.drop(position)
         draft.put(index, head)

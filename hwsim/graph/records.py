@@ -97,7 +97,8 @@ class Layer:
     name of that input (``k`` of TopK). repeat : how often it runs in one inference (trip counts of the loops around it).
     fused : names of the nodes folded into it. accumulator : type of its sums, "" that of the device.
     members : the layers a fused one is made of, in order, the one it is named after first; empty for a layer on its own. The inputs and
-    outputs of a fused layer are those of the whole; its operator and attributes are the first member's.
+    outputs of a fused layer are those of the whole; its operator and attributes are the first member's. inside : tensors that folded nodes
+    would have passed on, by which a runtime that folds less may call what it runs.
     """
 
     name: str
@@ -110,3 +111,4 @@ class Layer:
     fused: tuple[str, ...] = ()
     members: tuple[Layer, ...] = ()
     accumulator: str = ""
+    inside: tuple[str, ...] = ()

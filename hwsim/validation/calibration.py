@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from hwsim.device import Device
 from hwsim.errors import UsageError
+from hwsim.estimation.run import default_rung
 from hwsim.validation.cases import Cases
 from hwsim.validation.constants import Constant
 from hwsim.validation.fitting import Array, Problem, best
 from hwsim.validation.gathering import Gathered, HoldOut, gather
 from hwsim.validation.intervals import bootstrap, hull, plausible
 from hwsim.validation.statistics import Statistics, proportional, statistics
-from hwsim.validation.terms import CLASS, Terms, is_special, pooled
+from hwsim.validation.terms import CLASS, OPERAND, Terms, is_special, pooled
 
 SCHEMA = "hwsim/calibration/1"
 #: A constant is fitted where it decides this share of the time of this many rows.
@@ -102,7 +103,7 @@ def calibrate(
     """
     of_mode = device if callable(device) else lambda mode: device
     base = of_mode("")
-    rung = rung or ("systolic" if base.dataflow.stationary else "roofline")
+    rung = rung or _rung(base)
     hold_out = hold_out or ("model" if len({case.name for case in found.cases}) > 1 else "layer")
     progress("taking the model apart")
     gathered = gather(found.cases, of_mode, rung, hold_out)
@@ -142,6 +143,18 @@ def calibrate(
         data=tuple(data),
         notes=(*_bound_notes(problem, x), *_fold_notes(folds, hold_out)),
     )
+
+
+def loss_of(found: Cases, device: Device, seed: int = 0) -> float:
+    """How far the best fit stays from the rows, to compare devices by what is not fitted [1]."""
+    problem, x = _fit(gather(found.cases, lambda mode: device, _rung(device), "layer"), (), seed)
+    return problem.loss(x, np.ones(problem.measured.size)) / problem.measured.size
+
+
+def _rung(device: Device) -> str:
+    """The most detailed rung of a device whose times are sums of constants' parts."""
+    own = default_rung(device)
+    return own if own in ("cpu", "systolic") else "roofline"
 
 
 def _fold_notes(folds: int, hold_out: HoldOut) -> tuple[str, ...]:
@@ -226,7 +239,7 @@ def _special(data: Gathered, only: Sequence[str]) -> frozenset[str]:
     single = Problem(data.terms, data.rows, _constants(data.terms))
     enough = (single.shares(single.sheet) >= OWN_SHARE).sum(axis=0) >= OWN_SUPPORT
     found = {c.path for c, wanted in zip(single.constants, enough, strict=True) if wanted and is_special(c.path)}
-    classes = {c.path for c in single.constants if CLASS in c.path}
+    classes = {c.path for c in single.constants if CLASS in c.path or OPERAND in c.path}
     return frozenset((set() if only else found | classes) | data.given | set(only))
 
 

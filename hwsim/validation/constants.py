@@ -9,12 +9,21 @@ from typing import Literal
 
 from hwsim.device import Device
 from hwsim.device.records import Precision
+from hwsim.estimation.cpu import Key, value_of
 
 #: Least share of a peak that is believed [1].
 LEAST_SHARE = 1e-3
 #: How far a number may be from what the profile says before the data have to pay for it, as a factor: by how well it is known.
 _DOUBT = {"measured": 1.2, "datasheet": 1.5, "paper": 1.5, "vendor": 2.0, "secondary": 2.0}
 _ESTIMATED_DOUBT = 4.0
+#: Where a profile has the times that summands of the cpu rung go with.
+_TIMES = {
+    "kernel": "overheads.per_kernel_us",
+    "tile": "kernels.tile_cycles",
+    "result": "kernels.result_cycles",
+    "call": "kernels.call_us",
+    "run": "kernels.run_cycles",
+}
 #: How far the shares of a peak that two classes of work attain are apart, as a factor.
 _CLASS_DOUBT = 2.0
 
@@ -82,6 +91,33 @@ def overhead_of(device: Device, each: Literal["kernel", "inference"]) -> Constan
     path = f"overheads.per_{each}_us"
     seconds = device.overheads.kernel_s if each == "kernel" else device.overheads.inference_s
     return Constant(path, "time", seconds * 1e6, 0.0, math.inf, 1.0, 1e-6)
+
+
+def of_key(key: Key, device: Device) -> tuple[Constant, Constant | None]:
+    """The constant of a summand of the cpu rung, and the common one that it is a special case of, if any."""
+    kind, name, second, third = key
+    if kind == "efficiency":
+        precision = next(item for item in device.precisions if (item.input, item.weight) == (name, second))
+        return class_efficiency_of(device, precision, third), efficiency_of(device, precision)
+    if kind == "function":
+        return vector_rate_of(device, name), vector_rate_of(device)
+    if kind == "bandwidth":
+        return operand_bandwidth_of(device, name, second), bandwidth_of(device, name)
+    path = f"memory.{name}.{second}_start_us" if kind == "start" else _TIMES[name]
+    value, _ = value_of(key, device)
+    unit_s = 1 / device.clock_hz if path.endswith("_cycles") else 1e-6
+    return Constant(path, "time", value, 0.0, math.inf, 1.0, unit_s), None
+
+
+def operand_bandwidth_of(device: Device, level: str, operand: str) -> Constant:
+    """Share of its bandwidth that an operand attains at a level; drawn to the level's share on all of them where the profile gives none."""
+    common = bandwidth_of(device, level)
+    path = f"memory.{level}.by_operand.{operand}"
+    memory = next(memory for memory in device.memories if memory.name == level)
+    given = next((share for name, share in memory.by_operand if name == operand), None)
+    if given is not None:
+        return Constant(path, "rate", given, LEAST_SHARE, 1.0, _doubt(device, path))
+    return Constant(path, "rate", common.value, LEAST_SHARE, 1.0, _CLASS_DOUBT, parent=common.path)
 
 
 def _doubt(device: Device, path: str) -> float:

@@ -34,12 +34,16 @@ _STEPS, _LOOSENED = 40, 3
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One measured row. terms : which of the networks; layers : places of its layers in it; measured : [s]; weight : trust [1]."""
+    """One measured row. terms : which of the networks; layers : places of its layers in it; measured : [s]; weight : trust [1].
+
+    beside : of the measured time what no layer took (changes of layout), which layers are not fitted to [s].
+    """
 
     terms: int
     layers: tuple[int, ...]
     measured: float
     weight: float = 1.0
+    beside: float = 0.0
 
 
 class Problem:
@@ -72,6 +76,7 @@ class Problem:
         self.members = np.concatenate([np.asarray(row.layers, np.int64) + starts[row.terms] for row in rows])
         self.first = np.cumsum([0, *(len(row.layers) for row in rows)])[:-1]
         self.measured = np.asarray([row.measured for row in rows])
+        self.target = np.maximum(self.measured - np.asarray([row.beside for row in rows]), 0.1 * self.measured)
         self.weight = np.asarray([row.weight for row in rows])
         self.rate = np.asarray([constant.kind == "rate" for constant in constants], bool)
         self.scale = np.asarray([self._scale(index, constant) for index, constant in enumerate(constants)])
@@ -131,7 +136,7 @@ class Problem:
         """Log ratios of the rows, (rows,), and their derivatives, (rows, C)."""
         predicted, change = self.predict(x)
         predicted = np.maximum(predicted, 1e-15)
-        return np.log(predicted / self.measured), change / predicted[:, None]
+        return np.log(predicted / self.target), change / predicted[:, None]
 
     def shares(self, x: Array) -> Array:
         """Share of each row's time that each constant decides [1], (rows, C)."""

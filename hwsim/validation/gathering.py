@@ -15,6 +15,7 @@ from hwsim.validation.cases import Case
 from hwsim.validation.constants import class_efficiency_of
 from hwsim.validation.fitting import Array, Row
 from hwsim.validation.join import join
+from hwsim.validation.naming import OVERHEAD_OPS
 from hwsim.validation.terms import FUNCTION, Terms, terms
 
 HoldOut = Literal["model", "layer", "mode"]
@@ -88,6 +89,7 @@ def _case(place: int, case: Case, device: Device, hold_out: HoldOut) -> list[tup
     index = {layer.name: number for number, (layer, _) in enumerate(case.prepared.priced)}
     sizes = {layer.name: work.macs for layer, work in case.prepared.priced}
     joined = [item for item in join(case.rows, case.prepared, case.complete).joined if item.row.latency_s]
+    relaid = sum(row.latency_s or 0.0 for row in case.rows if row.scope == "overhead" and row.op in OVERHEAD_OPS)
     below = sum(item.row.scope != "model" for item in joined)
     found = []
     for item in joined:
@@ -95,7 +97,8 @@ def _case(place: int, case: Case, device: Device, hold_out: HoldOut) -> list[tup
         trust = 1.0 / (1.0 + ((item.row.spread or 0.0) / 0.1) ** 2)
         weight = trust * (max(1.0, below * _WHOLE_WEIGHT) if whole else 1.0)
         assert item.row.latency_s is not None
-        row = Row(place, tuple(index[name] for name in item.layers), item.row.latency_s, weight)
+        members = tuple(index[name] for name in item.layers)
+        row = Row(place, members, item.row.latency_s, weight, relaid if whole else 0.0)
         label = {"model": case.name, "mode": device.operating_point, "layer": fold_of(case, item.layers)}[hold_out]
         found.append((row, label, float(sum(sizes[name] for name in item.layers)), whole))
     return found

@@ -63,7 +63,7 @@ def join(rows: Sequence[Measurement], prepared: Prepared, complete: bool = False
     taken = {name for item in units for name in item.layers}
     placed: tuple[str, ...] = ()
     if complete and units and _share(strays, layer_rows) <= STRAY_SHARE:
-        units, placed = _placed(units, priced, taken)
+        units, placed = _placed(units, prepared, taken)
         taken.update(placed)
     by_operator, unknown = _by_operator([row for row in rows if row.scope == "operator"], priced)
     strays += unknown
@@ -132,8 +132,9 @@ def _index(prepared: Prepared) -> _Index:
     nodes: dict[str, str] = {}
     tensors: dict[str, str] = {}
     for layer in prepared.network.layers:
-        tensors.update({name: layer.name for name in layer.outputs if name})
+        tensors.update({name: layer.name for name in (*layer.outputs, *layer.inside) if name})
         for member in layer.members:
+            tensors.update(dict.fromkeys(member.inside, layer.name))
             nodes.setdefault(member.name, layer.name)
             tensors.update({name: layer.name for name in member.outputs if name})
         nodes.update(dict.fromkeys((*layer.fused, layer.name), layer.name))
@@ -231,25 +232,34 @@ def _sum(group: Sequence[Joined]) -> Joined:
     return Joined(row, tuple(dict.fromkeys(name for item in group for name in item.layers)), group[0].by)
 
 
-def _placed(units: Sequence[Joined], priced: Sequence[Layer], taken: set[str]) -> tuple[list[Joined], tuple[str, ...]]:
-    """Layers without a row given to the row of the layer that feeds them, or that they feed."""
+def _placed(units: Sequence[Joined], prepared: Prepared, taken: set[str]) -> tuple[list[Joined], tuple[str, ...]]:
+    """Layers without a row given to a row of their operator on the same operand (slices that a runtime does at once), else to the row of
+    the layer that feeds them, or that they feed. A layer with MACs does not run inside of one without.
+    """
+    priced = [layer for layer, _ in prepared.priced]
+    works = {layer.name for layer, work in prepared.priced if work.macs}
     writer = {tensor: layer.name for layer in priced for tensor in layer.outputs if tensor}
     home = {name: place for place, item in enumerate(units) for name in item.layers}
+    heavy = {place for name, place in home.items() if name in works}
+    beside = {(layer.op, layer.inputs[:1]): home[layer.name] for layer in priced if layer.name in home and layer.inputs}
     placed: list[str] = []
-    for layer in priced:
-        feeder = next((home[writer[name]] for name in layer.inputs if writer.get(name) in home), None)
-        if layer.name not in taken and feeder is not None:
-            home[layer.name] = feeder
+
+    def put(layer: Layer, place: int | None) -> None:
+        if place is not None and (layer.name not in works or place in heavy):
+            home[layer.name] = place
             placed.append(layer.name)
+
+    for layer in priced:
+        if layer.name not in taken:
+            feeder = next((home[writer[name]] for name in layer.inputs if writer.get(name) in home), None)
+            put(layer, beside.get((layer.op, layer.inputs[:1]), feeder))
     readers: dict[str, list[str]] = defaultdict(list)
     for layer in priced:
         for name in layer.inputs:
             readers[name].append(layer.name)
     for layer in reversed(priced):
-        follower = next((home[name] for tensor in layer.outputs for name in readers[tensor] if name in home), None)
-        if layer.name not in home and follower is not None:
-            home[layer.name] = follower
-            placed.append(layer.name)
+        if layer.name not in home:
+            put(layer, next((home[name] for tensor in layer.outputs for name in readers[tensor] if name in home), None))
     extra: dict[int, list[str]] = defaultdict(list)
     for name in placed:
         extra[home[name]].append(name)

@@ -11,7 +11,7 @@ import platform
 import statistics as plain
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ from hwsim.validation.traces import summary
 
 #: Slow-down of a fixed loop, or of the second half of the runs, beyond which it is said [1].
 DRIFT = 0.05
+#: Of the profiler's times, which are cut and not rounded [s].
+_RESOLUTION = 1e-6
 #: Runs without the profiler, then as many with it [1].
 _TURN = 5
 
@@ -73,11 +75,32 @@ def measure(
         "source": f"onnxruntime {runtime.__version__}, {effort.threads} thread{'s' if effort.threads > 1 else ''}",
     }
     beside = [row for row in profile.rows if row.scope == "overhead"]
+    covered = [_rounded_down(row) for row in covered]
     rows = tuple(replace(row, where="", **shared) for row in (*covered, whole, *beside))
     notes = _drift(plain_runs, reference, reference_after) + (
         () if pinned else ("this system cannot pin threads to cores",)
     )
     return Measured(rows, form="own measurement", complete=True, notes=notes)
+
+
+def quietest(measured: Sequence[Measured]) -> Measured:
+    """Several measurements of the same network as one, at the fastest run of each row: what other programs disturb least.
+
+    The spread is that between the measurements' fastest runs.
+    """
+    first = measured[0]
+    fast: dict[tuple[str, str], list[float]] = {}
+    for item in measured:
+        for row in item.rows:
+            if row.minimum_s is not None:
+                fast.setdefault((row.scope, row.name), []).append(row.minimum_s)
+    rows = []
+    for row in first.rows:
+        times = fast.get((row.scope, row.name), [])
+        spread = plain.stdev(times) / plain.mean(times) if len(times) > 1 else row.spread
+        least = min(times, default=row.minimum_s)
+        rows.append(replace(row, latency_s=least or row.latency_s, minimum_s=least, spread=spread))
+    return replace(first, rows=tuple(rows), notes=())
 
 
 def _runtime() -> Any:
@@ -189,6 +212,13 @@ def _repeat(
             raise UsageError(f"{os.fspath(path)}: onnxruntime cannot run it: {_first_line(error)}") from None
         times.append(time.perf_counter() - start)
     return times
+
+
+def _rounded_down(row: Measurement) -> Measurement:
+    """A row of onnxruntime's profile, whose times are cut to whole microseconds, at the middle of what it may have been."""
+    if row.latency_s is None or row.minimum_s is None:
+        return row
+    return replace(row, latency_s=row.latency_s + _RESOLUTION / 2, minimum_s=row.minimum_s + _RESOLUTION / 2)
 
 
 def _with_layers(rows: list[Measurement], prepared: Prepared) -> list[Measurement]:

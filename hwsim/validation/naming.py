@@ -16,6 +16,7 @@ _FOREIGN = re.compile(r"\{ForeignNode\[(?P<first>.+?)\.\.\.(?P<last>.+?)\]\}")
 _POINTWISE = re.compile(r"^(?:PWN|PointWise)\((?P<inner>.*)\)$")
 _SUFFIXES = (
     re.compile(r"_nchwc$"),
+    re.compile(r"_(bn|mul)_nchwc$"),
     re.compile(r"_kernel_time$"),
     re.compile(r"/\w+Fusion\w*/?$"),
     re.compile(r"_token_\d+$"),
@@ -46,7 +47,8 @@ def parts(name: str) -> tuple[str, ...]:
 def candidates(name: str) -> tuple[str, ...]:
     """Names of the file that a runtime's name may stand for, the likeliest first: as it is, then with the runtime's marks taken off.
 
-    onnxruntime calls a convolution in blocked layout after the tensor that it writes and ``_nchwc``, one fused with its activation
+    onnxruntime calls a convolution in blocked layout after the tensor that it writes and ``_nchwc`` (one that stands for a batch norm or a
+    scaling by channel: ``_bn_nchwc``, ``_mul_nchwc``), one fused with its activation
     ``fused`` and the name of the first, others after the first node and the name of the fusion; numbers make new names unique.
     """
     found = [name]

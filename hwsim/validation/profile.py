@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,18 @@ from hwsim.validation.constants import entry_name
 from hwsim.version import __version__
 
 
-def profile_text(calibration: Calibration, device: Device, output: str, energies: Calibration | None = None) -> str:
-    """The YAML of the calibrated profile. device : what was calibrated; output : where the text will lie; energies : fitted too."""
+def profile_text(
+    calibration: Calibration,
+    device: Device,
+    output: str,
+    energies: Calibration | None = None,
+    machine: Sequence[str] = (),
+) -> str:
+    """The YAML of the calibrated profile.
+
+    device : what was calibrated; output : where the text will lie; energies : fitted too; machine : overrides that the machine itself
+    decides (``memory.l2.capacity_kib=2048``).
+    """
     names = ", ".join(f"{Path(path).name} (sha256 {digest})" for path, digest in calibration.data) or "measured data"
     fit = f"fitted by hwsim {__version__} ({calibration.rung} model) to {calibration.rows} rows of {names}"
     story = f"{fit}; {verdict(calibration)}"
@@ -29,11 +39,18 @@ def profile_text(calibration: Calibration, device: Device, output: str, energies
         "sources:",
         f"  calibration: {{text: {json.dumps(story)}, quality: fitted}}",
     ]
+    if machine:
+        lines.append(
+            '  machine: {text: "read from the machine that was measured, or shown by its products", quality: measured}'
+        )
     if calibration.worse:
         lines += ["notes:", f"  - {json.dumps(verdict(calibration))}"]
     if energies is not None:
         lines.insert(1, f"# Energies: {verdict(energies)}")
     tree: dict[str, Any] = {}
+    for text in machine:
+        key, _, value = text.partition("=")
+        _place(tree, key.split("."), f"{{value: {value}, source: machine}}")
     for item in (*calibration.constants, *(energies.constants if energies is not None else ())):
         cell = (
             f"{{value: {_number(item.value)}, source: fitted, quality: fitted, "

@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 from hwsim.device import Device
 from hwsim.device.records import Overheads, Precision, Vector
 from hwsim.errors import UsageError
-from hwsim.estimation import Prepared, estimate
+from hwsim.estimation import Prepared, cpu, estimate
 from hwsim.estimation.conversion import converted
+from hwsim.estimation.residency import residency
 from hwsim.validation.constants import (
     Constant,
     bandwidth_of,
     class_efficiency_of,
     efficiency_of,
+    of_key,
     overhead_of,
     vector_rate_of,
 )
@@ -33,6 +35,8 @@ _FAST = 1e40
 FUNCTION = "compute.vector.by_function."
 #: What the path of a class of work's share of the peak has in it.
 CLASS = ".by_class."
+#: What the path of an operand's share of a bandwidth has in it.
+OPERAND = ".by_operand."
 #: Group of what is added to the largest of the others.
 ADDED = "added"
 #: Kinds of device whose vector unit is the MAC unit: their times add up.
@@ -78,14 +82,17 @@ def _seconds(part: Part, values: Mapping[str, float]) -> Array:
 
 def terms(prepared: Prepared, device: Device, rung: str) -> Terms:
     """Take a rung apart for one network. Raises UsageError for a rung whose times are not sums of this kind (``mapping``)."""
-    if rung not in ("roofline", "systolic"):
+    if rung not in ("roofline", "systolic", "cpu"):
         raise UsageError(
-            f"calibration: times of the {rung} rung are no sums of constants' parts: calibrate with --model roofline or systolic"
+            f"calibration: times of the {rung} rung are no sums of constants' parts: calibrate with --model roofline, cpu or systolic"
         )
     prepared, _ = converted(prepared, device)
     whole = estimate(prepared, device, rung=rung)
     probe = _Probe(prepared, device, rung)
-    parts = [*_compute(probe), *_vector(probe), *_memories(probe), *_overheads(probe)]
+    if rung == "cpu":
+        parts = [*_summands(prepared, device), *_inference(prepared, device)]
+    else:
+        parts = [*_compute(probe), *_vector(probe), *_memories(probe), *_overheads(probe)]
     found = Terms(tuple(layer.name for layer in whole.layers), tuple(part for part in parts if part.seconds.any()))
     expected = np.asarray([layer.latency_s for layer in whole.layers])
     if not np.allclose(found.latency({}), expected, rtol=1e-6, atol=0.0):
@@ -183,6 +190,27 @@ def _overheads(probe: _Probe) -> list[Part]:
     ]
 
 
+def _summands(prepared: Prepared, device: Device) -> list[Part]:
+    """The cpu rung's own summands: all of them add, each with its constant."""
+    stays = residency(prepared, [work for _, work in prepared.priced], device, False, near=True)
+    columns: dict[cpu.Key, Array] = {}
+    for place, (layer, work) in enumerate(prepared.priced):
+        for key, each in cpu.by_key(cpu.summands(layer, work, prepared.network, device, stays)).items():
+            columns.setdefault(key, np.zeros(len(prepared.priced)))[place] = each
+    found = []
+    for key, seconds in columns.items():
+        constant, common = of_key(key, device)
+        found.append(Part(constant, ADDED, seconds, common))
+    return found
+
+
+def _inference(prepared: Prepared, device: Device) -> list[Part]:
+    """What an inference takes beside its layers, which the first of them carries."""
+    seconds = np.zeros(len(prepared.priced))
+    seconds[:1] = 1e-6
+    return [Part(overhead_of(device, "inference"), ADDED, seconds)]
+
+
 def pooled(found: Sequence[Terms], own: frozenset[str]) -> tuple[Terms, ...]:
     """The same with special cases (a function of the vector unit, a class of work) that are not in ``own`` (paths) at the common rate."""
     return tuple(replace(item, parts=tuple(_common(part, own) for part in item.parts)) for item in found)
@@ -196,4 +224,4 @@ def _common(part: Part, own: frozenset[str]) -> Part:
 
 def is_special(path: str) -> bool:
     """Whether a constant is a special case of a common one."""
-    return path.startswith(FUNCTION) or CLASS in path
+    return path.startswith(FUNCTION) or CLASS in path or OPERAND in path

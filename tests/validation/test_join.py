@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from hwsim.estimation import prepare
+from hwsim.graph import Layer, Network, Tensor
 from hwsim.validation.join import Join, join
 from hwsim.validation.measured import Measurement
 from tests.validation.networks import prepared
@@ -106,3 +108,33 @@ def test_rows_of_views_do_not_count_as_lost_time() -> None:
     """A layer that costs nothing may take most of the time: the pool still ran inside of a neighbour."""
     rows = [_row("first"), _row("second"), _row("classifier"), _row("flat", 50.0)]
     assert join(rows, prepared(), complete=True).placed == ("pool",)
+
+
+def test_a_runtime_that_folds_less_calls_nodes_by_tensors_inside() -> None:
+    builder = Network.builder("n").input("x", (1, 16, 8, 8)).conv(16, name="conv", bias=False)
+    inner = builder.current
+    found = prepare(builder.batch_norm(name="norm").relu(name="relu").build())
+    assert [layer.name for layer, _ in found.priced] == ["conv"]
+    rows = [_row(f"{inner}_nchwc", 5.0, op="Conv"), _row("norm_out_bn_nchwc", 1.0, op="Conv"), _row("relu", 2.0)]
+    joined = join([rows[0], rows[2]], found)
+    assert [item.layers for item in joined.joined] == [("conv",)] and joined.joined[0].row.latency_s == 7.0
+
+
+def test_silent_layers_run_beside_their_twins_and_no_product_in_a_move() -> None:
+    builder = Network.builder("n").input("x", (1, 16, 8, 8)).relu(name="start")
+    start = builder.current
+    builder = builder.conv(16, kernel=1, name="silent")
+    left = builder.current
+    network = builder.at(start).concat(left, name="joined").relu(name="end").build()
+    found = join([_row("start"), _row("joined"), _row("end")], prepare(network, passes=()), complete=True)
+    assert found.silent == ("silent",) and not found.placed
+    layers = [
+        Layer("s", "Slice", ("x",), ("a",)),
+        Layer("t", "Slice", ("x",), ("b",)),
+        Layer("u", "Concat", ("a", "b"), ("y",)),
+    ]
+    shape = {"x": (1, 8, 4), "a": (1, 4, 4), "b": (1, 4, 4), "y": (1, 8, 4)}
+    tensors = {name: Tensor(name, size, "float32", "activation") for name, size in shape.items()}
+    cut = prepare(Network("cut", tuple(layers), tensors, ("x",), ("y",)), passes=())
+    rows = join([_row("t", op="Split"), _row("u")], cut, complete=True)
+    assert {item.row.name: item.layers for item in rows.joined} == {"t": ("t", "s"), "u": ("u",)}

@@ -17,7 +17,8 @@ from hwsim.onnx_io.generation import write
 from hwsim.validation import measuring
 from hwsim.validation.cases import cases, from_prepared
 from hwsim.validation.join import join
-from hwsim.validation.measuring import Effort, _drift, _pinned, _random, _repeat, _session, measure
+from hwsim.validation.measured import Measured, Measurement
+from hwsim.validation.measuring import Effort, _drift, _pinned, _random, _repeat, _session, measure, quietest
 from hwsim.validation.microbenchmarks import ENDS, microbenchmarks
 from hwsim.validation.readers import read
 from tests.validation.networks import tiny
@@ -166,11 +167,19 @@ def test_microbenchmarks_are_networks_of_known_work() -> None:
         assert all(size % 64 == 0 or size in (1, 1000) for shape in shapes[name] for size in shape)
     for name in ("micro_conv1x1", "micro_conv3x3", "micro_depthwise"):
         sides = {shape[2] for shape in shapes[name] if len(shape) == 4 and shape[0] == 1 and shape[2] > 3}
-        assert sides <= {112, 56, 28, 14, 7}
+        assert sides <= {112, 56, 28, 14, 13, 7}
     streams = {math.prod(shape) for shape in shapes["micro_stream"] if shape[-1] > 1}
-    assert streams == {2**power for power in (14, 16, 18, 20, 22)}
+    assert streams == {2**power for power in (14, 15, 16, 17, 18, 19, 20, 22)}
     products = [network for network in found if network.name in {"micro_gemm", "micro_gemv"}]
     weighted = [layer for network in products for layer in network.layers if layer.op in {"MatMul", "Gemm"}]
     assert weighted and all(len(layer.inputs) == 2 for layer in weighted)
     pools = [layer for network in found for layer in network.layers if layer.op == "MaxPool"]
-    assert all(layer.attributes["kernel_shape"] == (3, 3) and layer.attributes["strides"] == (2, 2) for layer in pools)
+    assert {layer.attributes["strides"] for layer in pools} == {(1, 1), (2, 2)}
+
+
+def test_measurements_one_after_the_other_are_one_at_their_fastest() -> None:
+    slow = Measured((Measurement("a", latency_s=3e-6, minimum_s=2e-6), Measurement("b", latency_s=5e-6)))
+    fast = Measured((Measurement("a", latency_s=2e-6, minimum_s=1e-6), Measurement("b", latency_s=4e-6)))
+    found = quietest([slow, fast])
+    assert [row.latency_s for row in found.rows] == [1e-6, 5e-6]
+    assert found.rows[0].spread == pytest.approx(math.sqrt(0.5) / 1.5)

@@ -15,6 +15,8 @@ from hwsim.validation.naming import candidates, is_overhead, parts
         ("fused conv1", "conv1"),
         ("fused Conv_3_nchwc", "Conv_3"),
         ("MatMul_7_token_12", "MatMul_7"),
+        ("norm_out_bn_nchwc", "norm_out"),
+        ("scale_out_mul_nchwc", "scale_out"),
         ("conv1_quant", "conv1"),
         ("/encoder/Add/GeluFusion/", "/encoder/Add"),
         ("conv1_kernel_time", "conv1"),

@@ -1,0 +1,341 @@
+"""The cpu rung: a layer takes what its kernels take on a core, and what its tensors take from the caches they lie in.
+
+Everything adds: a core waits for what its prefetchers have not brought in time, and what they have is in the rates (a leading-loads view:
+Keramidas et al., "Interval-based models for run-time DVFS orchestration in superscalar processors," CF 2010, doi:10.1145/1787275.1787338).
+Each summand goes with one constant of the profile or its inverse, so a calibration can take a layer apart without running the rung again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from hwsim.cost.cpu import BLOCKED, core_of, cycles, form_of
+from hwsim.device import Device, Memory, precision_for
+from hwsim.device.records import Operand, Precision
+from hwsim.errors import UsageError
+from hwsim.estimation import caches, energy, roofline, zeros
+from hwsim.estimation.assembly import Assumptions, off_chip_bytes, operand_bits
+from hwsim.estimation.records import LayerEstimate, Traffic
+from hwsim.estimation.residency import Residency
+from hwsim.estimation.terms import ranked
+from hwsim.graph import Layer, Network
+from hwsim.workload import LoopNest, Work
+from hwsim.workload.classes import work_class
+
+#: What a summand goes with: an efficiency of a precision (its input and weight types, a class of work), the rate of a function, the
+#: share of a level's bandwidth that an operand attains, or a time of the profile.
+Key = tuple[Literal["efficiency", "function", "bandwidth", "start", "time"], str, str, str]
+_KERNEL: Key = ("time", "kernel", "", "")
+_TILE: Key = ("time", "tile", "", "")
+_RESULT: Key = ("time", "result", "", "")
+_CALL: Key = ("time", "call", "", "")
+_RUN: Key = ("time", "run", "", "")
+#: Functions that stand for copying: elements a cycle of columns gathered from windows, of matrices laid out, of tensors moved in runs
+#: or element by element.
+GATHER, PACK, MOVE, TRANSPOSE = "gather", "pack", "move", "transpose"
+#: Kernels whose sums are so short that storing them takes time of its own.
+_SHALLOW = frozenset({"depthwise", "gathered"})
+#: Moves of which a run ends where an axis is cut or joined.
+MOVES = frozenset({"Concat", "Split", "Slice", "Gather", "Pad", "Expand"})
+#: A pool over a whole image is a chain of sums; one over channels in no whole blocks goes row by row.
+GLOBAL_POOL, ROW_POOL = "global_pool", "row_pool"
+
+
+@dataclass(frozen=True, slots=True)
+class Summand:
+    """Part of a layer's time. seconds : with the constant at 1 in the unit of its key [s]."""
+
+    key: Key
+    seconds: float
+
+
+def check(device: Device) -> None:
+    """Raises UsageError where the profile does not say how a CPU's kernels are built."""
+    if device.kernels is None:
+        raise UsageError(
+            f"--model cpu: {device.name} says nothing of its kernels (section kernels of a profile); use --model roofline"
+        )
+
+
+def price(
+    layer: Layer, work: Work, network: Network, device: Device, residency: Residency, said: Assumptions
+) -> LayerEstimate:
+    """One layer on one core of a CPU."""
+    check(device)
+    times: dict[str, float] = {}
+    for part in summands(layer, work, network, device, residency):
+        place = _place(part.key)
+        times[place] = times.get(place, 0.0) + seconds(part, device)
+    for nest in work.nests:
+        said.warn(precision_for(device, nest.input.dtype, nest.weight.dtype)[1])
+    latency = sum(times.values())
+    ideal = roofline.compute(work, device, Assumptions()).ideal_s
+    flows = _flows(layer, work, network, device, residency)
+    moved = {name: roofline.total(parts.values()) for name, parts in flows.items()}
+    bound = ranked(times)
+    record = LayerEstimate(
+        name=layer.name,
+        op=layer.op,
+        macs=work.macs,
+        latency_s=latency,
+        compute_s=times.get("compute", 0.0) + times.get("vector", 0.0),
+        memory_s=sum(times.get(memory.name, 0.0) for memory in device.memories),
+        bound_by=bound[0],
+        second_bound_by=bound[1],
+        slack=bound[2],
+        utilization=ideal / latency if latency else 0.0,
+        spatial_utilization=1.0 if work.macs else 0.0,
+        energy_j=None,
+        energy_by_j=None,
+        traffic_bytes=moved,
+        dram_bytes=off_chip_bytes(device, moved),
+        bits=operand_bits(layer, work, network),
+        fused=layer.fused,
+    )
+    parts: dict[str, float | None] = {
+        "mac": energy.of_macs(work, device),
+        "vector": energy.of_vector(work, device, said),
+    }
+    for memory in device.memories:
+        parts[memory.name] = energy.of_flows(memory, flows[memory.name])
+    return energy.attach(record, device, parts)
+
+
+def _place(key: Key) -> str:
+    """The resource that a summand keeps busy, as records name it."""
+    kind, name, _, _ = key
+    if kind == "bandwidth":
+        return name
+    if kind == "function":
+        return "vector"
+    return "overhead" if key in (_KERNEL, _CALL) or kind == "start" else "compute"
+
+
+def seconds(part: Summand, device: Device) -> float:
+    """What a summand takes on a device [s]."""
+    value, rate = value_of(part.key, device)
+    return part.seconds / value if rate else part.seconds * value
+
+
+def value_of(key: Key, device: Device) -> tuple[float, bool]:
+    """The constant of a key in its unit, and whether time goes with its inverse."""
+    kind, name, second, third = key
+    if kind == "efficiency":
+        precision = next(item for item in device.precisions if (item.input, item.weight) == (name, second))
+        return dict(precision.by_class).get(third, precision.efficiency), True
+    if kind == "function":
+        return _function_rate(name, device) / device.clock_hz, True
+    if kind == "bandwidth":
+        memory = next(memory for memory in device.memories if memory.name == name)
+        return next((share for operand, share in memory.by_operand if operand == second), memory.efficiency), True
+    if kind == "start":
+        memory = next(memory for memory in device.memories if memory.name == name)
+        return (memory.product_start_s if second == "product" else memory.kernel_start_s) * 1e6, False
+    kernels = device.kernels
+    assert kernels is not None
+    times = {
+        "kernel": device.overheads.kernel_s * 1e6,
+        "tile": kernels.tile_cycles,
+        "result": kernels.result_cycles,
+        "call": kernels.call_s * 1e6,
+        "run": kernels.run_cycles,
+    }
+    return times[name], False
+
+
+def _function_rate(name: str, device: Device) -> float:
+    if device.vector is None:
+        return device.array.pes * device.clock_hz
+    return device.vector.by_function.get(name, device.vector.ops_per_s)
+
+
+def summands(layer: Layer, work: Work, network: Network, device: Device, residency: Residency) -> tuple[Summand, ...]:
+    """What the time of a layer is made of."""
+    return tuple(
+        part
+        for part in (
+            *_computing(work, device),
+            *_elementwise(layer, work, network, device),
+            *_transfers(layer, work, network, device, residency),
+            *_starting(layer, work, device, residency),
+        )
+        if part.seconds > 0
+    )
+
+
+def _computing(work: Work, device: Device) -> Iterator[Summand]:
+    core = core_of(device)
+    cycle = 1 / device.clock_hz
+    outer = [memory for memory in device.memories if memory.type == "cache"][1:2]
+    for nest in work.nests:
+        precision, _ = precision_for(device, nest.input.dtype, nest.weight.dtype)
+        found = cycles(nest, core)
+        faster = precision.macs_per_pe_per_cycle * device.array.cores / zeros.cycle_share(nest, device)
+        yield Summand(_efficiency(nest, precision), found.steps * cycle / faster)
+        for memory in outer:
+            yield Summand(("bandwidth", memory.name, "weight", ""), found.beyond * cycle)
+        yield Summand(_TILE, found.tiles * cycle)
+        if form_of(nest, core) in _SHALLOW:
+            yield Summand(_RESULT, found.results * cycle)
+        yield Summand(_CALL, found.calls * 1e-6)
+        yield Summand(("function", GATHER, "", ""), found.gathered * cycle)
+        yield Summand(("function", PACK, "", ""), found.packed * cycle)
+
+
+def _efficiency(nest: LoopNest, precision: Precision) -> Key:
+    return ("efficiency", precision.input, precision.weight, work_class(nest))
+
+
+def _elementwise(layer: Layer, work: Work, network: Network, device: Device) -> Iterator[Summand]:
+    """Functions at their rates; what a product's kernel does to its results before it stores them costs nothing."""
+    cycle = 1 / device.clock_hz
+    blocked = _in_place(work, device)
+    for op in work.vectors:
+        relu = op.function == "compare" and op.operations == op.elements
+        if work.nests and (relu or (op.function == "add" and blocked)):
+            continue
+        name = _pool(layer, network, device) if op.function == "pool" else op.function
+        yield Summand(("function", name, "", ""), op.operations * cycle)
+    if not work.nests:
+        runs, length = runs_of(layer, network)
+        moved = 0.0 if work.vectors else sum(size for _, size in work.writes) / 4
+        yield Summand(_RUN, runs * cycle if length > 1 else 0.0)
+        yield Summand(("function", MOVE if length > 1 else TRANSPOSE, "", ""), moved * cycle)
+
+
+def _pool(layer: Layer, network: Network, device: Device) -> str:
+    """The kernel of a pool: over a whole image, in blocks of channels, or where those are no whole blocks row by row."""
+    shape = network.tensors[layer.inputs[0]].shape
+    if layer.op.startswith("Global") or (len(shape) == 4 and layer.attributes.get("kernel_shape") == shape[2:]):
+        return GLOBAL_POOL
+    return "pool" if len(shape) < 2 or shape[1] % device.array.x == 0 else ROW_POOL
+
+
+def runs_of(layer: Layer, network: Network) -> tuple[int, int]:
+    """Runs that a layer without products goes through its tensors in, and the elements of one [1].
+
+    A run lies in one piece before and after a move, or meets one and the same element of a smaller operand.
+    """
+    shapes = [
+        network.tensors[name].shape
+        for name in (*layer.inputs, *layer.outputs)
+        if name in network.tensors and network.tensors[name].role == "activation" and network.tensors[name].elements
+    ]
+    if len(shapes) < 2:
+        return 1, 1 << 30
+    whole, rank = shapes[-1], len(shapes[-1])
+    smaller = min(shapes[:-1], key=math.prod)
+    order = layer.attributes.get("perm")
+    length = 1
+    for axis in reversed(range(rank)):
+        own = smaller[axis - rank] if rank - axis <= len(smaller) else 1
+        if layer.op == "Transpose":
+            if not isinstance(order, tuple) or order[axis] != axis:
+                break
+        elif layer.op in MOVES:
+            if own != whole[axis]:
+                length *= min(own, whole[axis])
+                break
+        elif own != 1 and math.prod(smaller) != math.prod(whole):
+            break
+        length *= whole[axis]
+    return max(1, math.prod(whole) // max(1, length)), length
+
+
+def _hidden(work: Work, device: Device) -> bool:
+    """Whether a layer's results come so slowly, each after a long sum, that storing them hides behind the next."""
+    core = core_of(device)
+    return any(form_of(nest, core) not in _SHALLOW for nest in work.nests)
+
+
+def _in_place(work: Work, device: Device) -> bool:
+    """Whether results are added to a tensor that is there: a residual sum in the kernel of a blocked convolution."""
+    core = core_of(device)
+    adds = any(op.function == "add" for op in work.vectors)
+    return adds and any(form_of(nest, core) in ("direct", "pointwise") for nest in work.nests)
+
+
+def passes_of(work: Work) -> int:
+    """Kernels that a layer without products runs, each over the whole tensor: one a function, comparisons done with the one before."""
+    if work.nests:
+        return 1
+    return max(1, sum(op.function != "compare" for op in work.vectors))
+
+
+def _sources(
+    layer: Layer, work: Work, network: Network, device: Device, residency: Residency
+) -> Iterator[tuple[Operand, float, float]]:
+    """Operand, bytes and distance [B] of everything that a layer moves. Writing takes a line in and puts it out again: twice the bytes."""
+    reach = residency.reach
+    core = core_of(device)
+    relaid = any(form_of(nest, core) in BLOCKED for nest in work.nests)
+    for name, size in work.reads:
+        distance = reach.read.get((layer.name, name), reach.once)
+        if network.tensors[name].role != "activation":
+            yield "weight", size, distance
+        elif relaid and name in network.inputs:
+            yield "input", size, float(size)
+        else:
+            yield "input", size, distance
+    results = sum(size for _, size in work.writes)
+    for _ in range(passes_of(work) - 1):
+        yield "output", 2 * results, 2.0 * results
+        yield "input", results, 2.0 * results
+    if not _hidden(work, device):
+        for name, size in work.writes:
+            distance = reach.written.get((layer.name, name), reach.once)
+            if distance:
+                yield "output", 2 * size, distance
+
+
+def _flows(
+    layer: Layer, work: Work, network: Network, device: Device, residency: Residency
+) -> dict[str, dict[Operand, Traffic]]:
+    """Bytes that each level serves, by operand."""
+    found: dict[str, dict[Operand, float]] = {memory.name: {} for memory in device.memories}
+    for operand, size, distance in _sources(layer, work, network, device, residency):
+        for level, share in caches.shares(distance, device).items():
+            found[level][operand] = found[level].get(operand, 0.0) + share * size
+    return {
+        level: {
+            operand: Traffic(0, size / 2) if operand == "output" else Traffic(size) for operand, size in flows.items()
+        }
+        for level, flows in found.items()
+    }
+
+
+def _transfers(layer: Layer, work: Work, network: Network, device: Device, residency: Residency) -> Iterator[Summand]:
+    """What comes from the innermost cache is in the steps of the kernels."""
+    inner = next((memory.name for memory in device.memories if memory.type == "cache"), "")
+    levels = {memory.name: rate for memory in device.memories if (rate := _rate(memory)) and memory.name != inner}
+    for operand, size, distance in _sources(layer, work, network, device, residency):
+        for level, share in caches.shares(distance, device).items():
+            if level in levels:
+                yield Summand(("bandwidth", level, operand, ""), share * size / levels[level])
+
+
+def _rate(memory: Memory) -> float | None:
+    """Bytes a second of a level [B/s], None where the profile gives none."""
+    rate = memory.shared_bandwidth or memory.read_bandwidth
+    return None if rate is None else rate * memory.instances
+
+
+def _starting(layer: Layer, work: Work, device: Device, residency: Residency) -> Iterator[Summand]:
+    """To begin the kernels of a layer: the call, and what of their code and bookkeeping other layers have pushed out."""
+    if layer.name in residency.reach.beside:
+        return
+    kernels = passes_of(work) * layer.repeat
+    yield Summand(_KERNEL, 1e-6 * kernels)
+    for level, share in caches.shares(residency.reach.once, device).items():
+        yield Summand(("start", level, "product" if work.nests else "kernel", ""), 1e-6 * kernels * share)
+
+
+def by_key(parts: tuple[Summand, ...]) -> Mapping[Key, float]:
+    """Seconds of each constant [s]."""
+    found: dict[Key, float] = {}
+    for part in parts:
+        found[part.key] = found.get(part.key, 0.0) + part.seconds
+    return found

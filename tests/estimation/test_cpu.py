@@ -1,0 +1,105 @@
+"""The cpu rung: where tensors lie, what adds up, what follows from it."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+import hwsim
+from hwsim.errors import UsageError
+from hwsim.estimation import caches, cpu
+from hwsim.estimation.residency import residency
+from hwsim.graph import Layer, Network
+from hwsim.workload import Work
+
+DEVICE = hwsim.load_device("generic_x86_server_core")
+
+
+def _chain(side: int = 16) -> Network:
+    builder = Network.builder("chain").input("x", (1, 16, side, side))
+    return builder.conv(32, kernel=3, name="a").pool(2, stride=2, name="b").conv(32, kernel=1, name="c").build()
+
+
+def test_distances_are_bytes_touched_in_between() -> None:
+    prepared = hwsim.prepare(_chain())
+    found = caches.reach(prepared.network, prepared.priced)
+    (a, b, c) = (work for _, work in prepared.priced)
+    touched = [sum(size for _, size in (*work.reads, *work.writes)) for work in (a, b, c)]
+    output = a.writes[0][0]
+    assert found.read["b", output] == (touched[0] + touched[1]) / 2
+    weights = sum(
+        size for work in (a, c) for name, size in work.reads if prepared.network.tensors[name].role != "activation"
+    )
+    assert found.once == weights + a.reads[0][1] + a.writes[0][1]
+    weight = next(name for name, _ in c.reads if prepared.network.tensors[name].role != "activation")
+    assert found.read["c", weight] == found.once
+    # c's result takes the place of what b was the last to read
+    assert found.written["c", c.writes[0][0]] == min(found.once, (touched[1] + touched[2]) / 2)
+
+
+def test_a_result_takes_the_place_of_an_operand_nobody_needs() -> None:
+    net = Network.builder("n").input("x", (1, 64)).activation("Neg", name="a").relu(name="b")
+    network = net.activation("Softmax", name="c").activation("Neg", name="d").build()
+    prepared = hwsim.prepare(network, passes=())
+    found = caches.reach(prepared.network, prepared.priced)
+    places = {layer: distance for (layer, _), distance in found.written.items()}
+    assert places["b"] == 0 and places["c"] > 0
+    assert places["a"] == found.once  # the network's input stays
+
+
+@pytest.mark.parametrize("distance", [1.0, 1e5, 3e6, 1e8, 1e12])
+def test_shares_of_levels_sum_to_one_and_move_outwards(distance: float) -> None:
+    found = caches.shares(distance, DEVICE)
+    assert math.isclose(sum(found.values()), 1) and min(found.values()) >= 0
+    assert list(found) == ["l1", "l2", "l3", "dram"]
+    assert caches.shares(2 * distance, DEVICE)["dram"] >= found["dram"]
+
+
+def test_the_time_of_a_layer_is_the_sum_of_its_summands() -> None:
+    prepared = hwsim.prepare("light_squeezenet")
+    estimate = hwsim.estimate(prepared, DEVICE)
+    assert estimate.settings["model"] == "cpu"
+    stays = residency(prepared, [work for _, work in prepared.priced], DEVICE, False, near=True)
+    for (layer, work), record in zip(prepared.priced, estimate.layers, strict=True):
+        parts = cpu.summands(layer, work, prepared.network, DEVICE, stays)
+        assert record.latency_s == pytest.approx(sum(cpu.seconds(part, DEVICE) for part in parts))
+        assert record.latency_s > 0
+        assert sum(flow.read + flow.write for flow in record.traffic_bytes.values()) > 0
+    assert estimate.totals.utilization <= 1
+
+
+def test_larger_caches_and_faster_clocks_never_slow_down() -> None:
+    prepared = hwsim.prepare(_chain(56))
+
+    def time(*changes: str) -> float:
+        return hwsim.estimate(prepared, hwsim.load_device("generic_x86_server_core", changes)).totals.latency_s
+
+    assert time("memory.l2.capacity_mib=4") <= time() <= time("memory.l2.capacity_kib=256")
+    assert time("clock_mhz=5000") < time() < time("overheads.per_kernel_us=9")
+    assert time("kernels.cache_share=1") <= time("kernels.cache_share=0.3")
+
+
+def test_slices_of_one_tensor_run_in_one_kernel() -> None:
+    layers = [Layer(name, "Slice", ("x",), (out,)) for name, out in (("s", "y"), ("t", "z"))]
+    assert caches._beside([(layer, Work()) for layer in layers]) == {"t"}
+
+
+def test_runs_of_what_is_moved() -> None:
+    net = Network.builder("n").input("x", (1, 2, 8, 7, 7)).activation("Neg").transpose(0, 2, 1, 3, 4, name="turn")
+    prepared = hwsim.prepare(net.activation("Neg").build(), passes=())
+    turn = next(layer for layer in prepared.network.layers if layer.name == "turn")
+    assert cpu.runs_of(turn, prepared.network) == (16, 49)
+    net = Network.builder("n").input("x", (8, 16)).activation("Neg").transpose(name="turn")
+    network = net.activation("Neg").build()
+    assert cpu.runs_of(network.layers[1], network) == (128, 1)
+    net = Network.builder("n").input("s", (1, 8, 1, 1)).activation("Neg", name="scale")
+    scale = net.current
+    network = net.input("x", (1, 8, 5, 5)).activation("Neg").mul(scale, name="times").build()
+    assert cpu.runs_of(network.layers[-1], network) == (8, 25)
+
+
+def test_a_profile_without_kernels_is_told_so() -> None:
+    with pytest.raises(UsageError, match=r"--model cpu: cortex_a72 says nothing of its kernels"):
+        hwsim.estimate(_chain(), "cortex_a72", rung="cpu")
+    assert hwsim.estimate(_chain(), "cortex_a72").settings["model"] == "roofline"

@@ -1,0 +1,82 @@
+"""Slow truth of a convolution's kernel on a CPU: walks output rows, sets of blocks and tiles one by one and adds up their cycles."""
+
+from __future__ import annotations
+
+from hwsim.cost.cpu import Core
+from hwsim.workload import LoopNest
+
+
+def walked(nest: LoopNest, core: Core, form: str) -> tuple[float, int, int]:
+    """Cycles (weights in the innermost cache), tiles begun and vectors of results of a nest, as the library's loops go."""
+    kernels, lanes = core.kernels, core.lanes
+    blocks = -(-(nest.g if form == "depthwise" else nest.k) // lanes)
+    sets = []
+    while blocks:
+        sets.append(1 if form == "depthwise" else min(kernels.blocks, blocks))
+        blocks -= sets[-1]
+    if form == "pointwise":
+        channels = -(-nest.c // lanes) * lanes
+        passes = [(min(kernels.reduction, channels - start), 1) for start in range(0, channels, kernels.reduction)]
+    elif form == "direct":
+        passes = [(lanes, 1)] * -(-nest.c // lanes)
+    else:
+        passes = [(1, 1)] * (nest.c if form == "first" else 1)
+    cycles, begun, results = 0.0, 0, 0
+    flat = form == "pointwise" and nest.stride_h == nest.stride_w == 1
+    rows = [(0, nest.q * nest.p)] if flat else [(q, nest.p) for q in range(nest.q)]
+    for _ in range(nest.n * nest.repeat * (1 if form == "depthwise" else nest.g)):
+        for size in sets:
+            for deep, _ in passes:
+                for q, width in rows:
+                    high = (
+                        1
+                        if flat
+                        else _inside(q, nest.stride_h, nest.pad_top, nest.s, nest.dilation_h, nest.input_height)
+                    )
+                    for outputs, wide in _tiles(nest, width, kernels.outputs, flat):
+                        cycles += _tile(core, outputs, size, high * wide * deep, form != "depthwise")
+                        begun += 1
+                    results += width * size
+    return cycles, begun, results
+
+
+def _inside(place: int, stride: int, pad: int, taps: int, dilation: int, size: int) -> int:
+    return sum(0 <= place * stride - pad + tap * dilation < size for tap in range(taps))
+
+
+def _tiles(nest: LoopNest, width: int, most: int, flat: bool) -> list[tuple[int, int]]:
+    """Outputs and columns of data of each tile along a row: padded ones alone, the middle in tiles, an odd one as a padded one."""
+    columns = (
+        [1] * width
+        if flat
+        else [_inside(p, nest.stride_w, nest.pad_left, nest.r, nest.dilation_w, nest.input_width) for p in range(width)]
+    )
+    found: list[tuple[int, int]] = []
+    place = 0
+    while place < width and columns[place] != nest.r:
+        found.append((1, columns[place]))
+        place += 1
+    middle = 0
+    while place + middle < width and columns[place + middle] == nest.r:
+        middle += 1
+    for size in (most, most // 2, 2, 1):
+        while size and middle >= size:
+            found.append((size, nest.r))
+            middle -= size
+            place += size
+    found += [(1, column) for column in columns[place:]]
+    return [(outputs, column) for outputs, column in found if column]
+
+
+def _tile(core: Core, outputs: int, blocks: int, steps: int, shared: bool) -> float:
+    """Multiplications, loads, or the chain of sums behind what the window of instructions hides."""
+    multiplications = outputs * blocks
+    if not shared or blocks == 1:
+        loads, instructions = outputs + 1, outputs + 1
+    elif outputs == 1:
+        loads, instructions = blocks + 1, blocks + 1
+    else:
+        loads, instructions = outputs + blocks, outputs + blocks + multiplications
+    kernels = core.kernels
+    chained = (steps - kernels.window / instructions) * kernels.latency_cycles
+    return max(steps * multiplications / core.pipes, steps * loads / kernels.loads_per_cycle, chained)

@@ -1,0 +1,98 @@
+"""The cpu rung taken apart, fitted, and what a machine says of itself."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hwsim import load_device
+from hwsim.estimation import estimate, prepare
+from hwsim.validation.calibration import calibrate
+from hwsim.validation.cases import Case, Cases
+from hwsim.validation.machine import caches, clock_of, machine
+from hwsim.validation.measured import Measurement
+from hwsim.validation.profile import profile_text
+from hwsim.validation.terms import terms
+
+BASE = "generic_x86_server_core"
+TRUTH = {
+    "clock_mhz": 3000.0,
+    "compute.precisions.float32.efficiency": 0.8,
+    "memory.l3.efficiency": 0.4,
+    "overheads.per_kernel_us": 3.0,
+    "kernels.tile_cycles": 30.0,
+    "compute.vector.by_function.pool": 5.0,
+}
+NETWORKS = {name: prepare(name) for name in ("light_squeezenet", "light_shufflenet")}
+
+
+def _cases(noise: float, *changes: str) -> Cases:
+    device = load_device(BASE, [*(f"{path}={value}" for path, value in TRUTH.items()), *changes])
+    generator = np.random.default_rng(1)
+    found = []
+    for name, prepared in NETWORKS.items():
+        layers = estimate(prepared, device).layers
+        rows = [
+            Measurement(layer.name, latency_s=layer.latency_s * math.exp(noise * generator.standard_normal()))
+            for layer in layers
+        ]
+        rows.append(Measurement(name, scope="model", latency_s=sum(layer.latency_s for layer in layers)))
+        found.append(Case(name, prepared, tuple(rows)))
+    return Cases(tuple(found))
+
+
+def test_parts_make_the_whole_again() -> None:
+    device = load_device(BASE)
+    for prepared in NETWORKS.values():
+        apart = terms(prepared, device, "cpu")  # raises where they do not
+        expected = [layer.latency_s for layer in estimate(prepared, device).layers]
+        assert np.allclose(apart.latency({}), expected)
+        paths = {part.constant.path for part in apart.parts if part.constant is not None}
+        assert {"kernels.tile_cycles", "memory.l3.by_operand.weight", "overheads.per_kernel_us"} <= paths
+
+
+def test_a_fit_finds_the_constants_of_a_core(tmp_path: Path) -> None:
+    found = _cases(0.02)
+    fitted = calibrate(found, load_device(BASE, ["clock_mhz=3000"]), samples=10, hold_out="layer")
+    assert fitted.rung == "cpu"
+    assert fitted.in_sample.mape.value is not None and fitted.in_sample.mape.value < 0.03
+    assert fitted.held_out.mape.value is not None and fitted.held_out.mape.value < 0.08
+    assert not fitted.worse
+    intervals = {item.path: (item.low, item.high) for item in fitted.constants}
+    for path, truth in TRUTH.items():
+        assert path == "clock_mhz" or intervals[path][0] <= truth <= intervals[path][1], path
+    low, high = intervals["compute.precisions.float32.by_class.pointwise"]
+    assert low <= 0.8 <= high and high - low < 0.06
+    output = tmp_path / "mine.yaml"
+    output.write_text(
+        profile_text(fitted, load_device(BASE), str(output), machine=["clock_mhz=3000"]), encoding="utf-8"
+    )
+    mine = load_device(output)
+    assert mine.clock_hz == 3e9
+    for name, prepared in NETWORKS.items():
+        truth = sum(row.latency_s or 0 for row in found.cases[list(NETWORKS).index(name)].rows if row.scope != "model")
+        assert estimate(prepared, mine).totals.latency_s == pytest.approx(truth, rel=0.05)
+
+
+def test_a_machine_says_its_caches_and_its_products_the_clock(tmp_path: Path) -> None:
+    for index, (kind, level, size) in enumerate(
+        [("Data", 1, "48K"), ("Instruction", 1, "64K"), ("Unified", 2, "2M"), ("Unified", 3, "64M"), ("Odd", 4, "x")]
+    ):
+        folder = tmp_path / f"index{index}"
+        folder.mkdir()
+        for name, value in (("type", kind), ("level", level), ("size", size)):
+            (folder / name).write_text(f"{value}\n")
+    sizes = caches(tmp_path)
+    assert sizes == {1: 48 * 1024, 2: 2 * 1024**2, 3: 64 * 1024**2}
+    assert caches(tmp_path / "none") == {}
+    found = _cases(0.0, "compute.precisions.float32.efficiency=1", "kernels.tile_cycles=0")
+    clock = clock_of(found.cases, load_device(BASE))
+    assert clock is not None and 2.7e9 < clock <= 3.0e9
+    told = machine(found.cases, lambda given: load_device(BASE, given), sizes)
+    keys = dict(text.split("=") for text in told.overrides)
+    assert keys["memory.l1.capacity_kib"] == "48" and keys["memory.l2.capacity_kib"] == "2048"
+    assert int(keys["memory.l3.capacity_kib"]) in {size * 1024 for size in (8, 16, 32, 64)}
+    assert machine(found.cases, lambda given: load_device("cortex_a72", given), sizes).overrides == ()
