@@ -48,12 +48,10 @@ def pairs(
                 if both == 1 and fixed[dim] <= 1:
                     here *= left[dim]
                     continue
-                if (
-                    both > at_most[dim]
-                    or left[dim] == 1
-                    or both >= 2 * left[dim]
-                    or (fixed[dim] and both != fixed[dim])
-                ):
+                # whole rows or columns of children with nothing to do
+                idle = along[other, dim] > -(-left[dim] // across[one, dim])
+                idle = idle or across[one, dim] > -(-left[dim] // along[other, dim])
+                if both > at_most[dim] or left[dim] == 1 or (both != fixed[dim] if fixed[dim] else idle):
                     legal = False
                     break
                 if perfect and left[dim] % both:

@@ -32,7 +32,7 @@ COUNT, SIZE, STEPS, LEAVES = range(4)
 #: ``Problem.levels``: operand kept; next level outside that keeps it, -1 none; whether one word serves all children; pool; bits of
 #: each pool; operands that some loop order at or outside of the level can leave in place; orders listed; whether the tile is a choice.
 KEEP, PARENT, SHARE, POOL, POOL_BITS, LEADS, ORDERS, CHOICE = range(8)
-#: ``Problem.reals``: least compute cycles; MACs per PE and cycle; leakage per cycle [J]; ramp-up cycles of a pass; least words that PEs
+#: ``Problem.reals``: least cycles of what overlaps, compute among it; MACs per PE and cycle; leakage per cycle [J]; ramp-up cycles of a pass; least words that PEs
 #: take of each operand.
 COMPUTE, RATE, LEAKAGE_J, PASS_CYCLES, MAC_LEAST = range(5)
 #: Objectives by number.

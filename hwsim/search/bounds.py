@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from hwsim.kernels.packed import INPUT, OUTPUT, READ, UPDATE, WEIGHT, Int, P, Q, R, S
 from hwsim.kernels.search_terms import FREE_OF
+from hwsim.search.needs import least_inputs
 from hwsim.search.space import Keep, Space, free_of
 from hwsim.search.terms import Terms, inputs_apart, terms_of
 
@@ -45,15 +47,25 @@ def compulsory(space: Space) -> float:
     return mac_j * math.prod(space.extents) + moved
 
 
-def least_cycles(space: Space, steps: Reals) -> Reals:
-    """Cycles that no mapping with so many compute steps [T] goes below: all words of the tensors pass the ports of the outermost level."""
-    packed, bits = space.packed, space.packed_nest.bits
-    read, write, shared = (float(rate) for rate in packed.bandwidth[-1])
-    into = sum(volume(space, operand) * int(bits[operand]) for operand in (INPUT, WEIGHT))
-    out = volume(space, OUTPUT) * min(int(bits[2]), int(bits[3]))
-    transfer = max(into / read, out / write, (into + out) / shared)
+def least_cycles(space: Space, steps: Reals, transfer: Reals | float | None = None) -> Reals:
+    """Cycles that no mapping with so many compute steps [T] goes below.
+
+    transfer : what passes the ports of the outermost level takes so long; all words of the tensors unless more is known.
+    """
+    packed = space.packed
+    if transfer is None:
+        transfer = _transfer(space, [volume(space, operand) for operand in range(3)])
     compute = steps / packed.macs_per_pe
-    return np.maximum(compute, transfer) if packed.overlapped[-1] else compute + transfer
+    found: Reals = np.maximum(compute, transfer) if packed.overlapped[-1] else compute + transfer
+    return found
+
+
+def _transfer(space: Space, words: Sequence[float]) -> float:
+    """Cycles that so many words of each operand take to pass the ports of the outermost level once."""
+    bits, (read, write, shared) = space.packed_nest.bits, (float(rate) for rate in space.packed.bandwidth[-1])
+    into = words[INPUT] * int(bits[INPUT]) + words[WEIGHT] * int(bits[WEIGHT])
+    out = words[OUTPUT] * min(int(bits[2]), int(bits[3]))
+    return max(into / read, out / write, (into + out) / shared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +74,7 @@ class Anywhere:
 
     rest : energy [J] but for words between PEs and the nearest level that keeps each operand. rates [3] : energy of such a word [J];
     alone [3] : words if each served one PE; least [3] : words of each tensor; nearest [3] : that level. total : with the least of
-    such words [J].
+    such words [J]. cycles : least time of what passes the ports of the outermost level.
     """
 
     keep: Keep
@@ -72,6 +84,7 @@ class Anywhere:
     least: Reals
     nearest: tuple[int, int, int]
     total: float
+    cycles: float
 
     def of(self, space: Space, factors: Int) -> Reals:
         """Least energy of each of many patterns [T] [J]; factors [T, L, 8]."""
@@ -101,23 +114,35 @@ def anywhere(space: Space) -> list[Anywhere]:
         kept = np.array(keep, np.bool_)
         nearest = [int(np.flatnonzero(kept[:, operand])[0]) for operand in range(3)]
         if not space.exact:
-            nothing = np.zeros(3)
-            found.append(Anywhere(keep, least, nothing, nothing, nothing, (nearest[0], nearest[1], nearest[2]), least))
+            nothing, at = np.zeros(3), (nearest[0], nearest[1], nearest[2])
+            found.append(Anywhere(keep, least, nothing, nothing, nothing, at, least, _transfer(space, needed)))
             continue
         terms = terms_of(space, keep, alone)
         energy = float(terms.base[0, 3, 0])
         rates, numbers, reach = np.zeros(3), terms.mac_least[0], np.ones(3)
-        lows, floor = np.zeros(3), np.array([0.0, needed[WEIGHT], needed[OUTPUT]])
+        floor = np.array([least_inputs(space, nearest[INPUT]), needed[WEIGHT], needed[OUTPUT]])
+        lows, passing = np.zeros(3), list(needed)
         for operand in range(3):
             reach[operand] = space.packed.fanout[: nearest[operand] + 1].astype(np.float64).prod()
             rates[operand] = max(0.0, float(terms.base[0, operand, 0]))
             energy -= float(terms.base[0, operand, 0]) * numbers[operand]  # for one PE; what follows is for all
             spread = reach[operand] * (space.extents[6] * space.extents[7] if operand == INPUT else 1)
-            lows[operand] = rates[operand] * max(numbers[operand] / spread, floor[operand])
+            fewest = max(numbers[operand] / spread, floor[operand])
+            lows[operand] = rates[operand] * fewest
+            if nearest[operand] == space.levels - 1:
+                passing[operand] = max(passing[operand], fewest)
             energy += needed[operand] * float(terms.words[0, :-1, operand, :, 0].sum())
         total = max(least, energy + _shared(space, rates * numbers, reach, lows))
-        found.append(Anywhere(keep, energy, rates, numbers, floor, (nearest[0], nearest[1], nearest[2]), total))
+        at = (nearest[0], nearest[1], nearest[2])
+        found.append(Anywhere(keep, energy, rates, numbers, floor, at, total, _transfer(space, passing)))
     return found
+
+
+def beyond(space: Space, known: list[Anywhere], steps: float, objective: str) -> float:
+    """What no pattern with so many compute steps or more can beat, under any of some choices of kept operands."""
+    energy = np.array([some.total for some in known])
+    cycles = least_cycles(space, np.full(len(known), steps), np.array([some.cycles for some in known]))
+    return float(values(space, energy, cycles, objective).min())
 
 
 def _shared(space: Space, alone: Reals, reach: Reals, lows: Reals) -> float:
@@ -140,7 +165,14 @@ def volume(space: Space, operand: int) -> float:
 
 
 def floors(space: Space, terms: Terms, steps: Reals) -> tuple[Reals, Reals]:
-    """Least energy [J] and cycles of each pattern [T], leakage left out: every boundary moves each word once into all that need it.
+    """Least energy [J] and cycles of each pattern [T], leakage left out; see ``floors_apart``."""
+    energy, hidden, shown = floors_apart(space, terms, steps)
+    return energy, hidden + shown
+
+
+def floors_apart(space: Space, terms: Terms, steps: Reals) -> tuple[Reals, Reals, Reals]:
+    """Least energy [J], cycles of what overlaps and of what adds to that, of each pattern [T]: every boundary moves each word once into
+    all that need it.
 
     Where a boundary of outputs gives back, it gives back no more than the next one inside has moved.
     """
@@ -165,7 +197,7 @@ def floors(space: Space, terms: Terms, steps: Reals) -> tuple[Reals, Reals]:
             hidden = np.maximum(hidden, slowest)
         else:
             shown = shown + np.maximum(slowest, 0.0)
-    return base[:, 0], hidden + shown
+    return base[:, 0], hidden, shown
 
 
 def values(space: Space, energy: Reals, cycles: Reals, objective: str) -> Reals:

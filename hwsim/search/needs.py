@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -48,6 +49,56 @@ def share_of(space: Space, levels: list[int], spread: NDArray[np.float64]) -> ND
         else:
             share *= least[number[:, 0], number[:, 1]] / (position * tap)
     return share
+
+
+def least_inputs(space: Space, nearest: int) -> float:
+    """Least inputs that PEs take from the level ``nearest``, the innermost that keeps them, whatever is spread over its children [1].
+
+    Children share over K, and along each axis as ``share_of`` has it; the product of all these numbers is at most that of all children.
+    """
+    total = float(math.prod(space.extents[:4])) * space.data[0] * space.data[1]
+    levels = [level for level in range(nearest + 1) if space.packed.fanout[level].prod() > 1]
+    if not space.exact or len(levels) > 1:
+        return 0.0
+    if not levels or not space.packed.multicast[levels[0]]:
+        return total
+    reach = int(space.packed.fanout[levels[0]].prod())
+    high, wide = (_by_children(*_axis(space, axis)) for axis in range(2))
+    if high is None or wide is None:
+        return 0.0
+    (children, words), (others, theirs) = high, wide
+    alike = np.arange(min(space.extents[2], reach), 0, -1)  # children that share over K, more of them first
+    rests, first = np.unique(reach // alike, return_index=True)
+    least = math.inf
+    for rest, number in zip(rests, alike[first], strict=True):
+        some = children <= rest
+        place = np.searchsorted(others, rest // children[some], side="right") - 1
+        least = min(least, float((words[some] * theirs[place]).min()) * -(-space.extents[2] // int(number)))
+    return least * math.prod(space.extents[dim] for dim in (0, 1, 3))
+
+
+@lru_cache(maxsize=64)
+def _by_children(
+    position: int, tap: int, stride: int, dilation: int, pad: int, size: int
+) -> tuple[Int, NDArray[np.float64]] | None:
+    """Numbers of children along an axis, ascending from 1, and the least that so many or fewer need."""
+    least = _least(position, tap, stride, dilation, pad, size)
+    if least is None:
+        if min(position, tap) > 1:
+            return None
+        least = np.full((2, 2), _pairs(position, tap, stride, dilation, pad, size))
+    children = np.arange(len(least))[:, None] * np.arange(least.shape[1])
+    ranked = np.argsort(children, axis=None, kind="stable")
+    ranked = ranked[children.reshape(-1)[ranked] > 0]
+    numbers, first = np.unique(children.reshape(-1)[ranked], return_index=True)
+    words = np.minimum.accumulate(np.minimum.reduceat(least.reshape(-1)[ranked].astype(np.float64), first))
+    return numbers, words
+
+
+def _pairs(position: int, tap: int, stride: int, dilation: int, pad: int, size: int) -> int:
+    """Pairs of a position and a tap that meet data."""
+    address = np.arange(position)[:, None] * stride + np.arange(tap) * dilation - pad
+    return int(((address >= 0) & (address < size)).sum())
 
 
 def _axis(space: Space, axis: int) -> tuple[int, int, int, int, int, int]:

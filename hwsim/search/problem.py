@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from functools import lru_cache
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from hwsim.kernels.packed import Int
 from hwsim.kernels.search_terms import CHOICE, FREE_OF, ORDERS, POOL, POOL_BITS, Problem, tabulate
+from hwsim.search.bounds import floors_apart
 from hwsim.search.needs import needs_of
 from hwsim.search.space import Keep, Space, chains
 from hwsim.search.terms import Terms, parents
@@ -72,7 +74,7 @@ def build(space: Space, keep: Keep, spatial: Int, objective: str, terms: Terms, 
         still=terms.still[place],
         reals=np.array(
             (
-                _compute(space, spatial),
+                _least_cycles(space, spatial, terms, place),
                 packed.macs_per_pe,
                 leakage,
                 packed.pass_cycles,
@@ -128,11 +130,13 @@ def staying(space: Space) -> Int:
     return stays
 
 
-def _compute(space: Space, spatial: Int) -> float:
+def _least_cycles(space: Space, spatial: Int, terms: Terms, place: int) -> float:
+    """Least cycles of a pattern, of what overlaps: its compute steps, and every word moved once."""
     steps = 1.0
     for dim, extent in enumerate(space.extents):
         steps *= -(-extent // math.prod(int(factor) for factor in spatial[:, dim]))
-    return steps / space.packed.macs_per_pe
+    one = Terms(*(getattr(terms, item.name)[place : place + 1] for item in fields(terms)))
+    return float(floors_apart(space, one, np.array([steps]))[1][0])
 
 
 def _choices(space: Space, kept: NDArray[np.bool_]) -> Int:

@@ -14,7 +14,7 @@ from hwsim.kernels.search import axes, join, tiles
 from hwsim.kernels.search_terms import CHOICE, COMPUTE, Problem
 from hwsim.kernels.search_whole import descend
 from hwsim.mapping.pack import unpack_mapping
-from hwsim.search.bounds import anywhere, floors, least_cycles, values
+from hwsim.search.bounds import anywhere, beyond, floors, least_cycles, values
 from hwsim.search.improving import counted_by, exact_of, improve, of_one, only, opened
 from hwsim.search.patterns import Patterns, at_work, further, patterns
 from hwsim.search.problem import build, staying
@@ -171,7 +171,7 @@ class _Queue:
         for number, keep in enumerate(self.space.keeps):
             if self._beyond(float(steps[0]), number) >= limit:
                 continue
-            cycles = least_cycles(self.space, steps)
+            cycles = least_cycles(self.space, steps, self._anywhere[number].cycles)
             energy = self._anywhere[number].of(self.space, factors)
             some = np.flatnonzero(values(self.space, energy, cycles, self.objective) < limit)
             if not len(some):
@@ -214,9 +214,8 @@ class _Queue:
 
     def _beyond(self, steps: float, keep: int | None = None) -> float:
         """What no pattern with so many steps can beat, under some choice of kept operands or any."""
-        cycles = least_cycles(self.space, np.array([steps]))
-        energy = min(some.total for some in self._anywhere) if keep is None else self._anywhere[keep].total
-        return float(values(self.space, np.array([energy]), cycles, self.objective)[0])
+        known = self._anywhere if keep is None else [self._anywhere[keep]]
+        return beyond(self.space, known, steps, self.objective)
 
     def setup(self, job: _Job, limit: float) -> _Setup | None:
         """What is known of a pattern; None where no mapping of it is below ``limit``."""

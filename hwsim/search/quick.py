@@ -17,7 +17,7 @@ from hwsim.kernels.packed import OUTPUT, C, Int, R, S
 from hwsim.kernels.search_exchange import climb
 from hwsim.kernels.search_terms import BITS, FINAL_BITS, SPATIAL, Problem
 from hwsim.mapping import Hierarchy
-from hwsim.search.bounds import anywhere, floors, least_cycles, values
+from hwsim.search.bounds import anywhere, beyond, floors, values
 from hwsim.search.improving import improve
 from hwsim.search.patterns import Patterns, fewest_steps
 from hwsim.search.problem import build, within
@@ -123,7 +123,10 @@ def _promising(question: _Question) -> _Promising:
         first = np.argsort(least, kind="stable")[:_TRIED]
         found += [(float(least[row]), number, int(row)) for row in first]
     found.sort()
-    bound = min(found[0][0] if found else math.inf, _beyond(space, listed.dropped, objective))
+    bound = min(
+        found[0][0] if found else math.inf,
+        beyond(space, anywhere(space), listed.dropped, objective) if math.isfinite(listed.dropped) else math.inf,
+    )
     ranked = tuple((space.keeps[number], row, _of_one(costs[number], row)) for _, number, row in found[:_TRIED])
     return _Promising(space, objective, listed, ranked, bound, surveyed(space, objective, NEAR))
 
@@ -131,14 +134,6 @@ def _promising(question: _Question) -> _Promising:
 def _of_one(terms: Terms, row: int) -> Terms:
     """The costs of one pattern, of many."""
     return Terms(*(getattr(terms, item.name)[row : row + 1].copy() for item in fields(terms)))
-
-
-def _beyond(space: Space, steps: float, objective: str) -> float:
-    """What no pattern with so many compute steps or more can beat."""
-    if math.isinf(steps):
-        return math.inf
-    energy = np.array([min(some.total for some in anywhere(space))])
-    return float(values(space, energy, least_cycles(space, np.array([steps])), objective)[0])
 
 
 def _climbed(space: Space, pattern: _Pattern, absorbs: int, progress: Progress) -> bool:
