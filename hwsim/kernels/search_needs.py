@@ -53,7 +53,7 @@ def needed(nearest: int, tile: Int, problem: Problem) -> float:
     for axis in range(2):
         position, tap = (Q, S) if axis == 0 else (P, R)
         here = -1.0
-        if problem.needs.shape[1]:
+        if problem.starts[axis, 0, 1] >= 0:
             number = step = tap_number = tap_step = ONE
             known = True
             for level in range(nearest + 1):

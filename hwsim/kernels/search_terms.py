@@ -7,7 +7,7 @@ where it is. With ceiling division the counts of a chain of tiles are a chain ag
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -32,9 +32,11 @@ COUNT, SIZE, STEPS, LEAVES = range(4)
 #: ``Problem.levels``: operand kept; next level outside that keeps it, -1 none; whether one word serves all children; pool; bits of
 #: each pool; operands that some loop order at or outside of the level can leave in place; orders listed; whether the tile is a choice.
 KEEP, PARENT, SHARE, POOL, POOL_BITS, LEADS, ORDERS, CHOICE = range(8)
-#: ``Problem.reals``: least cycles of what overlaps, compute among it; MACs per PE and cycle; leakage per cycle [J]; ramp-up cycles of a pass; least words that PEs
-#: take of each operand.
+#: ``Problem.reals``: least cycles of what overlaps, compute among it; MACs per PE and cycle; leakage per cycle [J]; ramp-up cycles of a
+#: pass; least words that PEs take of each operand.
 COMPUTE, RATE, LEAKAGE_J, PASS_CYCLES, MAC_LEAST = range(5)
+#: A tile, as a number of 64 bits.
+ONE_TILE = cast(int, np.int64(1))
 #: Objectives by number.
 EDP, ENERGY, LATENCY = range(3)
 
@@ -169,7 +171,7 @@ def neighbours(axis: int, level: int, parent: int, tile: Int, nest: Int, factors
             here *= different / (first * second)
     pairs = rows_in_all * taps_in_all
     padded = nest[ADDRESSES] and nest[DATA + axis] < nest[position] * nest[tap]
-    if padded and rows_in_all > 1:
+    if padded and pairs > 1:
         rows = min(tile[level, position], nest[position]) if level >= 0 else 1
         taps = min(tile[level, tap], nest[tap]) if level >= 0 else 1
         stride, dilation = nest[WINDOW + 2 * axis], nest[WINDOW + 2 * axis + 1]
@@ -294,7 +296,13 @@ def moved_inputs(
     saved = 0.0
     behind_high = behind_wide = slack_high = slack_wide = 0
     first_high = first_wide = 0
-    elsewhere = started = False
+    elsewhere = started = turned_high = turned_wide = False
+    # What padding takes away may lie in tiles that save nothing.
+    high_all, wide_all = high_words, wide_words
+    if nest[DATA] < nest[Q] * nest[S]:
+        high_all = float(tiles_high * span(rows, taps_high, nest[WINDOW + 0], nest[WINDOW + 1], addresses))
+    if nest[DATA + 1] < nest[P] * nest[R]:
+        wide_all = float(tiles_wide * span(columns, taps_wide, nest[WINDOW + 2], nest[WINDOW + 3], addresses))
     for dim in range(8):
         state[0, dim] = state[2, dim] = count[level, dim]
         state[1, dim] = 1
@@ -321,6 +329,7 @@ def moved_inputs(
             high = step * (nest[WINDOW + 0] if dim == Q else nest[WINDOW + 1]) if dim in (Q, S) else 0
             wide = step * (nest[WINDOW + 2] if dim == P else nest[WINDOW + 3]) if dim in (P, R) else 0
             here = dim not in (N, G, C)
+            turned_high, turned_wide = turned_high or dim in (Q, S), turned_wide or dim in (P, R)
             rest = min(state[2, dim], state[1, dim] * after) / state[2, dim]
             if here and not elsewhere:
                 move_high, move_wide = abs(high - behind_high), abs(wide - behind_wide)
@@ -335,15 +344,15 @@ def moved_inputs(
                     saved += (high_words - swept) * wide_words if axis == 0 else (wide_words - swept) * high_words
                 elif credited:
                     move_high, move_wide = max(0, move_high - slack_high), max(0, move_wide - slack_wide)
-                    both = high_words
+                    both = high_all if turned_high else high_words
                     if move_high:
                         common = overlap(rows, taps_high, nest[WINDOW + 0], nest[WINDOW + 1], move_high, addresses)
                         both = min(both, float(common * tiles_high))
+                    moves = wide_all if turned_wide else wide_words
                     if move_wide:
                         common = overlap(columns, taps_wide, nest[WINDOW + 2], nest[WINDOW + 3], move_wide, addresses)
-                        both *= min(wide_words, float(common * tiles_wide))
-                    else:
-                        both *= wide_words
+                        moves = min(moves, float(common * tiles_wide))
+                    both *= moves
                     saved += both * share * (1.0 - 1.0 / trips)
             if not started:
                 started = True
@@ -366,6 +375,88 @@ def moved_inputs(
             break
         begin = 0
     return max(0.0, high_words * wide_words - saved)
+
+
+@lean_kernel
+def _lonely(
+    dim: int, level: int, stop_level: int, stop_place: int, tiles: int, factors: Int, temporal: Int, order: Int
+) -> int:
+    """Of the ``tiles`` of ``level`` along a dim, those that are the only one of their child while the loops inside of a place run.
+
+    Where factors do not divide a dim, the children of a last iteration may have one tile where others have two: theirs stays in place
+    over the loops outside. stop_level, stop_place : of the innermost loop outside; order [8] : dims of that level's loops.
+    """
+    unit = ONE_TILE
+    for outer in range(level + 1, temporal.shape[0]):
+        unit *= factors[SPATIAL, outer, dim] * temporal[outer, dim]
+    place = 0
+    while order[place] != dim:
+        place += 1
+    # tiles in whole blocks of which every child has one; those of the last block; how many of a block a second iteration covers
+    whole = covered = 0 * unit
+    rest = tiles
+    for outer in range(temporal.shape[0] - 1, level, -1):
+        trips, children = temporal[outer, dim], factors[SPATIAL, outer, dim]
+        each = unit // trips
+        unit = each // children
+        if outer > stop_level or (outer == stop_level and place > stop_place):
+            whole = whole * trips * children + rest // unit
+            rest %= unit
+            continue
+        whole = whole * children if trips == 1 else 0 * whole
+        if covered and trips == 1:
+            whole += children - ceiling(covered, unit)
+        covered = covered % unit if trips == 1 else 0 * covered
+        iterations = ceiling(rest, each)
+        if iterations == 1:
+            whole += rest // unit
+            rest %= unit
+        else:
+            if iterations == 2:
+                whole += children - ceiling(rest - each, unit)
+                covered = (rest - each) % unit
+            rest = 0 * rest
+    return whole
+
+
+@lean_kernel
+def _least_moved(
+    operand: int,
+    level: int,
+    stop_level: int,
+    stop_place: int,
+    words: float,
+    count: Int,
+    tile: Int,
+    temporal: Int,
+    chosen: Int,
+    problem: Problem,
+) -> float:
+    """Of ``words`` that move with the loops inside of a place, what may belong to tiles that stay in place; 0 where factors divide."""
+    nest = problem.nest
+    order = problem.orders[stop_level, chosen[stop_level]]
+    stays = 1.0
+    for dim in range(8):
+        if FREE_OF[dim] == operand or nest[dim] == 1:
+            continue
+        tiles = count[level, dim]
+        lonely = tiles
+        if tiles > 1:
+            lonely = _lonely(dim, level, stop_level, stop_place, tiles, problem.factors, temporal, order)
+        if lonely == 0:
+            return 0.0
+        if operand == INPUT and dim >= Q:
+            stays *= lonely
+        else:
+            stays *= min(nest[dim], lonely * _largest(nest[dim], tiles, nest[PERFECT], tile[level, dim]))
+    if operand == INPUT:
+        for axis in range(2):
+            position, tap = (Q, S) if axis == 0 else (P, R)
+            rows, taps = min(tile[level, position], nest[position]), min(tile[level, tap], nest[tap])
+            rows = _largest(nest[position], count[level, position], nest[PERFECT], rows)
+            taps = _largest(nest[tap], count[level, tap], nest[PERFECT], taps)
+            stays *= span(rows, taps, nest[WINDOW + 2 * axis], nest[WINDOW + 2 * axis + 1], nest[ADDRESSES])
+    return min(words, stays)
 
 
 @lean_kernel
@@ -404,7 +495,17 @@ def boundary(
                 break
         if stop_level < levels:
             break
-    leaves = arrives = 1.0
+    # the innermost loop outside of that which brings back what has gone
+    back_level, back_place = levels, 0
+    for outer in range(stop_level, levels if problem.nest[PERFECT] == 0 else 0):
+        for place in range(stop_place + 1 if outer == stop_level else 0, 8):
+            dim = problem.orders[outer, chosen[outer], place]
+            if temporal[outer, dim] > 1 and FREE_OF[dim] == operand:
+                back_level, back_place = outer, place
+                break
+        if back_level < levels:
+            break
+    leaves = arrives = words = 1.0
     for dim in range(8):
         if FREE_OF[dim] == operand:
             if problem.nest[dim] > 1:
@@ -413,12 +514,11 @@ def boundary(
                 leaves *= away
                 arrives *= here
         elif operand != INPUT or dim not in (Q, P, S, R):
-            leaves *= problem.nest[dim]
-            arrives *= problem.nest[dim]
+            words *= problem.nest[dim]
     if operand == INPUT:
-        words = held[0, 0] * held[1, 0]
+        inputs = held[0, 0] * held[1, 0]
         if stop_level < levels:
-            words = moved_inputs(
+            inputs = moved_inputs(
                 level,
                 stop_level,
                 stop_place,
@@ -432,9 +532,14 @@ def boundary(
                 problem.orders,
                 state,
             )
+        words *= inputs
+    stays = 0.0
+    if back_level < levels:
+        stays = _least_moved(operand, level, back_level, back_place, words, count, tile, temporal, chosen, problem)
+    leaves = words * leaves - stays * max(0.0, leaves - problem.still[level, operand, 0])
+    arrives = words * arrives - stays * max(0.0, arrives - problem.still[level, operand, 1])
+    if operand == INPUT:
         for axis in range(2):
-            words *= neighbours(axis, level, parent, tile, problem.nest, problem.factors, problem.levels)
-        leaves *= words
-        arrives *= words
+            leaves *= neighbours(axis, level, parent, tile, problem.nest, problem.factors, problem.levels)
     out[0] = leaves
     out[1] = arrives

@@ -167,7 +167,8 @@ def _orders(nest: LoopNest, prefix: tuple[str, ...]) -> tuple[tuple[int, ...], .
 
     What an order decides is which operand stays still (the one free of the innermost dims: they go inside together, for more trips
     without it moving cost no operand anything) and along which dim the input's next tile overlaps the one before (the innermost dim that
-    moves it). A fixed prefix goes first; of what it leaves free the same holds.
+    moves it). Where a window slides, its positions and taps may also follow each other, which moves weights and sums more often and inputs
+    less. A fixed prefix goes first; of what it leaves free the same holds.
     """
     names: dict[str, int] = {name: index for index, name in enumerate(DIMS)}
     extents = nest.extents
@@ -191,6 +192,9 @@ def _orders(nest: LoopNest, prefix: tuple[str, ...]) -> tuple[tuple[int, ...], .
             inside = [dim for dim in tail if dim in lead]
             whole.append((*inside, *(dim for dim in tail if dim not in lead)))
         kinds += whole
+    for tail, slides in (("PRQSNKCG", wide), ("QSPRNKCG", high)):
+        if slides and extents[names[tail[0]]] > 1:
+            kinds.append(tuple(tail))
     found: dict[tuple[int, ...], None] = {}
     for kind in kinds or [("P", "Q", "N", "K", "C", "R", "S", "G")]:
         order = (*prefix, *(dim for dim in kind if dim not in prefix))

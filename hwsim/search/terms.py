@@ -177,7 +177,7 @@ def _apart(space: Space, first: int, last: int, spread: Reals) -> Reals:
                 axis = position - Q
                 stride, dilation = int(space.packed_nest.stride[axis]), int(space.packed_nest.dilation[axis])
                 reach = (np.ceil(space.extents[position] / rows) - 1) * stride + (space.extents[tap] - 1) * dilation
-                alike = (rows > 1) & (int(space.packed_nest.size[axis]) <= reach + max(stride, dilation) - 1)
+                alike = (rows * taps > 1) & (int(space.packed_nest.size[axis]) <= reach + max(stride, dilation) - 1)
                 here = np.where(alike, 1 / (rows * taps), here)
             apart *= here
     return apart
