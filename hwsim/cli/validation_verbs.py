@@ -166,7 +166,7 @@ def add_calibrate(verb: Verbs) -> None:
     group.add_argument(
         "--model",
         metavar="RUNG",
-        help="roofline, cpu or systolic (default: the most detailed of them that the profile supports)",
+        help="roofline, cpu, gpu or systolic (default: the most detailed of them that the profile supports)",
     )
     group = parser.add_argument_group("the fit")
     group.add_argument(

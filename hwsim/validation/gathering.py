@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -11,14 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.device import Device
+from hwsim.validation import sensitivity
 from hwsim.validation.cases import Case
 from hwsim.validation.constants import class_efficiency_of
 from hwsim.validation.fitting import Array, Row
 from hwsim.validation.join import join
 from hwsim.validation.naming import OVERHEAD_OPS
+from hwsim.validation.sensitivity import near
 from hwsim.validation.terms import FUNCTION, Terms, terms
 
 HoldOut = Literal["model", "layer", "mode"]
+Again = Callable[[Mapping[str, float]], tuple[Terms, ...]]
 _LAYER_FOLDS = 5
 #: Rows of layers that one row of their whole model weighs as much as.
 _WHOLE_WEIGHT = 0.2
@@ -30,7 +33,8 @@ class Gathered:
 
     terms : the networks they are of, taken apart. labels : (R,) fold of each; models : (R,) its network; macs : (R,); whole : (R,) whether
     it is of a whole model beside its layers. given : paths of
-    the special cases (functions of the vector unit, classes of work) whose rates the profile gives.
+    the special cases (functions of the vector unit, classes of work) whose rates the profile gives. again : the networks taken apart
+    near other values of the constants, None where one view of them is right everywhere.
     """
 
     terms: tuple[Terms, ...]
@@ -40,6 +44,7 @@ class Gathered:
     macs: Array
     whole: NDArray[np.bool_]
     given: frozenset[str]
+    again: Again | None = None
 
     def subset(self, keep: NDArray[np.bool_]) -> Gathered:
         """The same with some of the rows."""
@@ -61,7 +66,12 @@ class Gathered:
 def gather(cases: Sequence[Case], of_mode: Callable[[str], Device], rung: str, hold_out: HoldOut) -> Gathered:
     """Join every case and take its network apart on its device."""
     parts = [_case(place, case, of_mode(case.mode), hold_out) for place, case in enumerate(cases)]
-    apart = tuple(terms(case.prepared, of_mode(case.mode), rung) for case in cases)
+
+    def again(values: Mapping[str, float]) -> tuple[Terms, ...]:
+        return tuple(near(case.prepared, of_mode(case.mode), rung, values) for case in cases)
+
+    local = rung in sensitivity.RUNGS
+    apart = again({}) if local else tuple(terms(case.prepared, of_mode(case.mode), rung) for case in cases)
     given = {path for mode in {case.mode for case in cases} for path in _given(of_mode(mode))}
     return Gathered(
         terms=apart,
@@ -71,6 +81,7 @@ def gather(cases: Sequence[Case], of_mode: Callable[[str], Device], rung: str, h
         macs=np.asarray([macs for rows in parts for _, _, macs, _ in rows]),
         whole=np.asarray([whole for rows in parts for _, _, _, whole in rows], bool),
         given=frozenset(given),
+        again=again if local else None,
     )
 
 

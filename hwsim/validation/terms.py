@@ -84,7 +84,7 @@ def terms(prepared: Prepared, device: Device, rung: str) -> Terms:
     """Take a rung apart for one network. Raises UsageError for a rung whose times are not sums of this kind (``mapping``)."""
     if rung not in ("roofline", "systolic", "cpu"):
         raise UsageError(
-            f"calibration: times of the {rung} rung are no sums of constants' parts: calibrate with --model roofline, cpu or systolic"
+            f"calibration: times of the {rung} rung are no sums of constants' parts: calibrate with --model roofline, cpu, gpu or systolic"
         )
     prepared, _ = converted(prepared, device)
     whole = estimate(prepared, device, rung=rung)

@@ -1,0 +1,114 @@
+"""GPUs calibrated: a rung that takes the best of several tiles, seen as sums near the values of its constants."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hwsim import load_device
+from hwsim.cli import main
+from hwsim.estimation import Prepared, estimate, prepare
+from hwsim.graph import Network
+from hwsim.validation.calibration import calibrate
+from hwsim.validation.cases import Case, Cases
+from hwsim.validation.measured import Measurement
+from hwsim.validation.sensitivity import changed, near
+
+BASE = "t4"
+
+
+def _products() -> Prepared:
+    """Products that compute binds, elementwise layers that memory binds, and small ones of which most is the launch."""
+    builder = Network.builder("products")
+    for place, (rows, side) in enumerate(
+        ((512, 1024), (2048, 1024), (512, 4096), (4096, 2048), (64, 512), (1024, 768))
+    ):
+        builder = builder.input(f"x{place}", (rows, side)).dense(side, bias=False)
+    for place, side in enumerate((256, 1024, 2048, 4096, 6144)):
+        builder = builder.input(f"e{place}", (side, side)).activation("Neg")
+        builder = builder.input(f"s{place}", (side // 16, 64)).activation("Tanh")
+    return prepare(builder.build(), passes=())
+
+
+PRODUCTS = _products()
+
+
+def _cases(truth: dict[str, float], noise: float, seed: int) -> Cases:
+    layers = estimate(PRODUCTS, load_device(BASE, [f"{path}={value}" for path, value in truth.items()])).layers
+    random = np.random.default_rng(seed)
+    rows = tuple(
+        Measurement(layer.name, latency_s=layer.latency_s * math.exp(noise * random.standard_normal()))
+        for layer in layers
+    )
+    return Cases((Case("products", PRODUCTS, rows),))
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    efficiency=st.floats(0.4, 0.85),
+    bandwidth=st.floats(0.5, 0.85),
+    overhead_us=st.floats(1.0, 12.0),
+    noise=st.floats(0.005, 0.04),
+    seed=st.integers(0, 1000),
+)
+def test_constants_of_a_gpu_lie_in_their_intervals(
+    efficiency: float, bandwidth: float, overhead_us: float, noise: float, seed: int
+) -> None:
+    truth = {
+        "compute.precisions.float32.efficiency": efficiency,
+        "memory.dram.efficiency": bandwidth,
+        "overheads.per_kernel_us": overhead_us,
+    }
+    found = calibrate(_cases(truth, noise, seed), load_device(BASE), samples=20, only=tuple(truth))
+    assert found.rung == "gpu"
+    fitted = {item.path: item for item in found.constants}
+    assert set(fitted) == set(truth)
+    for path, value in truth.items():
+        item = fitted[path]
+        # the intervals are of 99 %, and the search looks for the worst
+        slack = 0.5 * (item.high - item.low) + 0.01 * value
+        assert item.low - slack <= value <= item.high + slack, path
+    assert found.held_out.mape.value is not None and found.held_out.mape.value < 4 * noise + 0.02
+    assert not found.worse
+
+
+@pytest.mark.parametrize("values", [{}, {"memory.dram.efficiency": 0.5, "overheads.per_kernel_us": 0.0}])
+def test_parts_make_the_whole_where_they_were_seen(values: dict[str, float]) -> None:
+    device = load_device(BASE)
+    apart = near(PRODUCTS, device, "gpu", values)
+    expected = [layer.latency_s for layer in estimate(PRODUCTS, changed(device, values)).layers]
+    assert np.allclose(apart.latency(values), expected)
+    assert all((part.seconds >= 0).all() for part in apart.parts)
+
+
+def test_a_changed_device_is_the_one_with_overrides() -> None:
+    values = {
+        "compute.precisions.float16.efficiency": 0.5,
+        "memory.l2.efficiency": 0.25,
+        "compute.vector.ops_per_cycle": 99.0,
+        "compute.vector.by_function.exp": 7.0,
+        "overheads.per_inference_us": 3.0,
+    }
+    one = changed(load_device(BASE), values)
+    other = load_device(BASE, [f"{path}={value}" for path, value in values.items()])
+    for part in ("precisions", "memories", "vector", "overheads"):
+        assert getattr(one, part) == getattr(other, part)
+
+
+def test_measurements_of_a_gpu_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    layers = estimate("light_squeezenet", load_device(BASE, ["overheads.per_kernel_us=9"])).layers
+    table = tmp_path / "gpu.csv"
+    table.write_text("name,latency_us\n" + "".join(f"{layer.name},{layer.latency_s * 1e6}\n" for layer in layers))
+    output = tmp_path / "mine.yaml"
+    arguments = ("calibrate", "light_squeezenet", "--measured", str(table), "--device", BASE, "--samples", "5")
+    assert main((*arguments, "--output", str(output), "--format", "json")) == 0
+    record = json.loads(capsys.readouterr().out)
+    record = record[0] if isinstance(record, list) else record
+    assert record["rung"] == "gpu" and record["held_out"]["mape"]["value"] < 0.01
+    assert load_device(output).overheads.kernel_s == pytest.approx(9e-6, rel=0.02)
