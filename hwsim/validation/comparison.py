@@ -262,12 +262,23 @@ def _predicted(layers: Sequence[LayerEstimate], kind: Quantity) -> float | None:
 
 
 def _dominant(layers: Sequence[LayerEstimate]) -> tuple[str, float]:
-    """The term that binds most of the predicted time, and its share of it."""
+    """The term that takes most of the predicted time, and its share of it."""
     times: dict[str, float] = {}
     for layer in layers:
-        times[layer.bound_by] = times.get(layer.bound_by, 0.0) + layer.latency_s
+        times[layer.bound_by] = times.get(layer.bound_by, 0.0) + _spent(layer)
     if not times:
         return "", 0.0
     name = max(times, key=lambda term: times[term])
-    total = sum(times.values())
+    total = sum(layer.latency_s for layer in layers)
     return name, times[name] / total if total else 0.0
+
+
+def _spent(layer: LayerEstimate) -> float:
+    """Time of the term that binds a layer [s]."""
+    if layer.bound_by in ("compute", "vector"):
+        spent = layer.compute_s
+    elif layer.bound_by in layer.traffic_bytes:
+        spent = layer.memory_s
+    else:
+        spent = layer.latency_s
+    return min(layer.latency_s, spent)

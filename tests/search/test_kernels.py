@@ -29,7 +29,7 @@ from tests.search.tiny import Pattern, patterns_of
 
 OBJECTIVES = ("edp", "energy", "latency")
 #: Mappings that are priced of one pattern at most.
-MOST = 600
+MOST = 1000
 Reals = NDArray[np.float64]
 Trips = tuple[tuple[int, ...], ...]  # by dim, then by level from the innermost
 
@@ -51,26 +51,22 @@ def priced(pattern: Pattern, number: int) -> list[tuple[Trips, tuple[int, ...], 
 
 def sampled(pattern: Pattern, number: int) -> list[tuple[float, float]]:
     """What mappings cost at least, and what they do cost, for some of those that fit."""
-    every = list(itertools.islice(pattern.chains(), 400))
+    every = [one for one in itertools.islice(pattern.chains(), 400) if pattern.busy(one[0])]
     some = [(pattern.least(*one), pattern.price(*one)) for one in every[:: 1 + len(every) // number]]
     return [(least, price) for least, price in some if math.isfinite(price)]
 
 
 @pytest.mark.parametrize("batch", range(2))
 def test_terms_are_no_more_than_the_price_and_mostly_the_price(batch: int) -> None:
-    """Where factors need not divide, or where there is padding, they are more in a few problems (such as 66, 143, 147, 148)."""
-    equal = fitting = more = 0
+    equal = fitting = 0
     seeds = (*range(100 * batch, 100 * batch + 100), *GIVES_BACK[batch::2])
     for pattern in itertools.chain(
         cases(seeds, 16), cases((*range(60 * batch, 60 * batch + 60), *SPREAD[batch::2]), 0)
     ):
         found = sampled(pattern, 8)
-        above = any(least > price * (1 + 1e-9) for least, price in found)
-        assert not above or not pattern.space.perfect or pattern.space.nest.pad_top + pattern.space.nest.pad_left
-        more += above
+        assert all(least <= price * (1 + 1e-9) for least, price in found)
         fitting += len(found)
         equal += sum(abs(least - price) <= 1e-9 * price for least, price in found)
-    assert more <= (7 if batch == 0 else 3)
     assert equal > 0.6 * fitting > 100
 
 
@@ -121,7 +117,8 @@ def effort(seeds: Iterable[int], most: int = 24) -> Effort:
         for pattern in patterns_of(seed, OBJECTIVES[seed % 3], most):
             number = sum(1 for _ in itertools.islice(pattern.chains(), MOST + 1))
             mappings = priced(pattern, MOST) if 12 <= number <= MOST else []
-            if mappings:
+            busy = [price for trips, _, price in mappings if pattern.busy(np.array(trips).T)]
+            if busy and min(busy) == min(price for _, _, price in mappings):
                 check_tiles(pattern, mappings, done)
     return done
 
@@ -192,8 +189,8 @@ def check_join(pattern: Pattern, start: tuple[Any, ...], keys: Reals, found: Int
 @pytest.mark.parametrize(
     ("seeds", "most"),
     [
-        (range(1000, 1036), Effort(22, 93, 82, 4102, 1678, 87.367677, 20.277581)),
-        (range(1037, 1075), Effort(18, 87, 56, 12839, 11364, 67.470909, 15.172062)),
+        (range(1000, 1036), Effort(22, 93, 44, 4251, 1686, 85.628114, 20.123392)),
+        (range(1037, 1075), Effort(18, 87, 43, 12839, 11364, 67.470909, 15.172062)),
     ],
 )
 def test_bounds_of_tiles_and_the_best_way_to_put_them_together(seeds: range, most: Effort) -> None:
@@ -203,15 +200,15 @@ def test_bounds_of_tiles_and_the_best_way_to_put_them_together(seeds: range, mos
 
 
 #: In these, some boundary gives time back to a limited resource: what is loaded there is known when all boundaries are.
-GIVES_BACK = (4495, 5701, 6023)
+GIVES_BACK = (4246, 5701, 6069)
 
 
 def test_the_same_where_boundaries_give_time_back() -> None:
-    check_effort(effort(GIVES_BACK, 16), Effort(2, 8, 8, 1811, 1573, 7.356666, 1.805555))
+    check_effort(effort(GIVES_BACK, 16), Effort(3, 12, 12, 7388, 2194, 10.384351, 2.808751))
 
 
-#: With a window. Seed 3 is left out: where factors do not divide a padded nest, a bound is 11 % above what a mapping of that tile costs.
-WINDOWS = tuple(seed for seed in range(50) if seed != 3)
+#: With a window.
+WINDOWS = tuple(range(50))
 
 
 #: With children spread along positions and taps of one side, in both sets of rules, with padding and without.
@@ -219,11 +216,11 @@ SPREAD = (90, 210, 242, 473, 993, 1247, 1417, 1558, 1752, 1882, 1976, 2006, 2082
 
 
 def test_the_same_where_windows_overlap() -> None:
-    check_effort(effort(WINDOWS, 0), Effort(31, 95, 77, 21310, 12387, 71.98561, 24.894445))
+    check_effort(effort(WINDOWS, 0), Effort(23, 65, 39, 9028, 4838, 52.076809, 19.957817))
 
 
 def test_the_same_where_children_share_windows() -> None:
-    check_effort(effort(SPREAD, 0), Effort(16, 26, 23, 10767, 7028, 21.485804, 13.500817))
+    check_effort(effort(SPREAD, 0), Effort(16, 26, 19, 9510, 7686, 22.009449, 13.990716))
 
 
 def check_effort(done: Effort, most: Effort) -> None:
@@ -381,13 +378,14 @@ def test_pairs_are_all_that_are_legal_and_leave_few_enough_steps() -> None:
         legal, dropped = {}, math.inf
         for (one, x), (other, y) in itertools.product(enumerate(across), enumerate(along)):
             both = x * y
-            goes = all(
-                (number == 1 and fix <= 1)
-                or (
-                    number <= limit and n > 1 and number < 2 * n and fix in (0, number) and not (perfect and n % number)
-                )
-                for number, n, fix, limit in zip(both, left, fixed, most_of, strict=True)
-            )
+            goes = True
+            for wide, high, n, fix, limit in zip(x, y, left, fixed, most_of, strict=True):
+                number = wide * high
+                if number == 1 and fix <= 1:
+                    continue
+                busy = fix or (high <= -(-n // wide) and wide <= -(-n // high))  # no row nor column has nothing to do
+                goes = goes and number <= limit and n > 1 and fix in (0, number)
+                goes = bool(goes and busy and not (perfect and n % number))
             steps = math.prod(-(-int(n) // int(number)) for n, number in zip(left, both, strict=True))
             if goes and steps <= most:
                 legal[one, other] = float(steps)

@@ -71,6 +71,17 @@ class Pattern:
             for chosen in itertools.product(*orders):
                 yield np.array(trips, np.int64).T.copy(), np.array(chosen, np.int64)
 
+    def busy(self, temporal: Int) -> bool:
+        """Whether all children have something to do; else the mapping is one of a smaller pattern, too, and bounded there."""
+        for dim in range(8):
+            left = int(self.problem.nest[dim])
+            for level, trips in enumerate(temporal[:, dim]):
+                spread = int(self.problem.factors[SPATIAL, level, dim])
+                if left < spread:
+                    return False
+                left = math.ceil(math.ceil(left / spread) / int(trips))
+        return True
+
     def allows(self, temporal: Int, dim: int) -> bool:
         """Whether trips [L, 8] of a dim are within its limits."""
         factors = self.problem.factors
