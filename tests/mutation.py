@@ -171,8 +171,23 @@ def _drawn(rooms: Sequence[str], each: int, seed: int) -> list[Mutant]:
                 places[mutant.module, place].append(mutant)
         generator = random.Random(f"{seed} {room}")
         chosen = generator.sample(sorted(places, key=str), min(each, len(places)))
-        by_room.append([generator.choice(places[place]) for place in chosen])
+        by_room.append([_one_of(places[place], generator) for place in chosen])
     return [mutant for row in zip(*by_room, strict=False) for mutant in row]
+
+
+def _one_of(mutants: list[Mutant], generator: random.Random) -> Mutant:
+    """One change of a place that is still Python: some put an operator where a keyword-only mark or an unpacking was."""
+    from cosmic_ray import plugins
+    from cosmic_ray.mutating import MutationVisitor
+
+    generator.shuffle(mutants)
+    source = (ROOT / mutants[0].module).read_text(encoding="utf-8")
+    for mutant in mutants:
+        changed = MutationVisitor.mutate_code(source, plugins.get_operator(mutant.operator)(), mutant.occurrence)
+        with contextlib.suppress(SyntaxError):
+            compile(changed, mutant.module, "exec", dont_inherit=True)
+            return mutant
+    return mutants[0]
 
 
 def _mutants(room: str, path: Path) -> Iterator[tuple[Any, Mutant]]:

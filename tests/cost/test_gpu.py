@@ -253,6 +253,15 @@ def test_batched_products_of_a_framework_have_few_tiles() -> None:
     assert {*zip(new.tile_rows, new.tile_columns, strict=True)} == {(128.0, 128.0)}
 
 
+@pytest.mark.parametrize(("first", "second"), [(True, True), (True, False), (False, True), (False, False)])
+def test_where_both_operands_lie_along_the_reduction_an_old_framework_has_one_size_of_tiles(
+    first: bool, second: bool
+) -> None:
+    sizes = [40, 500, 5000]
+    old = products(gpu(_LOADED["p4"]), sizes, 777, 640, calls=EAGER_LINEAR, a_along_k=first, b_along_k=second)
+    assert (set(old.tile_rows * old.tile_columns) == {64 * 64}) == (first and second)
+
+
 #: Tensors that are read and written.
 PASSES = {"softmax": 3, "layernorm": 2, "gelu": 2, "relu": 2, "tanh": 2, "add": 3, "mul": 3, "div": 3}
 

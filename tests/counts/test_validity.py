@@ -24,6 +24,15 @@ def test_tiles_beyond_a_pool_are_infeasible_with_need_and_have() -> None:
     assert isinstance(count(nest(k=8, c=4), replace(hierarchy, levels=(roomy, hierarchy.levels[1])), mapping), Counts)
 
 
+@pytest.mark.parametrize("buffering", [1, 2, 3])
+def test_single_buffering_helps_where_there_is_more(buffering: int) -> None:
+    hierarchy, mapping = one_pe(loops([("K", 4)]), loops())
+    full = replace(hierarchy.levels[0], storage=(Storage(EVERYTHING, 8),), buffering=buffering)
+    found = count(nest(k=4), replace(hierarchy, levels=(full, hierarchy.levels[1])), mapping)
+    assert isinstance(found, Infeasible)
+    assert ("single buffering" in found.levers) == (buffering > 1) and len(found.levers) == 3 + (buffering > 1)
+
+
 def test_pools_are_separate() -> None:
     hierarchy, mapping = one_pe(loops([("K", 4)]), loops())
     pools = (Storage((True, False, True), 1000), Storage((False, True, False), 31))

@@ -79,9 +79,9 @@ def test_the_full_search_proves_at_least_what_the_quick_one_does() -> None:
     assert value(full.cost, "edp") <= value(fast.cost, "edp")
 
 
-def test_a_padded_depthwise_nest_is_found_and_nearly_proven_by_way_of_the_same_without_padding() -> None:
-    nest = LoopNest(g=960, q=7, p=7, s=3, r=3, height=7, width=7, pad_top=1, pad_left=1)
-    hierarchy = from_device(load("simba_like"), nest)
+def test_a_padded_nest_is_found_and_nearly_proven_by_way_of_the_same_without_padding() -> None:
+    nest = LoopNest(k=64, c=64, q=56, p=56, s=3, r=3, height=56, width=56, pad_top=1, pad_left=1)
+    hierarchy = from_device(load("ws_128x128"), nest)
     space, alone = space_of(nest, hierarchy, True, False), Progress(BUDGET, math.inf)
     quick(space, "edp", alone)
     carry(space, surveyed(space, "edp", FAR), FAR, alone)

@@ -92,6 +92,17 @@ def test_rows_go_to_the_model_they_name() -> None:
         cases(list(known), [Measured((Measurement("first", latency_s=1.0),), path="m.csv")], from_prepared(known))
 
 
+def test_rows_that_name_no_model_go_by_the_place_of_their_file() -> None:
+    known = {"a.onnx": prepared(), "b.onnx": prepared()}
+    first, second = (Measured((Measurement("first", latency_s=time),), path=f"{time}.csv") for time in (1.0, 2.0))
+    found = cases(list(known), [first, second], from_prepared(known))
+    assert {case.name: case.rows[0].latency_s for case in found.cases} == {"a": 1.0, "b": 2.0}
+    (only,) = cases(["a.onnx"], [first, second], from_prepared(known)).cases  # all of them of the only model there is
+    assert sorted(row.latency_s or 0 for row in only.rows) == [1.0, 2.0]
+    with pytest.raises(UsageError, match=r"1\.0\.csv.*2 were given: fill the column model"):
+        cases(list(known), [first], from_prepared(known))
+
+
 def _table(folder: Path, factor: float) -> str:
     """A layer CSV's own prediction, as measured data."""
     network = folder / "net.csv"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from hwsim.cli.main import main
 from hwsim.device import load
 from hwsim.errors import UsageError
 from hwsim.validation.cases import Case, Cases
-from hwsim.validation.energies import calibrate_energies
+from hwsim.validation.energies import _given, calibrate_energies
 from hwsim.validation.measured import Measurement
 from hwsim.validation.profile import profile_text
 
@@ -104,6 +105,27 @@ def test_the_profile_that_is_written_answers_with_the_fitted_energies(tmp_path: 
     assert mine.memories[-1].read_j is not None
     assert mine.memories[-1].read_j["input"] == pytest.approx(expected["memory.dram.pj_per_byte"] * 1e-12, rel=1e-4)
     assert mine.power_w["idle"] == pytest.approx(expected["power.idle_mw"] * 1e-3, rel=1e-4)
+
+
+def test_rows_are_held_out_by_model_where_there_are_two() -> None:
+    (case,) = _rows(0.0, 0).cases
+    halves = Case("one", NETWORK, case.rows[::2]), Case("two", NETWORK, case.rows[1::2])
+    for found, hold_out in (((case,), "layer"), (halves, "model")):
+        assert calibrate_energies(Cases(found), load("eyeriss_v1"), rung="roofline", samples=2).hold_out == hold_out
+
+
+def test_what_a_profile_says_of_a_component() -> None:
+    device = load("eyeriss_v1")
+    assert _given(device, "leakage") == pytest.approx(device.standing_w or math.nan, nan_ok=True)
+    assert _given(replace(device, static_w=0.3, power_w={}), "leakage") == pytest.approx(0.3)
+    bare = replace(
+        device, static_w=None, power_w={}, memories=tuple(replace(m, leakage_w=None) for m in device.memories)
+    )
+    assert bare.standing_w is None and math.isnan(_given(bare, "leakage"))
+    dram = next(memory for memory in device.memories if memory.name == "dram")
+    both = [*(dram.read_j or {}).values(), *(dram.write_j or {}).values()]
+    assert _given(device, "dram") == pytest.approx(1e12 * sum(both) / len(both))
+    assert math.isnan(_given(replace(device, vector=None), "vector"))
 
 
 def test_too_few_rows_and_rungs_whose_counts_depend_on_energies_are_refused() -> None:

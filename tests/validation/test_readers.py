@@ -175,6 +175,13 @@ def test_vela_table(tmp_path: Path) -> None:
         _read(tmp_path, VELA.replace("2000", "many"), "vela.csv", clock_hz=1e9)
 
 
+def test_lines_before_the_header_do_not_hide_what_a_table_is(tmp_path: Path) -> None:
+    plain = _read(tmp_path, VELA, "vela.csv", clock_hz=1e9)
+    assert _read(tmp_path, f"\n\n{VELA}", "blank.csv", clock_hz=1e9).form == plain.form
+    with pytest.raises(UsageError, match="--clock-mhz"):  # it is Vela's, whatever is said above it
+        _read(tmp_path, f"# made by vela\n\n{VELA}", "commented.csv")
+
+
 def test_a_table_with_names_in_capitals_is_no_table_of_vela(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"t\.csv:1: Name: unknown column \(did you mean name\?\)"):
         _read(tmp_path, "Name,latency_us\nc,1\n", "t.csv")

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hwsim.workload.functions import ACTIVATION, SOFTMAX
 from tests.workload.single import activation, parameter, work
 
 CONTRIB = "com.microsoft"
@@ -91,3 +92,27 @@ def test_packed_experts_count_unpacked_weights():
         CONTRIB,
     )
     assert glu.macs == 8 * (16 * 64 + 32 * 16)
+
+
+@pytest.mark.parametrize("activation_type", ["relu", "relu6", "silu", "swiglu"])
+def test_vector_work_of_experts_by_hand(activation_type: str):
+    """A softmax over the router's scores, an activation of each chosen expert's hidden numbers, and the sum over the chosen."""
+    tokens, width, inner, count, top = 6, 16, 40, 4, 2
+    found = work(
+        "MoE",
+        [
+            activation("x", tokens, width),
+            activation("p", tokens, count),
+            parameter("w1", count, inner, width),
+            None,
+            parameter("w2", count, width, inner // 2 if activation_type == "swiglu" else inner),
+        ],
+        [activation("y", tokens, width)],
+        {"k": top, "activation_type": activation_type},
+        CONTRIB,
+    )
+    hidden = inner // 2 if activation_type == "swiglu" else inner
+    function, each = ACTIVATION[activation_type]
+    by_function = {item.function: item.operations for item in found.vectors}
+    assert by_function[function] == each * tokens * top * hidden
+    assert by_function["softmax"] == SOFTMAX * tokens * count
