@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.published import products_and_chips
+from tests.published import own_cpu, products_and_chips
 from tests.published.edge_families import FAMILIES, Accuracy, Family, accuracy
 
 README = Path(__file__).resolve().parents[2] / "README.md"
@@ -23,12 +23,13 @@ def lines(found: list[tuple[Family, Accuracy]]) -> list[str]:
         "data sheet alone",
         "∝ MACs, held out",
         "noise floor",
+        "what is missing most",
     )
     rows = [head, ("---",) * len(head)]
     for family, result in found:
         noise = "no repeats given" if result.noise is None else _share(result.noise)
         errors = (result.held_out, result.in_sample, result.uncalibrated, result.baseline)
-        rows.append((family.name, str(result.rows), str(result.networks), *map(_share, errors), noise))
+        rows.append((family.name, str(result.rows), str(result.networks), *map(_share, errors), noise, family.missing))
     return [f"| {' | '.join(row)} |" for row in rows]
 
 
@@ -46,6 +47,7 @@ def main() -> None:
     parts = products_and_chips.lines(products_and_chips.rows(products_and_chips.held_out()))
     tables = {
         (BEGIN, END): lines([(family, accuracy(family)) for family in FAMILIES]),
+        (own_cpu.BEGIN, own_cpu.END): own_cpu.lines(),
         (PARTS_BEGIN, PARTS_END): parts,
     }
     text = README.read_text(encoding="utf-8")
