@@ -267,7 +267,7 @@ def _tried(mutant: Mutant, covering: Covering, trusted: dict[str, bool], more: S
     tests = set().union(*(lines.get(line, set()) for line in range(mutant.line, mutant.last + 1)))
     if not _inside_a_function(source, mutant.line):  # whichever test was the first to import the module has its lines
         tests = set().union(*lines.values())  # it runs as the module is imported, and may show anywhere
-        tests = tests or {name for name in covering.seconds if name.startswith(f"tests.{mutant.room}.")}
+        tests |= {name for name in covering.seconds if name.startswith(f"tests.{mutant.room}.")}
     start, (chosen, total) = time.perf_counter(), _chosen(tests, covering.seconds, more)
     while True:
         outcome, killer = _run(mutant, changed, chosen, 10 + 4 * total, covering) if chosen else ("uncovered", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import replace
 from math import inf
 
@@ -11,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwsim.counts.row_stationary import Chip, Plan, count, fits, plans
-from hwsim.workload import LoopNest
+from hwsim.counts.row_stationary_loops import loops
+from hwsim.workload import DIMS, LoopNest
 
 CHIP = Chip(6, 8, 12, 64, 8, 4000, 1, 4, 4)
 
@@ -265,3 +267,36 @@ def test_plans_are_all_that_fit(input_words: int) -> None:
         least = Plan(p * t, n, e, p, q, r, t)
         if fits(nest, least, chip):
             assert best[parts(least)] >= p * t
+
+
+@settings(max_examples=60, deadline=None)
+@given(_nests(), st.data())
+def test_loops_of_a_plan_cover_the_nest_and_hold_what_the_plan_says(nest: LoopNest, data: st.DataObject) -> None:
+    """Each dim's factors cover its extent, no level more than it; passes are the steps of the outermost loops times the filters held."""
+    found = list(plans(nest, CHIP))
+    if not found:
+        return
+    plan = data.draw(st.sampled_from(found))
+    mapping = loops(nest, plan, CHIP.columns)
+    pads, buffer, edge = mapping.levels
+    factors: dict[str, int] = {}
+    for level in mapping.levels:
+        for dim, factor in (*level.temporal, *level.spatial_x, *level.spatial_y):
+            assert factor > 1
+            factors[dim] = factors.get(dim, 1) * factor
+    extents = dict(zip(DIMS, nest.extents, strict=True)) | {"G": nest.g}
+    for dim, extent in extents.items():
+        assert factors.get(dim, 1) >= extent
+    assert dict(pads.temporal) == {d: f for d, f in {"R": nest.r, "C": plan.q, "K": plan.p}.items() if f > 1}
+    across, down = dict(buffer.spatial_x), dict(buffer.spatial_y)
+    assert math.prod(across.values()) <= CHIP.columns and math.prod(down.values()) <= CHIP.rows
+    assert across.get("K", 1) * down.get("K", 1) >= plan.t and down.get("C", 1) == plan.r and down.get("S", 1) == nest.s
+    assert plan.e <= across.get("Q", 1) * down.get("Q", 1) < plan.e + down.get("Q", 1)
+    outside, held = dict(edge.temporal), dict(buffer.temporal)
+    assert outside.get("C", 1) == -(-nest.c // (plan.q * plan.r)) and outside.get("N", 1) == nest.n // plan.n
+    assert (
+        outside.get("Q", 1) == -(-nest.q // (across.get("Q", 1) * down.get("Q", 1))) and outside.get("G", 1) == nest.g
+    )
+    assert held.get("K", 1) == -(-plan.m // (plan.p * plan.t)) and held.get("N", 1) == plan.n
+    together = plan.p * across.get("K", 1) * down.get("K", 1) * held.get("K", 1)
+    assert outside.get("K", 1) == -(-nest.k // together)

@@ -37,3 +37,8 @@ def test_levels_have_the_energy_of_their_words_and_of_the_wires_below_them(tmp_p
         assert level["energy_pj"] == pytest.approx(1e12 * parts)
     whole = sum(level["energy_pj"] for level in record["levels"].values())
     assert record["energy_pj"] == pytest.approx(whole + 1e12 * (cost.energy.mac + cost.energy.leakage))
+    for name, level in record["levels"].items():
+        wires_of = [space["network_pj"] for space in level["data_spaces"].values()]
+        assert sum(wires_of) == pytest.approx(1e12 * wires[name], rel=1e-13, abs=0)
+        stored = [space["energy_pj"] for space in level["data_spaces"].values()]
+        assert sum(stored) == pytest.approx(1e12 * cost.energy.levels[name].storage, rel=1e-13, abs=0)

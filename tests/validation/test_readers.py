@@ -11,6 +11,7 @@ import pytest
 from hwsim.errors import UsageError
 from hwsim.validation.measured import Measured, Measurement
 from hwsim.validation.readers import read
+from hwsim.validation.traces import summary
 
 
 def _read(folder: Path, content: Any, name: str = "profile.json", **options: float) -> Measured:
@@ -231,3 +232,20 @@ def test_the_hash_and_the_file_are_kept(tmp_path: Path) -> None:
     found = _read(tmp_path, VELA, "vela.csv", clock_hz=500e6)
     assert found.sha256 == hashlib.sha256(VELA.encode()).hexdigest()
     assert found.rows[1].where.endswith("vela.csv:3")
+
+
+def test_the_spread_of_repeats_is_robust_and_relative() -> None:
+    """A quarter of the values lie below the first quartile: of normal ones the quartiles are 1.349 standard deviations apart."""
+    values = [8.0, 9.0, 10.0, 11.0, 12.0]
+    low, least, spread = summary(values)
+    assert (low, least) == (pytest.approx(8.4), 8.0)
+    assert spread == pytest.approx(2.0 / 1.349 / 10.0)
+    assert summary(values[:2])[2] is None and summary([0.0] * 5)[2] is None
+
+
+def test_what_runs_beside_the_nodes_takes_no_less_than_nothing(tmp_path: Path) -> None:
+    events = []
+    for at, nodes in ((0.0, 4.0), (100.0, 9.5), (200.0, 12.0), (300.0, 10.0)):  # of runs that take 10 µs
+        events += [_event("model_run", at, 10.0, "Session"), _event("a_kernel_time", at, nodes, op_name="Conv")]
+    rows = {row.name: row for row in _read(tmp_path, events).rows}
+    assert rows["dispatch"].minimum_s == 0 and rows["dispatch"].scope == "overhead"

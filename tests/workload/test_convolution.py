@@ -181,3 +181,36 @@ def test_many_axes_are_not_many_phases():
     out = activation("y", 1, 3, *(2,) * rank)
     found = work("ConvTranspose", [x, weight], [out], {"strides": (2,) * rank, "dilations": (1,) * rank})
     assert found.macs == 2 * 3 * 2**rank and len(found.nests) == 1
+
+
+@pytest.mark.parametrize("auto", ["SAME_UPPER", "SAME_LOWER"])
+@pytest.mark.parametrize("taps", [2, 3, 4, 5, 6, 7])
+def test_same_padding_is_shared_between_both_sides(auto, taps):
+    """Of an odd number of elements one more lies after (upper) or before (lower)."""
+    found = work(
+        "Conv",
+        [activation("x", 1, 1, 9, 9), parameter("w", 1, 1, taps, taps)],
+        [activation("y", 1, 1, 9, 9)],
+        {"auto_pad": auto},
+    )
+    before = (taps - 1) // 2 if auto == "SAME_UPPER" else taps - 1 - (taps - 1) // 2
+    assert (found.nests[0].pad_top, found.nests[0].pad_left) == (before, before)
+
+
+def test_weights_that_a_layer_computes_are_no_parameters():
+    x, y = activation("x", 1, 4, 8, 8), activation("y", 1, 8, 6, 6)
+    for weight, role in ((parameter("w", 8, 4, 3, 3), "parameter"), (activation("w", 8, 4, 3, 3), "activation")):
+        (nest,) = work("Conv", [x, weight], [y]).nests
+        assert nest.weight_role == role
+
+
+@pytest.mark.parametrize("dilation", [1, 2, 3])
+def test_a_transposed_convolution_reads_each_input_for_every_tap(dilation):
+    """Without a stride it is a convolution that is padded by the reach of its taps on all sides: every tap meets every input."""
+    taps, size = 3, 6
+    out = size + (taps - 1) * dilation
+    inputs = [activation("x", 1, 2, size, size), parameter("w", 2, 5, taps, taps)]
+    found = work("ConvTranspose", inputs, [activation("y", 1, 5, out, out)], {"dilations": (dilation, dilation)})
+    (nest,) = found.nests
+    assert found.macs == 2 * 5 * taps * taps * size * size
+    assert (nest.pad_top, nest.pad_left) == ((taps - 1) * dilation,) * 2

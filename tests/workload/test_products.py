@@ -175,3 +175,13 @@ def test_products_of_contrib_domains():
         "CDist", [activation("a", 5, 3), activation("b", 7, 3)], [activation("y", 5, 7)], domain="com.microsoft"
     )
     assert pairs.macs == 0 and pairs.vectors[0].operations == 3 * 35 * 3
+
+
+def test_a_chain_of_einsum_goes_from_the_left_with_the_operands_own_types():
+    """abc = a·b then ·c: the first product reads the first two operands, the second what they made and the third."""
+    a, b, c = activation("a", 5, 4, dtype="int8"), activation("b", 4, 6, dtype="float16"), activation("c", 6, 7)
+    found = work("Einsum", [a, b, c], [activation("y", 5, 7)], {"equation": "ij,jk,kl->il"})
+    first, second = found.nests
+    assert (first.input.dtype, first.weight.dtype, second.weight.dtype) == ("int8", "float16", "float32")
+    assert (first.macs, second.macs) == (5 * 4 * 6, 5 * 6 * 7)
+    assert first.input.dtype == second.input.dtype  # what is made in between has the type of the left operand
