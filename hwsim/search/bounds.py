@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from hwsim.kernels.packed import INPUT, OUTPUT, READ, UPDATE, WEIGHT, Int, P, Q, R, S
 from hwsim.kernels.search_terms import FREE_OF
 from hwsim.search.needs import least_inputs
-from hwsim.search.space import Keep, Space, free_of
-from hwsim.search.terms import Terms, inputs_apart, terms_of
+from hwsim.search.space import Keep, Space
+from hwsim.search.terms import Terms, inputs_apart, steps_apart, terms_of
 
 Reals = NDArray[np.float64]
 #: Addresses of one axis that are worth listing.
@@ -91,7 +91,8 @@ class Anywhere:
         energy = np.full(len(factors), self.rest)
         for operand in range(3):
             inner = factors[:, : self.nearest[operand] + 1].astype(np.float64)
-            words = self.alone[operand] / inner[:, :, free_of(operand)].prod(axis=(1, 2))
+            every = list(range(inner.shape[1]))
+            words = self.alone[operand] * steps_apart(space, operand, every, inner) / math.prod(space.extents)
             if operand == INPUT and words.any():
                 pairs = space.data[0] * space.data[1] / math.prod(space.extents[4:])
                 words *= inputs_apart(space, self.nearest[operand], factors.astype(np.float64)) / pairs

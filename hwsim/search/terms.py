@@ -78,7 +78,7 @@ def terms_of(space: Space, keep: Keep, factors: Int) -> Terms:
     share = np.stack((space.packed.multicast, space.packed.multicast, space.packed.reduce), axis=1)
     for operand in range(3):
         chain = [int(level) for level in np.flatnonzero(kept[:, operand])]
-        mac_least[:, operand] = _mac_words(space, chain[0], operand, spread, children, share)
+        mac_least[:, operand] = _mac_words(space, chain[0], operand, spread, share)
         if operand == OUTPUT:
             rules = _outputs_exact if space.exact else _outputs_reference
             rules(space, chain, children[:, :, OUTPUT], share[:, OUTPUT], costs, words, base)
@@ -136,18 +136,22 @@ def _costs(space: Space, spread: Reals) -> _Costs:
     return _Costs(access, wires, exposed)
 
 
-def _mac_words(
-    space: Space, nearest: int, operand: int, spread: Reals, children: Reals, share: NDArray[np.bool_]
-) -> Reals:
+def _mac_words(space: Space, nearest: int, operand: int, spread: Reals, share: NDArray[np.bool_]) -> Reals:
     """Least words between the PEs and the nearest level that keeps an operand [T]."""
-    words = np.full(len(spread), float(math.prod(space.extents)))
-    for level in range(nearest + 1):
-        if share[level, operand]:
-            words /= children[:, level, operand]
+    words = steps_apart(space, operand, [level for level in range(nearest + 1) if share[level, operand]], spread)
     if operand == INPUT:
         words *= inputs_apart(space, nearest, spread)
     volume = math.prod(space.extents[dim] for dim in range(8) if FREE_OF[dim] != operand)
     return np.maximum(words, volume) if operand != INPUT else words
+
+
+def steps_apart(space: Space, operand: int, levels: list[int], spread: Reals) -> Reals:
+    """Steps of all PEs, but those that differ in dims the operand is free of and run at a time under ``levels`` count once [T]."""
+    steps = np.full(len(spread), float(math.prod(space.extents)))
+    for dim in free_of(operand):
+        children = spread[:, levels, dim].prod(axis=1)
+        steps *= np.ceil(space.extents[dim] / children) / space.extents[dim]
+    return steps
 
 
 def inputs_apart(space: Space, nearest: int, spread: Reals) -> Reals:
