@@ -20,10 +20,12 @@ from hwsim.cost.gpu import (
     Gpu,
     convolutions,
     gpu,
+    pack,
     products,
     vector_times,
 )
 from hwsim.device import available, load
+from hwsim.device.technology import off_chip_energy, off_chip_types
 from hwsim.errors import ProfileError
 
 FREE = replace(
@@ -323,3 +325,35 @@ def test_parts_of_a_reduction_are_written_and_read_again() -> None:
     found = products(chip, 64, 64, 100_000)
     assert float(found.splits) > 1
     assert float(found.memory_bytes) == 4 * (2 * 64 * 100_000 + 64 * 64) + 8 * 64 * 64 * float(found.splits)
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "bits", "group"),
+    [("t4", "int8", 8, 32), ("t4", "float16", 16, 8), ("v100", "float16", 16, 8), ("p4", "int8", 8, 4), ("p4", "float32", 32, 1)],
+)  # fmt: skip
+def test_channels_that_one_instruction_takes_are_stored_together(name: str, dtype: str, bits: int, group: int) -> None:
+    """Matrix instructions take 16 bytes of floats, 32 of integers; dot products four integers of a byte; plain ones any channel."""
+    chip, calls = gpu(_LOADED[name], dtype), replace(QUEUED, floor_s=0, gap_s=0)
+
+    def seconds(channels: int) -> float:
+        found = convolutions(chip, 8, channels, 64, (5, 5), (64, 64), (64, 64), bits=bits, calls=calls)
+        return float(found)
+
+    assert seconds(group + 1) == seconds(2 * group) and seconds(1) == seconds(group)
+    assert seconds(64 * group) < seconds(64 * group + 1)
+
+
+def test_energy_of_memory_and_power_above_what_the_board_takes_anyway() -> None:
+    for device in _LOADED.values():
+        chip = gpu(device)
+        kind = device.memories[-1].type
+        known = 8 * off_chip_energy(kind).value if kind in off_chip_types() else 0.0
+        assert chip.memory_j == pytest.approx(known)
+        given = pack(chip, QUEUED).power_w
+        if chip.power_w is None or chip.node_nm is None:
+            assert given == math.inf
+        else:
+            assert given == pytest.approx(max(chip.power_w - SHARED.standing_w, 0.1 * chip.power_w))
+    small = replace(gpu(_LOADED["t4"]), power_w=SHARED.standing_w / 2)
+    assert pack(small, QUEUED).power_w == pytest.approx(0.1 * SHARED.standing_w / 2)
+    assert pack(replace(small, power_w=None), QUEUED).power_w == math.inf

@@ -403,3 +403,43 @@ def test_binary_and_missing_files(tmp_path: Path) -> None:
             read_timeloop([path])
     with pytest.raises(MappingError, match="no architecture"):
         read_timeloop(write(tmp_path, PROBLEM))
+
+
+def test_rates_of_reading_writing_and_both_are_told_apart(tmp_path: Path) -> None:
+    """In words a cycle of a level's own width."""
+    several = FLAT.replace(
+        "read_bandwidth: 4, write_bandwidth: 4", "read_bandwidth: 4, write_bandwidth: 3, shared_bandwidth: 5"
+    )
+    glb = read_timeloop(write(tmp_path, PROBLEM, several, MAPPING)).hierarchy.levels[1]
+    rates = (glb.read, glb.write, glb.shared)
+    assert all(rate is not None for rate in rates)
+    assert [rate / 4 for rate in rates if rate] == pytest.approx([rates[0] / 4, rates[0] * 3 / 16, rates[0] * 5 / 16])  # type: ignore[operator]
+
+
+def test_a_coefficient_without_a_default_is_one(tmp_path: Path) -> None:
+    bare = PROBLEM.replace("{name: Wstride, default: 2}", "{name: Wstride}")
+    assert read_timeloop(write(tmp_path, bare, FLAT, MAPPING)).nest.stride_w == 1
+
+
+def test_a_size_in_kilobytes_is_of_words_of_any_width(tmp_path: Path) -> None:
+    """A level of one bit a word holds as many words as bits."""
+    sized = FLAT.replace(
+        "name: GLB, entries: 4096, instances: 1, meshX: 1, word_bits: 8",
+        "name: GLB, sizeKB: 2, instances: 1, meshX: 1, word_bits: 1",
+    )
+    assert sized != FLAT
+    pool = read_timeloop(write(tmp_path, PROBLEM, sized, MAPPING)).hierarchy.levels[1].storage[0]
+    wide = FLAT.replace(
+        "name: GLB, entries: 4096, instances: 1, meshX: 1, word_bits: 8",
+        "name: GLB, entries: 16384, instances: 1, meshX: 1, word_bits: 1",
+    )
+    assert pool == read_timeloop(write(tmp_path, PROBLEM, wide, MAPPING)).hierarchy.levels[1].storage[0]
+
+
+def test_where_nothing_is_said_no_share_of_the_pes_must_work(tmp_path: Path) -> None:
+    assert read_timeloop(write(tmp_path, PROBLEM, FLAT, MAPPING)).hierarchy.min_utilization == 0
+
+
+def test_broken_yaml_is_told_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(MappingError, match=r"file0\.yaml:3: not valid YAML"):
+        read_timeloop(write(tmp_path, "problem:\n  shape: [\n  }\n", FLAT, MAPPING))

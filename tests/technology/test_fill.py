@@ -223,3 +223,13 @@ def test_the_area_has_the_range_of_its_overhead() -> None:
     filled, found = with_technology(small()), area(small(), ALADDIN)
     assert found.interval is not None
     assert filled.intervals["area.estimated_mm2"] == pytest.approx([1e6 * edge for edge in found.interval])
+
+
+def test_the_vector_unit_adds_as_the_first_precision_accumulates() -> None:
+    first = small().precisions[0]
+    second = replace(first, input="float16", weight="float16", accumulate="float32")
+    for precisions in ((first, second), (second, first)):
+        device = with_technology(replace(small(), precisions=precisions))
+        energy = adder(ALADDIN, precisions[0].accumulate).energy
+        assert energy is not None and device.vector is not None
+        assert device.vector.op_j == pytest.approx(energy.value)
