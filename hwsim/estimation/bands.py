@@ -99,7 +99,12 @@ def area_band(device: Device, area_mm2: float | None) -> Band | None:
 
 def width(device: Device, keys: Iterable[str]) -> Band:
     """True over stated value of what hangs on these numbers of a device [1]: the widest of theirs, exact where there are none."""
-    return max((_width(device, key) for key in keys), key=lambda band: band[1] / band[0], default=EXACT)
+    return max((_width(device, key) for key in keys), key=_ratio, default=EXACT)
+
+
+def _ratio(band: Band) -> float:
+    """Highest over lowest; without end where the lowest is 0, as a fitted overhead or energy may be."""
+    return band[1] / band[0] if band[0] else math.inf
 
 
 def _width(device: Device, key: str) -> Band:
@@ -113,15 +118,21 @@ def _width(device: Device, key: str) -> Band:
 
 
 def _layer_ends(device: Device, layer: LayerEstimate, rates: Mapping[str, Band]) -> Band:
-    """Lowest and highest latency of one layer over the stated one [1]; time goes with one over the rate."""
-    low, high = (1 / end for end in reversed(rates[layer.bound_by]))
+    """Lowest and highest latency of one layer over the stated one [1]."""
+    low, high = _times(layer.bound_by, rates)
     if not layer.second_bound_by or not layer.slack:
         return low, high
-    low_next, high_next = (1 / end for end in reversed(rates[layer.second_bound_by]))
+    low_next, high_next = _times(layer.second_bound_by, rates)
     if _adds(device, layer.bound_by) or _adds(device, layer.second_bound_by):
         first = layer.slack / (1 + layer.slack)
         return first * low + (1 - first) * low_next, first * high + (1 - first) * high_next
     return max(low, low_next / layer.slack), max(high, high_next / layer.slack)
+
+
+def _times(term: str, rates: Mapping[str, Band]) -> Band:
+    """Lowest and highest time of a term over the stated one [1]: an overhead is a time, of all else time goes with one over the rate."""
+    low, high = rates[term]
+    return (low, high) if term == "overhead" else (1 / high, 1 / low if low else math.inf)
 
 
 def _adds(device: Device, term: str) -> bool:
@@ -163,7 +174,7 @@ def _rate_keys(device: Device, term: str, precisions: Sequence[Precision]) -> li
     if term in {"overhead", "host"}:
         return [key for key in device.quantities if key.startswith("overheads." if term == "overhead" else "host.link")]
     head = "network." if term == "network" else f"memory.{term}."
-    rates = ("bandwidth", "bytes_per_cycle", "efficiency")
+    rates = ("bandwidth", "bytes_per_cycle", "efficiency", "by_operand")
     keys = [key for key in device.quantities if key.startswith(head) and any(rate in key for rate in rates)]
     return keys + (["clock_mhz"] if any("bytes_per_cycle" in key for key in keys) else [])
 

@@ -105,7 +105,7 @@ def calibrate(
     """
     of_mode = device if callable(device) else lambda mode: device
     base = of_mode("")
-    rung = rung or _rung(base)
+    rung = rung or fitted_rung(base)
     hold_out = hold_out or ("model" if len({case.name for case in found.cases}) > 1 else "layer")
     progress("taking the model apart")
     gathered = gather(found.cases, of_mode, rung, hold_out)
@@ -149,11 +149,11 @@ def calibrate(
 
 def loss_of(found: Cases, device: Device, seed: int = 0) -> float:
     """How far the best fit stays from the rows, to compare devices by what is not fitted [1]."""
-    problem, x = _fit(gather(found.cases, lambda mode: device, _rung(device), "layer"), (), seed)
+    problem, x = _fit(gather(found.cases, lambda mode: device, fitted_rung(device), "layer"), (), seed)
     return problem.loss(x, np.ones(problem.measured.size)) / problem.measured.size
 
 
-def _rung(device: Device) -> str:
+def fitted_rung(device: Device) -> str:
     """The most detailed rung of a device that can be taken apart into what its constants contribute."""
     own = default_rung(device)
     return own if own in ("cpu", "gpu", "systolic") else "roofline"

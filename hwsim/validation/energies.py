@@ -20,7 +20,7 @@ from hwsim.device import Device
 from hwsim.device.records import Operand
 from hwsim.errors import UsageError
 from hwsim.estimation import estimate
-from hwsim.validation.calibration import SHARE, SUPPORT, Calibration, Fitted
+from hwsim.validation.calibration import SHARE, SUPPORT, Calibration, Fitted, fitted_rung
 from hwsim.validation.cases import Case, Cases
 from hwsim.validation.constants import Constant, entry_name
 from hwsim.validation.fitting import Problem, Row, best
@@ -83,10 +83,10 @@ def calibrate_energies(
     """
     of_mode = device if callable(device) else lambda mode: device
     base = of_mode("")
-    rung = rung or ("systolic" if base.dataflow.stationary else "roofline")
-    if rung not in ("roofline", "systolic"):
+    rung = rung or fitted_rung(base)
+    if rung not in ("roofline", "systolic", "cpu", "gpu"):
         raise UsageError(
-            f"calibration: energies are fitted with --model roofline or systolic, not {rung}: its counts depend on them"
+            f"calibration: energies are fitted with --model roofline, cpu, gpu or systolic, not {rung}: its counts depend on them"
         )
     hold_out = hold_out or ("model" if len({case.name for case in found.cases}) > 1 else "layer")
     rows = _gather(found.cases, of_mode, rung, hold_out)

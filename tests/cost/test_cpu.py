@@ -75,6 +75,9 @@ def test_a_large_product_runs_at_the_peak_and_a_row_at_the_loads() -> None:
     row = LoopNest(k=512, c=512)
     assert cycles(row, CORE).steps == 512 * 512 / CORE.lanes / CORE.kernels.loads_per_cycle
     assert cycles(LoopNest(k=384, c=512, p=121), CORE).steps > peak * 121 / 120
+    # four rows of one vector: five loads in two cycles and a half, but a sum is ready after four; seven instructions a step
+    thin = cycles(LoopNest(k=16, c=1000, p=4), CORE)
+    assert thin.steps == pytest.approx((1000 - CORE.kernels.window / 7) * 4)
     batched = cycles(LoopNest(g=8, k=64, c=64, p=64, weight_role="activation"), CORE)
     assert (batched.calls, batched.packed) == (8, 8 * 64 * 64)
     unaligned = cycles(LoopNest(g=58, q=8, p=8, s=3, r=3), CORE)

@@ -106,3 +106,24 @@ def test_a_profile_without_energy_and_area_is_null_until_a_technology_is_chosen(
     assert any("memory.host_memory: priced as DDR4" in note for note in estimated.notes)
     low, high = estimated.bands["area_mm2"] or (0, 0)
     assert low < estimated.totals.area_mm2 < high
+
+
+def test_overheads_are_times_and_intervals_may_begin_at_nothing() -> None:
+    device = hwsim.load_device("t4")
+    fitted = {"overheads.per_kernel_us": (0.0, 2 * 2.6), "power.tdp_w": (1.0, 70.0)}
+    device = replace(device, intervals=fitted, qualities=dict.fromkeys(device.quantities, "override"))
+    tiny = Network.builder("tiny").input("x", (8,)).activation("Neg").activation("Tanh").build()
+    found = hwsim.estimate(tiny, device)
+    assert {layer.bound_by for layer in found.layers} == {"overhead"}
+    low, high = found.bands["latency_s"]
+    assert 0 <= low < 0.1 * found.totals.latency_s and high == pytest.approx(2 * found.totals.latency_s, rel=0.05)
+    assert bands.width(device, ["overheads.per_kernel_us", "power.tdp_w"]) == (0.0, 2.0)
+
+
+def test_energies_with_an_interval_from_nothing_have_a_band(network: Network) -> None:
+    device = hwsim.load_device("eyeriss_v1")
+    key = next(key for key in device.quantities if key.startswith("memory.dram.") and "pj_per_" in key)
+    value = device.quantities[key][0]
+    found = hwsim.estimate(network, replace(device, intervals={key: (0.0, 3 * value)}), rung="roofline")
+    band = found.bands["energy_j"]
+    assert band is not None and found.totals.energy_j is not None and 0 < band[0] < found.totals.energy_j < band[1]

@@ -9,7 +9,7 @@ import pytest
 import hwsim
 from hwsim.errors import UsageError
 from hwsim.estimation import caches, cpu
-from hwsim.estimation.residency import residency
+from hwsim.estimation.residency import Residency, residency
 from hwsim.graph import Layer, Network
 from hwsim.workload import Work
 
@@ -54,6 +54,8 @@ def test_shares_of_levels_sum_to_one_and_move_outwards(distance: float) -> None:
     assert math.isclose(sum(found.values()), 1) and min(found.values()) >= 0
     assert list(found) == ["l1", "l2", "l3", "dram"]
     assert caches.shares(2 * distance, DEVICE)["dram"] >= found["dram"]
+    odd = caches.shares(distance, hwsim.load_device("generic_x86_server_core", ["memory.l3.capacity_kib=512"]))
+    assert math.isclose(sum(odd.values()), 1) and odd["l3"] == 0  # smaller than the level inside of it
 
 
 def test_the_time_of_a_layer_is_the_sum_of_its_summands() -> None:
@@ -83,6 +85,10 @@ def test_larger_caches_and_faster_clocks_never_slow_down() -> None:
 def test_slices_of_one_tensor_run_in_one_kernel() -> None:
     layers = [Layer(name, "Slice", ("x",), (out,)) for name, out in (("s", "y"), ("t", "z"))]
     assert caches._beside([(layer, Work()) for layer in layers]) == {"t"}
+    network = _chain()
+    for layer in layers:
+        parts = cpu.summands(layer, Work(), network, DEVICE, Residency(reach=caches.Reach(beside=frozenset({"t"}))))
+        assert any(part.key[:2] == ("time", "kernel") for part in parts) == (layer.name == "s")
 
 
 def test_runs_of_what_is_moved() -> None:

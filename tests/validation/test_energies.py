@@ -160,3 +160,29 @@ def test_the_command_fits_energies_alone(tmp_path: Path, capsys: pytest.CaptureF
     assert code == 0
     assert "memory.dram.pj_per_byte" in capsys.readouterr().out
     assert load(output).memories[-1].read_j
+
+
+def test_energies_are_fitted_on_the_model_that_answers() -> None:
+    """A CPU's caches serve other bytes on the cpu model than on a roofline: what is fitted is what it predicts with."""
+    chip = load(
+        "generic_x86_server_core",
+        ["memory.dram.pj_per_byte=100", "memory.l3.pj_per_byte=20", "memory.l2.pj_per_byte=5"],
+    )
+    chip = replace(
+        chip,
+        precisions=tuple(replace(item, mac_j=2e-12) for item in chip.precisions),
+        vector=replace(chip.vector, op_j=1e-12) if chip.vector else None,
+        memories=tuple(
+            memory if memory.read_j else replace(memory, read_j=dict.fromkeys(("input", "weight", "output"), 0.0), write_j=dict.fromkeys(("input", "weight", "output"), 0.0))  # type: ignore[arg-type]
+            for memory in chip.memories
+        ),
+    )  # fmt: skip
+    prepared = hwsim.prepare("light_squeezenet")
+    rows = tuple(
+        Measurement(layer.name, latency_s=layer.latency_s, energy_j=layer.energy_j)
+        for layer in hwsim.estimate(prepared, chip).layers
+    )
+    assert all(row.energy_j for row in rows)
+    found = calibrate_energies(Cases((Case("squeeze", prepared, rows),)), load("generic_x86_server_core"), samples=2)
+    assert found.rung == "cpu"
+    assert found.in_sample.mape.value is not None and found.in_sample.mape.value < 0.03

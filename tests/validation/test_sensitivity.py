@@ -85,6 +85,22 @@ def test_parts_make_the_whole_where_they_were_seen(values: dict[str, float]) -> 
     expected = [layer.latency_s for layer in estimate(PRODUCTS, changed(device, values)).layers]
     assert np.allclose(apart.latency(values), expected)
     assert all((part.seconds >= 0).all() for part in apart.parts)
+    slow = {**values, "compute.precisions.float32.efficiency": 0.4}
+    seen = dict(zip(apart.names, apart.latency(slow), strict=True))
+    true = {layer.name: layer.latency_s for layer in estimate(PRODUCTS, changed(device, slow)).layers}
+    largest = max(true, key=lambda name: true[name] if name.startswith("dense") else 0.0)
+    assert seen[largest] == pytest.approx(true[largest], rel=0.1)
+
+
+def test_what_binds_may_change_on_the_way() -> None:
+    truth = {
+        "compute.precisions.float32.efficiency": 0.1,
+        "memory.dram.efficiency": 0.3,
+        "overheads.per_kernel_us": 40.0,
+    }
+    found = calibrate(_cases(truth, 0.0, 0), load_device(BASE), samples=2, only=tuple(truth))
+    assert found.in_sample.mape.value is not None and found.in_sample.mape.value < 0.02
+    assert {item.path: item.value for item in found.constants} == pytest.approx(truth, rel=0.1)
 
 
 def test_a_changed_device_is_the_one_with_overrides() -> None:
