@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 import hwsim
 from hwsim.cli.main import main
 from hwsim.device import load
+from hwsim.device.records import Operand
 from hwsim.errors import UsageError
 from hwsim.validation.cases import Case, Cases
 from hwsim.validation.energies import _given, calibrate_energies
@@ -164,19 +166,19 @@ def test_the_command_fits_energies_alone(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_energies_are_fitted_on_the_model_that_answers() -> None:
     """A CPU's caches serve other bytes on the cpu model than on a roofline: what is fitted is what it predicts with."""
-    chip = load(
-        "generic_x86_server_core",
-        ["memory.dram.pj_per_byte=100", "memory.l3.pj_per_byte=20", "memory.l2.pj_per_byte=5"],
-    )
+    chip = load("generic_x86_server_core")
+    prices = {"l2": 5e-12, "l3": 20e-12, "dram": 100e-12}
+    memories = []
+    for memory in chip.memories:
+        each: dict[Operand, float] = dict.fromkeys(get_args(Operand), prices.get(memory.name, 0.0))
+        memories.append(replace(memory, read_j=each, write_j=each))
+    assert chip.vector is not None
     chip = replace(
         chip,
         precisions=tuple(replace(item, mac_j=2e-12) for item in chip.precisions),
-        vector=replace(chip.vector, op_j=1e-12) if chip.vector else None,
-        memories=tuple(
-            memory if memory.read_j else replace(memory, read_j=dict.fromkeys(("input", "weight", "output"), 0.0), write_j=dict.fromkeys(("input", "weight", "output"), 0.0))  # type: ignore[arg-type]
-            for memory in chip.memories
-        ),
-    )  # fmt: skip
+        vector=replace(chip.vector, op_j=1e-12),
+        memories=tuple(memories),
+    )
     prepared = hwsim.prepare("light_squeezenet")
     rows = tuple(
         Measurement(layer.name, latency_s=layer.latency_s, energy_j=layer.energy_j)
