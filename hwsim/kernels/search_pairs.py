@@ -30,36 +30,39 @@ def pairs(
     total = 1.0
     for dim in range(8):
         total *= left[dim]
-    for one in range(across.shape[0]):
-        wide = 1.0
+    # how many of the other axis have something to do beside each row, and its children
+    beside = np.empty((across.shape[0] + along.shape[0], 8), np.int64)
+    children = np.ones(across.shape[0] + along.shape[0])
+    for row in range(beside.shape[0]):
         for dim in range(8):
-            wide *= across[one, dim]
+            here = across[row, dim] if row < across.shape[0] else along[row - across.shape[0], dim]
+            beside[row, dim] = -(-left[dim] // here)
+            children[row] *= here
+    for one in range(across.shape[0]):
         for other in range(along.shape[0]):
-            children = wide
-            for dim in range(8):
-                children *= along[other, dim]
-            if total / children > most:  # those that follow have no more children
-                dropped = min(dropped, total / children)
+            least = total / (children[one] * children[across.shape[0] + other])
+            if least > most:  # those that follow have no more children
+                dropped = min(dropped, least)
                 break
             legal = True
-            here = 1.0
             for dim in range(8):
-                both = across[one, dim] * along[other, dim]
+                wide, high = across[one, dim], along[other, dim]
+                both = wide * high
                 if both == 1 and fixed[dim] <= 1:
-                    here *= left[dim]
                     continue
                 # whole rows or columns of children with nothing to do
-                idle = along[other, dim] > -(-left[dim] // across[one, dim])
-                idle = idle or across[one, dim] > -(-left[dim] // along[other, dim])
+                idle = high > beside[one, dim] or wide > beside[across.shape[0] + other, dim]
                 if both > at_most[dim] or left[dim] == 1 or (both != fixed[dim] if fixed[dim] else idle):
                     legal = False
                     break
                 if perfect and left[dim] % both:
                     legal = False
                     break
-                here *= -(-left[dim] // both)
             if not legal:
                 continue
+            here = 1.0
+            for dim in range(8):
+                here *= -(-beside[one, dim] // along[other, dim])
             if here > most:
                 dropped = min(dropped, here)
                 continue

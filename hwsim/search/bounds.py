@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,18 +23,25 @@ _MANY = 1 << 22
 
 def touched(space: Space) -> int:
     """Inputs that the nest needs at all: padding, and what strides step over, left out [1]."""
-    nest, words = space.packed_nest, 1
+    nest, words = space.packed_nest, math.prod(space.extents[dim] for dim in (0, 1, 3))
     for axis, (position, tap) in enumerate(((Q, S), (P, R))):
-        taps = np.arange(space.extents[tap], dtype=np.int64) * int(nest.dilation[axis])
-        rows = np.arange(space.extents[position], dtype=np.int64) * int(nest.stride[axis])
-        if len(taps) * len(rows) > _MANY:
-            taps = taps[:1]
-        found = np.unique(rows[:, None] + taps[None, :])
-        if space.exact:
-            found = found - int(nest.pad[axis])
-            found = found[(found >= 0) & (found < int(nest.size[axis]))]
-        words *= len(found)
-    return words * math.prod(space.extents[dim] for dim in (0, 1, 3))
+        window = int(nest.stride[axis]), int(nest.dilation[axis])
+        data = (int(nest.pad[axis]), int(nest.size[axis])) if space.exact else None
+        words *= _touched(space.extents[position], space.extents[tap], *window, data)
+    return words
+
+
+@lru_cache(maxsize=256)
+def _touched(positions: int, taps: int, stride: int, dilation: int, data: tuple[int, int] | None) -> int:
+    """The same along one axis. data : pad before and size, where padding is left out."""
+    if positions * taps > _MANY:
+        taps = 1
+    rows, columns = np.arange(positions, dtype=np.int64) * stride, np.arange(taps, dtype=np.int64) * dilation
+    found = np.unique(rows[:, None] + columns[None, :])
+    if data is not None:
+        found = found - data[0]
+        found = found[(found >= 0) & (found < data[1])]
+    return len(found)
 
 
 def compulsory(space: Space) -> float:

@@ -37,8 +37,29 @@ class Patterns:
         return self.along_x * self.along_y
 
 
+#: Lists that are remembered at most, each the longest of its nest and hierarchy, and of so many patterns at most.
+_LISTS, _LONG = 2, 100_000
+_LISTED: dict[tuple[object, ...], tuple[float, Patterns]] = {}
+
+
 def patterns(space: Space, most: float) -> Patterns:
-    """All patterns that leave at most so many compute steps.
+    """All patterns that leave at most so many compute steps, as long a list as was made last looked through first."""
+    key = _told(space)
+    upto, known = _LISTED.get(key, (-np.inf, None))
+    if known is None or most > upto:
+        known = _patterns(space, most)
+        if len(known.steps) <= _LONG:
+            if len(_LISTED) >= _LISTS:
+                _LISTED.pop(next(iter(_LISTED)))
+            _LISTED[key] = min(most, known.upto), known
+        return known
+    number = int(np.searchsorted(known.steps, most, side="right"))
+    dropped = min(known.dropped, float(known.steps[number]) if number < len(known.steps) else np.inf)
+    return Patterns(known.along_x[:number], known.along_y[:number], known.steps[:number], dropped, most)
+
+
+def _patterns(space: Space, most: float) -> Patterns:
+    """The same, listed.
 
     Patterns that differ only in how a dim's children are split between x and y count the same (where wires cost nothing) and are listed
     once. Of factors with the same number of trips left over the smallest is listed: it uses fewer children for the same steps. Others are
@@ -101,20 +122,11 @@ def fewest_steps(space: Space, number: int) -> Patterns:
 
     They do not depend on energies, nor on rates but for whether there are any: what is listed is kept for hierarchies that differ in these.
     """
-    packed = space.packed
-    arrays = (packed.fanout, space.spatial_fixed, space.spatial_at_most, space.along)
-    limited = (np.isfinite(packed.bandwidth), np.isfinite(packed.network), packed.min_utilization)
-    key = (
-        number,
-        space.extents,
-        space.perfect,
-        *(array.tobytes() for array in arrays),
-        *(np.array(one).tobytes() for one in limited),
-    )
+    key = (number, *_told(space))
     known = _KNOWN.get(key)
     if known is not None:
         return known
-    fewest = float(np.prod(np.array(space.extents, np.float64)) / packed.fanout.astype(np.float64).prod())
+    fewest = float(np.prod(np.array(space.extents, np.float64)) / space.packed.fanout.astype(np.float64).prod())
     for ratio in _RATIOS:
         listed = at_work(space, patterns(space, fewest * ratio))
         if len(listed.steps) >= number:
@@ -125,6 +137,15 @@ def fewest_steps(space: Space, number: int) -> Patterns:
         _KNOWN.clear()
     known = _KNOWN[key] = Patterns(*along, listed.steps[:number].copy(), dropped)
     return known
+
+
+def _told(space: Space) -> tuple[object, ...]:
+    """What patterns depend on."""
+    packed = space.packed
+    arrays = (packed.fanout, space.spatial_fixed, space.spatial_at_most, space.along)
+    limited = (np.isfinite(packed.bandwidth), np.isfinite(packed.network), packed.min_utilization)
+    told = (np.array(one).tobytes() for one in (*arrays, *limited))
+    return space.extents, space.perfect, *told
 
 
 def _left(extents: Int, factors: Int, perfect: bool) -> Int:
