@@ -31,11 +31,6 @@ class Patterns:
     dropped: float = np.inf
     upto: float = np.inf
 
-    @property
-    def factors(self) -> Int:
-        """Children by dim [P, L, 8]."""
-        return self.along_x * self.along_y
-
 
 #: Lists that are remembered at most, each the longest of its nest and hierarchy, and of so many patterns at most.
 _LISTS, _LONG = 2, 100_000
@@ -103,10 +98,20 @@ def _patterns(space: Space, most: float) -> Patterns:
     return Patterns(along_x[ranked], along_y[ranked], steps[ranked], float(dropped), float(upto))
 
 
+def children_of(space: Space, along_x: Int, along_y: Int) -> Int:
+    """Children by dim [P, L, 8] that have something to do: of six in two rows of three, five where a dim has five trips."""
+    factors = along_x * along_y
+    left = np.broadcast_to(np.array(space.extents, np.int64), (len(factors), 8))
+    for level in range(factors.shape[1]):
+        factors[:, level] = np.minimum(factors[:, level], left)
+        left = -(-left // factors[:, level])
+    return factors
+
+
 def at_work(space: Space, listed: Patterns) -> Patterns:
     """The patterns that put the hierarchy's least share of its PEs to work."""
     need = space.packed.min_utilization * space.hierarchy.pes_x * space.hierarchy.pes_y
-    busy = listed.factors.astype(np.float64).prod(axis=(1, 2)) >= need * (1 - 1e-12)
+    busy = children_of(space, listed.along_x, listed.along_y).astype(np.float64).prod(axis=(1, 2)) >= need * (1 - 1e-12)
     return Patterns(listed.along_x[busy], listed.along_y[busy], listed.steps[busy], listed.dropped, listed.upto)
 
 
@@ -203,9 +208,9 @@ def _distinct(rows: Int) -> Int:
 def further(listed: Patterns, known: Patterns) -> Patterns:
     """What of ``listed`` is not among ``known``."""
     beyond = np.flatnonzero(listed.steps > known.upto)
-    again = known.factors[known.steps > known.upto]
+    again = (known.along_x * known.along_y)[known.steps > known.upto]
     if len(again):
-        fresh = _distinct(np.concatenate((again, listed.factors[beyond])))
+        fresh = _distinct(np.concatenate((again, listed.along_x[beyond] * listed.along_y[beyond])))
         beyond = beyond[fresh[fresh >= len(again)] - len(again)]
     return Patterns(listed.along_x[beyond], listed.along_y[beyond], listed.steps[beyond], listed.dropped, listed.upto)
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.kernels.packed import Int
+from hwsim.kernels.packed import Int, P, Q, R, S
 from hwsim.kernels.search_terms import CHOICE, FREE_OF, ORDERS, POOL, POOL_BITS, Problem, tabulate
 from hwsim.search.bounds import floors_apart
 from hwsim.search.needs import needs_of
@@ -143,13 +143,17 @@ def _choices(space: Space, kept: NDArray[np.bool_]) -> Int:
     """1 for levels whose tile is a choice: those below the outermost that keep something.
 
     Where a level keeps nothing its temporal loops might as well be the innermost of the level outside, for no tile is held between;
-    unless constraints there or here tell them apart, or passes do, which end with the loops of a level.
+    unless constraints there or here tell them apart, or passes do, which end with the loops of a level, or the reference's samples, which
+    see a window slide on where a loop over taps goes on from another.
     """
     idle = np.zeros(space.levels, np.bool_)
+    slides = not space.exact and any(
+        space.extents[position] > 1 and space.extents[tap] > 1 for position, tap in ((Q, S), (P, R))
+    )
     for level in range(space.levels):
         told = all(space.fixed[level, dim] == 1 for dim, extent in enumerate(space.extents) if extent > 1)
         passes = space.packed.pass_cycles > 0 and level < space.packed.pass_level
-        idle[level] = told or not (passes or any(space.constrained[level:]))
+        idle[level] = told or not (passes or slides or any(space.constrained[level:]))
     choice = kept.any(axis=1) | ~idle
     choice[-1] = False
     return choice.astype(np.int64)

@@ -16,7 +16,7 @@ from hwsim.kernels.search_whole import descend
 from hwsim.mapping.pack import unpack_mapping
 from hwsim.search.bounds import anywhere, beyond, floors, least_cycles, values
 from hwsim.search.improving import counted_by, exact_of, improve, of_one, only, opened
-from hwsim.search.patterns import Patterns, at_work, further, patterns
+from hwsim.search.patterns import Patterns, at_work, children_of, further, patterns
 from hwsim.search.problem import build, staying
 from hwsim.search.progress import Progress
 from hwsim.search.space import Keep, Space
@@ -166,7 +166,8 @@ class _Queue:
             return _SETUP_WORK + _LISTED_WORK * len(self.lists[-1].steps)
         listed, start = self.lists[job.listing], job.index
         end = start + (_AT_A_TIME if job.listing or start else _FIRST)
-        factors, steps = listed.along_x[start:end] * listed.along_y[start:end], listed.steps[start:end]
+        factors = children_of(self.space, listed.along_x[start:end], listed.along_y[start:end])
+        steps = listed.steps[start:end]
         work = 0
         for number, keep in enumerate(self.space.keeps):
             if self._beyond(float(steps[0]), number) >= limit:
@@ -224,7 +225,8 @@ class _Queue:
             across, along = self.along(job)
             terms, row = self._terms[job.at(_FLOOR)]
             keep = self.space.keeps[job.keep]
-            problem = build(self.space, keep, across * along, self.objective, terms, row)
+            children = children_of(self.space, across[None], along[None])[0]
+            problem = build(self.space, keep, children, self.objective, terms, row)
             setup = None if problem is None else _setup(problem, self._stays, limit)
         return setup if setup is not None and setup.bound < limit else None
 

@@ -19,7 +19,7 @@ from hwsim.kernels.search_terms import BITS, FINAL_BITS, SPATIAL, Problem
 from hwsim.mapping import Hierarchy
 from hwsim.search.bounds import anywhere, beyond, floors, values
 from hwsim.search.improving import improve
-from hwsim.search.patterns import Patterns, fewest_steps
+from hwsim.search.patterns import Patterns, children_of, fewest_steps
 from hwsim.search.problem import build, within
 from hwsim.search.progress import Progress
 from hwsim.search.space import Keep, Space, space_of
@@ -105,7 +105,8 @@ class _Promising:
         if place not in self.built:
             keep, row, terms = self.ranked[place]
             along = self.listed.along_x[row], self.listed.along_y[row]
-            problem = build(self.space, keep, along[0] * along[1], self.objective, terms)
+            children = children_of(self.space, along[0][None], along[1][None])[0]
+            problem = build(self.space, keep, children, self.objective, terms)
             self.built[place] = None if problem is None else _Pattern(keep, along, problem)
         return self.built[place]
 
@@ -118,7 +119,7 @@ def _promising(question: _Question) -> _Promising:
     found: list[tuple[float, int, int]] = []
     costs: list[Terms] = []
     for number, keep in enumerate(space.keeps if len(listed.steps) else ()):
-        costs.append(terms_of(space, keep, listed.factors))
+        costs.append(terms_of(space, keep, children_of(space, listed.along_x, listed.along_y)))
         least = values(space, *floors(space, costs[-1], listed.steps), objective)
         first = np.argsort(least, kind="stable")[:_TRIED]
         found += [(float(least[row]), number, int(row)) for row in first]

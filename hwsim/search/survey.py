@@ -16,7 +16,7 @@ from hwsim.mapping import Mapping
 from hwsim.mapping.pack import pack_mapping
 from hwsim.search.bounds import floors, values
 from hwsim.search.improving import climbed, opened, room_for
-from hwsim.search.patterns import Patterns, fewest_steps
+from hwsim.search.patterns import Patterns, children_of, fewest_steps
 from hwsim.search.problem import build, within
 from hwsim.search.progress import Progress
 from hwsim.search.space import Keep, Space
@@ -117,7 +117,7 @@ def _group(space: Space, keep: Keep, listed: Patterns, objective: str) -> _Group
     """None where no factors cover a dim in the first patterns."""
     if not len(listed.steps):
         return None
-    children = listed.factors
+    children = children_of(space, listed.along_x, listed.along_y)
     terms = terms_of(space, keep, children)
     low = values(space, *floors(space, terms, listed.steps), objective)
     for row in range(min(_TRIED, len(children))):

@@ -57,3 +57,16 @@ def test_bound_never_exceeds_the_best_of_all_mappings(batch: int) -> None:
         assert not wrong, (seed, wrong)
         priced += wrong is not None
         seed += 1
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [
+        pytest.param(4_140, id="positions and taps follow each other"),
+        pytest.param(53_096, id="five of six children"),
+        pytest.param(53_097, id="the last child has one tile"),
+        pytest.param(100_606, id="taps go on at a level that keeps nothing"),
+    ],
+)
+def test_spaces_whose_best_mapping_was_once_missed(seed: int) -> None:
+    assert troubles(seed) == []

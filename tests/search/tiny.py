@@ -18,7 +18,7 @@ from hwsim.kernels.search_terms import AT_MOST, FIXED, ORDERS, PERFECT, SPATIAL,
 from hwsim.kernels.search_whole import Chain, descend, value_at
 from hwsim.mapping import Hierarchy
 from hwsim.search.improving import counted_by, exact_of, of_one, opened, room_for
-from hwsim.search.patterns import at_work, patterns
+from hwsim.search.patterns import at_work, children_of, patterns
 from hwsim.search.problem import build
 from hwsim.search.space import Keep, Space, space_of
 from hwsim.search.terms import terms_of
@@ -135,8 +135,7 @@ def patterns_of(seed: int, objective: str, most: int = 12) -> Iterator[Pattern]:
     listed = at_work(space, patterns(space, math.inf))
     if len(listed.steps):
         keep, row = pick.choice(space.keeps), pick.randrange(len(listed.steps))
-        problem = build(
-            space, keep, listed.factors[row], objective, terms_of(space, keep, listed.factors[row : row + 1])
-        )
+        children = children_of(space, listed.along_x, listed.along_y)
+        problem = build(space, keep, children[row], objective, terms_of(space, keep, children[row : row + 1]))
         if problem is not None:
             yield Pattern(space, keep, (listed.along_x[row], listed.along_y[row]), problem)
