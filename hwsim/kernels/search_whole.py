@@ -9,6 +9,7 @@ import numpy as np
 from hwsim.kernels.jit import kernel, lean_kernel
 from hwsim.kernels.packed import CountArrays, Float, HierarchyArrays, Int, NestArrays, P, Q, R, S
 from hwsim.kernels.scan import FITS, ScanArrays
+from hwsim.kernels.search_boundary import boundary
 from hwsim.kernels.search_needs import mac_words
 from hwsim.kernels.search_terms import (
     ADDRESSES,
@@ -30,7 +31,6 @@ from hwsim.kernels.search_terms import (
     SPATIAL,
     Problem,
     axis_words,
-    boundary,
     ceiling,
     value_of,
 )

@@ -10,8 +10,10 @@ import numpy as np
 
 from hwsim.kernels.jit import passed
 from hwsim.kernels.packed import Float, Int
-from hwsim.kernels.search import axes, join, tiles
+from hwsim.kernels.search_axes import axes
+from hwsim.kernels.search_join import join
 from hwsim.kernels.search_terms import CHOICE, COMPUTE, Problem
+from hwsim.kernels.search_tiles import tiles
 from hwsim.kernels.search_whole import descend
 from hwsim.mapping.pack import unpack_mapping
 from hwsim.search.bounds import anywhere, beyond, floors, least_cycles, values

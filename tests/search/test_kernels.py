@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from hwsim.kernels.jit import passed
 from hwsim.kernels.packed import Int, MappingArrays
-from hwsim.kernels.search import join
 from hwsim.kernels.search_exchange import climb
+from hwsim.kernels.search_join import join
 from hwsim.kernels.search_pairs import pairs
 from hwsim.kernels.search_survey import Carried, Prices, survey
 from hwsim.kernels.search_terms import COUNT, FIXED, ORDERS, PERFECT, SPATIAL, tabulate

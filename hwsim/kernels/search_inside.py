@@ -1,0 +1,199 @@
+"""What a tile leaves to the levels inside of it and at least costs there, in branch and bound over tiles."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hwsim.kernels.jit import lean_kernel
+from hwsim.kernels.packed import (
+    INPUT,
+    C,
+    Float,
+    G,
+    Int,
+    K,
+    N,
+    P,
+    Q,
+    R,
+    S,
+)
+from hwsim.kernels.search_terms import (
+    ADDRESSES,
+    AT_MOST,
+    FIXED,
+    FREE_OF,
+    HELD,
+    KEEP,
+    MAC_LEAST,
+    PARENT,
+    PERFECT,
+    POOL,
+    POOL_BITS,
+    SPATIAL,
+    WINDOW,
+    Problem,
+    axis_words,
+    ceiling,
+    span,
+    windows,
+)
+from hwsim.kernels.search_tile import ONE, ZERO, tile_bits
+
+#: Dims in the order in which a tile's are chosen, and the depth from which on both axes of the input are known.
+DEPTHS, AXES = np.array((R, S, P, Q, N, K, C, G), np.int64), 4
+_ALL = np.ones(8, np.int64)
+
+
+@lean_kernel
+def volumes(problem: Problem, volume: Float) -> None:
+    """Words of each operand but for height and width of inputs; these, as far as they are needed at all [5]."""
+    nest = problem.nest
+    for operand in range(3):
+        volume[operand] = 1.0
+        for dim in range(8):
+            if FREE_OF[dim] != operand and (operand != INPUT or dim not in (Q, P, S, R)):
+                volume[operand] *= nest[dim]
+    for axis in range(2):
+        position, tap = (Q, S) if axis == 0 else (P, R)
+        if nest[ADDRESSES]:
+            volume[3 + axis] = axis_words(HELD, axis, nest[position], ONE, nest[tap], ONE, nest, problem.sides)
+        else:  # without what boxes hold in between
+            stride, dilation = nest[WINDOW + 2 * axis], nest[WINDOW + 2 * axis + 1]
+            volume[3 + axis] = span(nest[position], nest[tap], stride, dilation, ONE)
+
+
+@lean_kernel
+def unheld(dim: int, level: int, over: int, factors: Int, levels: Int) -> bool:
+    """Whether nothing that is held at ``level`` or inside of it depends on a dim that is not spread over children between it and ``over``.
+
+    Then all its trips may as well run inside of the tile: none of what is held there grows, nor moves more often; what is held further out
+    sees the same tile of ``over``; and one loop in place of two takes no more steps.
+    """
+    for inner in range(level + 1):
+        for operand in range(3):
+            if levels[KEEP, inner, operand] and FREE_OF[dim] != operand:
+                return False
+    for outer in range(level + 1, over + 1):
+        if factors[SPATIAL, outer, dim] > 1:
+            return False
+    return True
+
+
+@lean_kernel
+def trips_to(dim: int, level: int, upper: int, number: int, goal: int, nest: Int, factors: Int) -> int:
+    """Temporal factor of ``upper`` that leads from ``number`` tiles of ``level`` to ``goal`` of its own, 0 where none does."""
+    for between in range(level + 1, upper + 1):
+        spread = factors[SPATIAL, between, dim]
+        if spread > 1:
+            if nest[PERFECT] and number % spread != 0:
+                return 0
+            number = ceiling(number, spread)
+    trips = factors[FIXED, upper, dim]
+    if trips == 0:
+        trips = ceiling(number, goal)
+    if ceiling(number, trips) != goal or trips > factors[AT_MOST, upper, dim]:
+        return 0
+    if nest[PERFECT] and trips * goal != number:
+        return 0
+    return trips
+
+
+@lean_kernel
+def brought_back(first: int, temporal: Int, chosen: Int, problem: Problem, beyond: Int) -> None:
+    """Which loops at ``first`` and outside of it bring tiles back that have gone; temporal [L, 8], chosen [L] : orders.
+
+    beyond [2, 8], out : by dim, 1 where each of its loops has one inside it that moves the operand free of the dim. Steps of a tile of
+    inputs that leave some of it in place count in row 0 alone, for what is made of them is only known where that is allowed for.
+    """
+    nest = problem.nest
+    some = everything = ZERO  # bits of operands that have moved; of those that have moved as a whole
+    for dim in range(8):
+        beyond[0, dim] = beyond[1, dim] = 1
+    for level in range(first, temporal.shape[0]):
+        for place in range(8):
+            dim = problem.orders[level, chosen[level], place]
+            if temporal[level, dim] == 1:
+                continue
+            free = FREE_OF[dim]
+            if free >= 0 and not some >> free & 1:
+                beyond[0, dim] = 0
+            if free >= 0 and not everything >> free & 1:
+                beyond[1, dim] = 0
+            for operand in range(3):
+                if operand != free:
+                    some |= 1 << operand
+                    apart = dim < Q or (dim == Q and nest[S] == 1) or (dim == P and nest[R] == 1)
+                    if operand != INPUT or apart:
+                        everything |= 1 << operand
+
+
+@lean_kernel
+def spread_parts(dim: int, over: int, size: int, number: int, parts: Int, moves: Float, problem: Problem) -> None:
+    """What a tile of ``over``, or one of ``number`` along a dim, leaves to the levels inside; size : its extent.
+
+    parts [L, 8], out : extent of a child's part of it; moves [2, L, 2, 8], out : how often a tile that is this part leaves its parent, and
+    arrives, because of a dim that its operand is free of: if loops outside of ``over`` bring it back, and if they leave it in place.
+    """
+    factors, levels = problem.factors, problem.levels
+    free, top = FREE_OF[dim], factors.shape[1] - 1
+    for level in range(over, -1, -1):
+        parts[level, dim] = size
+        size = ceiling(size, factors[SPATIAL, level, dim])
+        if free < 0:
+            continue
+        parent = levels[PARENT, level, free]
+        leaves, arrives = windows(dim, level, parent, over, number, free, factors, levels)
+        moves[0, level, 0, dim], moves[0, level, 1, dim] = leaves, arrives
+        leaves, arrives = windows(dim, level, parent, top, ONE, free, factors, levels)
+        moves[1, level, 0, dim], moves[1, level, 1, dim] = leaves, arrives
+
+
+@lean_kernel
+def delivered(operand: int, level: int, beyond: Int, moves: Float) -> tuple[float, float]:
+    """How often a tile leaves its parent, and arrives, for loops outside alone: those over dims in ``beyond`` bring it back."""
+    away = here = 1.0
+    for dim in range(8):
+        if FREE_OF[dim] == operand:
+            stays = 1 - beyond[dim]
+            away *= moves[stays, level, 0, dim]
+            here *= moves[stays, level, 1, dim]
+    return away, here
+
+
+@lean_kernel
+def least_inside(
+    over: int, parts: Int, moves: Float, beyond: Int, within: Float, volume: Float, load: Float, problem: Problem
+) -> float:
+    """Least energy of all boundaries inside of ``over`` under a tile of it; adds to ``load`` what they move at least.
+
+    A level that cannot hold a child's part of that tile fetches it anew for each tile of ``over``, of those that differ in dims that the
+    operand is free of, too; one that can does so where loops outside bring back what has gone. parts, moves : ``spread_parts``.
+    beyond [8] : dims of such loops. within [L] : least energy of each level's boundary, whatever the tile of ``over``, -inf where a
+    level has none. volume [5] : words of each operand but for height and width of inputs, then these.
+    """
+    levels, words = problem.levels, problem.words
+    energy = 0.0
+    for level in range(over):
+        if within[level] == -np.inf:
+            continue
+        own = 0.0
+        for operand in range(3):
+            if not levels[KEEP, level, operand]:
+                continue
+            bits = tile_bits(operand, parts[level], False, problem.nest, problem.sides)
+            holds = bits <= levels[POOL_BITS, level, levels[POOL, level, operand]]
+            away, here_in = delivered(operand, level, beyond if holds else _ALL, moves)
+            amount = volume[operand]
+            if operand == INPUT:
+                amount *= volume[3] * volume[4]
+                away *= problem.reals[MAC_LEAST + 3 + level]
+            if words[level, operand, 0, 0] < 0:
+                own = -np.inf  # less of it is no bound
+            own += amount * (words[level, operand, 0, 0] * away + words[level, operand, 1, 0] * here_in)
+            for resource in range(load.shape[0]):
+                load[resource] += amount * (
+                    words[level, operand, 0, 1 + resource] * away + words[level, operand, 1, 1 + resource] * here_in
+                )
+        energy += max(within[level], own)
+    return energy

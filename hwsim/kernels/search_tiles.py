@@ -1,0 +1,266 @@
+"""Tiles of one level in a search, for spatial factors and kept operands already chosen: all that fit, with the least that each can cost.
+
+One operand stays still over everything outside, the other two are fetched for each tile. Why that is the least: the innermost loop
+outside of a tile with more than one trip changes all operands but the one that is free of its dim, so at most one operand stays still; a
+tile's traffic does not depend on how its inside is split; energies add up over boundaries; a level's time is no less than any one
+boundary's share of it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hwsim.kernels.jit import kernel, lean_kernel
+from hwsim.kernels.packed import (
+    INPUT,
+    Float,
+    Int,
+    P,
+    Q,
+    R,
+    S,
+)
+from hwsim.kernels.search_inside import (
+    AXES,
+    DEPTHS,
+    brought_back,
+    delivered,
+    least_inside,
+    spread_parts,
+    trips_to,
+    unheld,
+    volumes,
+)
+from hwsim.kernels.search_terms import (
+    COMPUTE,
+    COUNT,
+    FREE_OF,
+    KEEP,
+    LEADS,
+    LEAVES,
+    LENGTH,
+    MAC_LEAST,
+    ORDERS,
+    RATE,
+    SIZE,
+    STEPS,
+    Problem,
+    value_of,
+)
+from hwsim.kernels.search_tile import ONE, cycles_of, fits
+
+
+@lean_kernel
+def _part(level: int, total: Float, volume: Float, inputs: float, problem: Problem) -> float:
+    """Least energy of a level's boundary with some dims of its tile chosen; total [8] : deliveries so far, volume [5] : ``volumes``.
+
+    inputs : along height and width, all that are needed as long as these are open.
+    """
+    levels, words = problem.levels, problem.words
+    moving = saved = 0.0
+    for operand in range(3):
+        if not levels[KEEP, level, operand]:
+            continue
+        outer, inner, amount = words[level, operand, 0, 0], words[level, operand, 1, 0], volume[operand]
+        if outer < 0 or inner < 0:
+            return -np.inf
+        if operand == INPUT:
+            amount *= inputs
+            outer *= problem.reals[MAC_LEAST + 3 + level]
+        moves = amount * (outer * total[2 * operand] + inner * total[2 * operand + 1])
+        moving += moves
+        if levels[LEADS, level + 1, operand]:
+            still = outer * problem.still[level, operand, 0] + inner * problem.still[level, operand, 1]
+            saved = max(saved, moves - amount * still)
+    return moving - saved
+
+
+@lean_kernel
+def _among(number: int, known: Int) -> bool:
+    for other in known:
+        if other == number:
+            return True
+    return False
+
+
+@kernel
+def tiles(
+    level: int,
+    problem: Problem,
+    plain: Float,
+    least: Float,
+    alone: int,
+    other_energy: float,
+    other_cycles: float,
+    within: Float,
+    stays: Int,
+    limit: float,
+    keys: Float,
+    found: Int,
+) -> tuple[int, float, int]:
+    """List the tiles of one level that fit and whose least value is below ``limit``.
+
+    plain, least [2, M, M] : the level's ``axes``. alone : 1 where the value is the energy of the level's own boundary. other_energy,
+    other_cycles : least of all boundaries outside, base included, and of all others. within [L] : least energy of each boundary inside,
+    -inf for none. stays [A] : as in ``join``, of the outermost level, which is next to this one unless ``alone``. keys [T], found [T, 8] :
+    value and choice of each; without any room for them only the least is looked for.
+    Returns how many there are (beyond T they are not written), the least value of all that are below ``limit`` (else infinity), and how
+    many were looked at.
+    """
+    nest, factors, tables, levels, words = problem.nest, problem.factors, problem.tables, problem.levels, problem.words
+    sides = problem.sides
+    resources = problem.base.shape[1] - 1
+    size = np.empty(8, np.int64)
+    at = np.empty(8, np.int64)
+    first = np.zeros(8, np.int64)
+    total = np.empty((9, 8), np.float64)
+    volume = np.empty(5, np.float64)
+    load = np.empty(resources, np.float64)
+    beyond, top = np.zeros((2, 8), np.int64), factors.shape[1] - 1
+    ends, fixed = np.empty((3, 2), np.float64), np.empty((3, 2), np.float64)
+    parts, moves = np.empty((level + 1, 8), np.int64), np.empty((2, level + 1, 2, 8), np.float64)
+    temporal, chosen = np.ones((top + 1, 8), np.int64), np.zeros(top + 1, np.int64)
+    code = np.empty(levels[ORDERS, top, 0], np.int64)
+    for dim in range(8):
+        size[dim] = 1
+        total[0, dim] = 1.0
+        if unheld(dim, level, factors.shape[1] - 1, factors, levels):
+            last = factors[LENGTH, level, dim] - 1
+            first[dim] = last if tables[COUNT, level, dim, last] == 1 else 0
+    volumes(problem, volume)
+    number = looked = 0
+    smallest = np.inf
+    inputs = volume[3] * volume[4]
+    rest = other_energy
+    for inner_level in range(level):
+        rest += within[inner_level] if within[inner_level] > -np.inf else 0.0
+    depth = 0
+    at[DEPTHS[0]] = factors[LENGTH, level, DEPTHS[0]]
+    while depth >= 0:
+        dim = DEPTHS[depth]
+        at[dim] -= 1  # the largest first: they are the ones that move least, by which others are cut
+        if at[dim] < first[dim]:
+            size[dim] = 1
+            depth -= 1
+            continue
+        size[dim] = tables[SIZE, level, dim, at[dim]]
+        if not fits(level, size, False, nest, levels, sides):
+            continue
+        if not alone:
+            spread_parts(dim, level, size[dim], tables[COUNT, level, dim, at[dim]], parts, moves, problem)
+        for place in range(7):
+            total[depth + 1, place] = total[depth, place]
+        free = FREE_OF[dim]
+        if free >= 0:
+            total[depth + 1, 2 * free] *= tables[LEAVES, level, dim, at[dim]]
+            total[depth + 1, 2 * free + 1] *= tables[COUNT, level, dim, at[dim]]
+        total[depth + 1, 6] *= tables[STEPS, level, dim, at[dim]]
+        if depth < 7:
+            if depth + 1 == AXES:
+                inputs = min(
+                    least[0, at[Q], at[S]] * plain[1, at[P], at[R]], least[1, at[P], at[R]] * plain[0, at[Q], at[S]]
+                )
+            elif depth + 1 < AXES:
+                inputs = volume[3] * volume[4]
+            energy = _part(level, total[depth + 1], volume, inputs, problem)
+            value = energy if alone else value_of(rest + energy, other_cycles, nest, problem.reals)
+            if value >= (limit if keys.shape[0] else min(limit, smallest)):
+                continue
+            depth += 1
+            at[DEPTHS[depth]] = factors[LENGTH, level, DEPTHS[depth]]
+            continue
+        if not fits(level, size, True, nest, levels, sides):
+            continue
+        looked += 1
+        moving = saved = 0.0
+        for operand in range(3):
+            if not levels[KEEP, level, operand]:
+                continue
+            amount = volume[operand] * (inputs if operand == INPUT else 1.0)
+            apart = problem.reals[MAC_LEAST + 3 + level] if operand == INPUT else 1.0
+            ends[operand, 0] = amount * apart * total[8, 2 * operand]
+            ends[operand, 1] = amount * total[8, 2 * operand + 1]
+            fixed[operand, 0] = amount * apart * problem.still[level, operand, 0]
+            fixed[operand, 1] = amount * problem.still[level, operand, 1]
+            outer, inner = words[level, operand, 0, 0], words[level, operand, 1, 0]
+            through = outer * ends[operand, 0] + inner * ends[operand, 1]
+            moving += through
+            if levels[LEADS, level + 1, operand]:
+                saved = max(saved, through - outer * fixed[operand, 0] - inner * fixed[operand, 1])
+        energy = moving - saved
+        if alone:
+            smallest = min(smallest, energy)
+            continue
+        steps = max(other_cycles, total[8, 6] / problem.reals[RATE])
+        highest = limit if keys.shape[0] else min(limit, smallest)
+        if value_of(rest + energy, steps, nest, problem.reals) >= highest:
+            continue
+        if stays[0] >= 0:
+            # Any operand may stay: which one decides what the others cost, and nothing of what is inside.
+            waits = np.inf
+            for stay in range(3 if resources > 0 else 0):
+                if not levels[LEADS, level + 1, stay]:
+                    continue
+                for resource in range(resources):
+                    load[resource] = problem.base[3, 1 + resource]
+                    for operand in range(3):
+                        if levels[KEEP, level, operand]:
+                            moved = fixed if operand == stay else ends
+                            load[resource] += (
+                                words[level, operand, 0, 1 + resource] * moved[operand, 0]
+                                + words[level, operand, 1, 1 + resource] * moved[operand, 1]
+                            )
+                waits = min(waits, cycles_of(0.0, load, problem.base, False))
+            cycles = max(steps, waits) if waits < np.inf else steps
+            if value_of(rest + energy, cycles, nest, problem.reals) >= highest:
+                continue
+            for resource in range(resources):
+                load[resource] = problem.base[3, 1 + resource]
+            inside = least_inside(level, parts, moves, beyond[1], within, volume, load, problem)
+            cycles = max(cycles, cycles_of(problem.reals[COMPUTE], load, problem.base, False))
+            value = value_of(other_energy + energy + inside, cycles, nest, problem.reals)
+        else:
+            linked = True
+            for place in range(8):
+                number_of = tables[COUNT, level, place, at[place]]
+                temporal[top, place] = trips_to(place, level, top, number_of, ONE, nest, factors)
+                linked = linked and temporal[top, place] > 0
+            value = np.inf
+            for choice in range(levels[ORDERS, top, 0] if linked else 0):
+                chosen[top] = choice
+                brought_back(top, temporal, chosen, problem, beyond)
+                code[choice] = 0
+                for place in range(8):
+                    code[choice] = 4 * code[choice] + 2 * beyond[0, place] + beyond[1, place]
+                if _among(code[choice], code[:choice]):
+                    continue
+                energy = 0.0
+                for resource in range(resources):
+                    load[resource] = problem.base[3, 1 + resource]
+                for operand in range(3):
+                    if not levels[KEEP, level, operand]:
+                        continue
+                    away, here = delivered(operand, level, beyond[0], moves)
+                    amount = volume[operand] * (inputs if operand == INPUT else 1.0)
+                    away *= amount * (problem.reals[MAC_LEAST + 3 + level] if operand == INPUT else 1.0)
+                    here *= amount
+                    energy += words[level, operand, 0, 0] * away + words[level, operand, 1, 0] * here
+                    for resource in range(resources):
+                        load[resource] += (
+                            words[level, operand, 0, 1 + resource] * away
+                            + words[level, operand, 1, 1 + resource] * here
+                        )
+                cycles = max(steps, cycles_of(0.0, load, problem.base, False))
+                if value_of(rest + energy, cycles, nest, problem.reals) >= min(highest, value):
+                    continue
+                inside = least_inside(level, parts, moves, beyond[1], within, volume, load, problem)
+                cycles = max(steps, cycles_of(problem.reals[COMPUTE], load, problem.base, False))
+                value = min(value, value_of(other_energy + energy + inside, cycles, nest, problem.reals))
+        if value < limit:
+            smallest = min(smallest, value)
+            if number < keys.shape[0]:
+                keys[number] = value
+                for other in range(8):
+                    found[number, other] = at[other]
+            number += 1
+    return number, smallest, looked
