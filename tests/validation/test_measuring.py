@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hwsim import load_device
 from hwsim.cli import main
 from hwsim.errors import UsageError
 from hwsim.estimation import prepare
@@ -183,3 +184,22 @@ def test_measurements_one_after_the_other_are_one_at_their_fastest() -> None:
     found = quietest([slow, fast])
     assert [row.latency_s for row in found.rows] == [1e-6, 5e-6]
     assert found.rows[0].spread == pytest.approx(math.sqrt(0.5) / 1.5)
+
+
+def test_a_profile_of_this_cpu_comes_from_microbenchmarks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = [network for network in microbenchmarks() if network.name in ("micro_gemm", "micro_dispatch", "micro_groups")]
+    monkeypatch.setattr("hwsim.validation.microbenchmarks.microbenchmarks", lambda: iter(few))
+    for name, value in (("_ROUNDS", 2), ("_RUNS", 7), ("_SECONDS", 0.2)):
+        monkeypatch.setattr(f"hwsim.cli.measure_verb.{name}", value)
+    output = tmp_path / "mine.yaml"
+    words = ("--from-measure", "--device", "generic_x86_server_core", "--samples", "2", "--output", str(output))
+    assert main(("calibrate", *words)) in (0, 1)  # of so few rows some may come out worse
+    told = capsys.readouterr()
+    assert "cpu model" in told.out and "note: clock: " in told.err
+    text = output.read_text(encoding="utf-8")
+    assert "source: machine" in text and "micro_gemm (sha256 " in text
+    mine = load_device(output)
+    assert mine.clock_hz > 5e8 and mine.kernels is not None
+    assert mine.qualities["clock_mhz"] == "measured"
