@@ -192,10 +192,11 @@ def _efficiency(nest: LoopNest, precision: Precision) -> Key:
 def _elementwise(layer: Layer, work: Work, network: Network, device: Device) -> Iterator[Summand]:
     """Functions at their rates; what a product's kernel does to its results before it stores them costs nothing."""
     cycle = 1 / device.clock_hz
-    blocked = _in_place(work, device)
+    adds = _in_place(work, device)
+    own = _activates(work, device) or (not work.nests and len(work.vectors) > 1)
     for op in work.vectors:
         relu = op.function == "compare" and op.operations == op.elements
-        if work.nests and (relu or (op.function == "add" and blocked)):
+        if (relu and own) or (op.function == "add" and adds):
             continue
         name = _pool(layer, network, device) if op.function == "pool" else op.function
         yield Summand(("function", name, "", ""), op.operations * cycle)
@@ -258,10 +259,21 @@ def _in_place(work: Work, device: Device) -> bool:
     return adds and any(form_of(nest, core) in ("direct", "pointwise") for nest in work.nests)
 
 
-def passes_of(work: Work) -> int:
-    """Kernels that a layer without products runs, each over the whole tensor: one a function, comparisons done with the one before."""
+def _activates(work: Work, device: Device) -> bool:
+    """Whether the kernel of a layer's product cuts off its results before it stores them; others go over them once more."""
+    core = core_of(device)
+    return any(form_of(nest, core) not in ("gathered", "product") for nest in work.nests)
+
+
+def passes_of(work: Work, device: Device) -> int:
+    """Kernels that a layer runs, each over the whole tensor: one a function, comparisons done with the one before.
+
+    A product's own kernel does what follows it too; of one whose windows were gathered a sum, and what follows that, run by themselves.
+    """
     if work.nests:
-        return 1
+        core = core_of(device)
+        apart = any(form_of(nest, core) == "gathered" for nest in work.nests)
+        return 1 + 2 * (apart and any(op.function == "add" for op in work.vectors))
     return max(1, sum(op.function != "compare" for op in work.vectors))
 
 
@@ -281,7 +293,7 @@ def _sources(
         else:
             yield "input", size, distance
     results = sum(size for _, size in work.writes)
-    for _ in range(passes_of(work) - 1):
+    for _ in range(passes_of(work, device) - 1):
         yield "output", 2 * results, 2.0 * results
         yield "input", results, 2.0 * results
     if not _hidden(work, device):
@@ -327,10 +339,12 @@ def _starting(layer: Layer, work: Work, device: Device, residency: Residency) ->
     """To begin the kernels of a layer: the call, and what of their code and bookkeeping other layers have pushed out."""
     if layer.name in residency.reach.beside:
         return
-    kernels = passes_of(work) * layer.repeat
+    kernels = passes_of(work, device) * layer.repeat
     yield Summand(_KERNEL, 1e-6 * kernels)
     for level, share in caches.shares(residency.reach.once, device).items():
-        yield Summand(("start", level, "product" if work.nests else "kernel", ""), 1e-6 * kernels * share)
+        products = layer.repeat if work.nests else 0
+        yield Summand(("start", level, "product", ""), 1e-6 * products * share)
+        yield Summand(("start", level, "kernel", ""), 1e-6 * (kernels - products) * share)
 
 
 def by_key(parts: tuple[Summand, ...]) -> Mapping[Key, float]:
