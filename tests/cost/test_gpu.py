@@ -340,7 +340,7 @@ def test_channels_that_one_instruction_takes_are_stored_together(name: str, dtyp
         return float(found)
 
     assert seconds(group + 1) == seconds(2 * group) and seconds(1) == seconds(group)
-    assert seconds(64 * group) < seconds(64 * group + 1)
+    assert seconds(64 * group) < seconds(64 * group + 1) == seconds(65 * group) < seconds(65 * group + 1)
 
 
 def test_energy_of_memory_and_power_above_what_the_board_takes_anyway() -> None:
