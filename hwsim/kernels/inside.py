@@ -49,6 +49,9 @@ class _Unfinished(JITCodeLibrary):  # type: ignore[misc, unused-ignore]
 class _Whole(JITCodeLibrary):  # type: ignore[misc, unused-ignore]
     """The code of a kernel with all that it calls, optimized once, and not for vectors: its loops are short."""
 
+    def _optimize_functions(self, ll_module: Any) -> None:
+        ll_module.data_layout = self._codegen._data_layout
+
     def _optimize_final_module(self) -> None:
         passes, builder = self._codegen._module_pass_manager(opt=2, loop_vectorize=False, slp_vectorize=False)  # type: ignore[no-untyped-call]
         passes.run(self._final_module, builder)

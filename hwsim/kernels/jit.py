@@ -61,7 +61,16 @@ if _FOLDER is not None and "NUMBA_CACHE_DIR" not in os.environ:
 
 def kernel(function: Function) -> Function:
     """Compile for speed: cached on disk, releases the GIL, no fastmath (results must not depend on the machine)."""
-    made = numba.njit(nogil=True, error_model="numpy", pipeline_class=Whole)(function)
+    return _compiled(function, no_cfunc_wrapper=True)
+
+
+def passed_kernel(function: Function) -> Function:
+    """The same with a way in for kernels that it is ``passed`` to."""
+    return _compiled(function)
+
+
+def _compiled(function: Function, **flags: Any) -> Function:
+    made = numba.njit(nogil=True, error_model="numpy", pipeline_class=Whole, **flags)(function)
     if _FOLDER is not None and made is not function:  # it is the function itself where Numba is switched off
         keep(made, _FOLDER)
     return cast(Function, made)

@@ -9,7 +9,7 @@ import numpy as np
 from hwsim.kernels.counting import count_exact, places_across, room_for
 from hwsim.kernels.counting_hops import multiply_by_hops
 from hwsim.kernels.counting_timeloop import axes_of, count_timeloop, work_for
-from hwsim.kernels.jit import kernel, merged_kernel, nested_kernel
+from hwsim.kernels.jit import merged_kernel, nested_kernel, passed_kernel
 from hwsim.kernels.packed import (
     ALWAYS,
     NEVER,
@@ -162,7 +162,7 @@ def _silence(hop_j: Float, hops: Float) -> bool:
     return left
 
 
-@kernel
+@passed_kernel
 def scan_timeloop(
     nest: NestArrays,
     hierarchy: HierarchyArrays,
@@ -191,7 +191,7 @@ def scan_timeloop(
         _finish(row, repeat, priced, _YES, axes, nest, hierarchy, mappings, out, results)
 
 
-@kernel
+@passed_kernel
 def scan_exact(
     nest: NestArrays,
     hierarchy: HierarchyArrays,

@@ -11,10 +11,10 @@ import numpy as np
 from hwsim.kernels.jit import passed
 from hwsim.kernels.packed import Float, Int
 from hwsim.kernels.search_axes import axes
+from hwsim.kernels.search_exchange import climb
 from hwsim.kernels.search_join import join
 from hwsim.kernels.search_terms import CHOICE, COMPUTE, Problem
 from hwsim.kernels.search_tiles import tiles
-from hwsim.kernels.search_whole import descend
 from hwsim.mapping.pack import unpack_mapping
 from hwsim.search.bounds import anywhere, beyond, floors, least_cycles, values
 from hwsim.search.improving import counted_by, exact_of, improve, of_one, only, opened
@@ -373,4 +373,4 @@ def _solve(
 
 def _descend(space: Space, setup: _Setup, keep: Keep, along: tuple[Int, Int], progress: Progress) -> None:
     """Look for a good mapping of a pattern, from the one that leaves all to the outermost level that takes it."""
-    improve(space, setup.problem, keep, along, space.levels - 1, descend, _DESCENTS, progress)
+    improve(space, setup.problem, keep, along, space.levels - 1, climb, _DESCENTS, progress)
