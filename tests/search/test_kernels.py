@@ -195,7 +195,7 @@ def check_join(pattern: Pattern, start: tuple[Any, ...], keys: Reals, found: Int
 )
 def test_bounds_of_tiles_and_the_best_way_to_put_them_together(seeds: range, most: Effort) -> None:
     """Bounds are as close, and searches as short, as when these numbers were written, at least: what makes them worse on purpose writes
-    its own. Seed 1036 is left out: there a mapping is missed that costs 0.3 % less, with two trips of G at each level."""
+    its own. Seed 1036 is left out: there a mapping with more passes, which a search takes for no better, costs 0.3 % less."""
     check_effort(effort(seeds), most)
 
 
