@@ -117,6 +117,22 @@ def _misplaced(
 
 
 @merged_kernel
+def _legal(
+    row: int,
+    perfect: bool,
+    growth: float,
+    nest: NestArrays,
+    hierarchy: HierarchyArrays,
+    mappings: MappingArrays,
+    results: ScanArrays,
+) -> bool:
+    """Note the status of a mapping whatever its tiles hold; whether it is to be counted."""
+    status = _misplaced(row, perfect, growth, nest.extents, hierarchy.fanout, hierarchy.keeps, mappings)
+    results.status[row] = status
+    return status == FITS
+
+
+@merged_kernel
 def _overfull(bits: Int, pool: Int, pool_bits: Int, tile: Int, incomplete: Int) -> bool:
     """Whether the tiles of any pool need more bits than it has."""
     for level in range(tile.shape[0]):
@@ -181,12 +197,8 @@ def scan_timeloop(
     levels = mappings.temporal.shape[1]
     axes, work = axes_of(nest), work_for(levels)
     for row in range(mappings.temporal.shape[0]):
-        if priced:
-            results.status[row] = _misplaced(
-                row, _YES, growth, nest.extents, hierarchy.fanout, hierarchy.keeps, mappings
-            )
-            if results.status[row] != FITS:
-                continue
+        if priced and not _legal(row, _YES, growth, nest, hierarchy, mappings, results):
+            continue
         count_timeloop(row, hierarchy.pass_level, axes, mappings, work, out)
         _finish(row, repeat, priced, _YES, axes, nest, hierarchy, mappings, out, results)
 
@@ -207,12 +219,8 @@ def scan_exact(
     axes, places = axes_of(nest), _FEW
     room = room_for(levels, places)
     for row in range(mappings.temporal.shape[0]):
-        if priced:
-            results.status[row] = _misplaced(
-                row, _NO, growth, nest.extents, hierarchy.fanout, hierarchy.keeps, mappings
-            )
-            if results.status[row] != FITS:
-                continue
+        if priced and not _legal(row, _NO, growth, nest, hierarchy, mappings, results):
+            continue
         across = places_across(row, mappings)
         if across > places:
             places = 2 * across

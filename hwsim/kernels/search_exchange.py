@@ -7,7 +7,7 @@ import numpy as np
 from hwsim.kernels.jit import kernel, lean_kernel, nested_kernel
 from hwsim.kernels.packed import Int
 from hwsim.kernels.search_terms import FIXED, Problem, ceiling
-from hwsim.kernels.search_whole import Chain, chain_value, closed, copied, descended
+from hwsim.kernels.search_whole import Chain, chain_value, closed, copied, descend
 
 
 @kernel
@@ -17,13 +17,13 @@ def climb(problem: Problem, chain: Chain, most: int) -> tuple[float, int]:
     A descent ends where a level is full: then no factor can grow alone. chain : trips and orders, improved in place. most : mappings to
     look at, at most. Returns the value reached, as ``chain_value`` has it, and how many were looked at. Proves nothing.
     """
-    value, number = descended(problem, chain, most)
+    value, number = descend(problem, chain, most)
     while value < np.inf and number < most:
         reached, more = _exchange(problem, chain, value, most - number)
         number += more
         if reached >= value:
             break
-        value, more = descended(problem, chain, most - number)
+        value, more = descend(problem, chain, most - number)
         number += more
     return value, number
 

@@ -10,7 +10,7 @@ from hwsim.kernels.jit import kernel, lean_kernel
 from hwsim.kernels.packed import Float, Int
 from hwsim.kernels.search_terms import COMPUTE, FIXED, MAC_LEAST, PERFECT, SPATIAL, Problem, ceiling
 from hwsim.kernels.search_tile import NONE, ONE
-from hwsim.kernels.search_whole import Chain, chain_value, closed, copied, descended
+from hwsim.kernels.search_whole import Chain, chain_value, closed, copied, descend
 
 
 class Prices(NamedTuple):
@@ -97,7 +97,7 @@ def survey(
             copied(temporal, chain.temporal)
             for level in range(depths):
                 chain.chosen[level] = chosen[level]
-            value, more = descended(own, chain, most)
+            value, more = descend(own, chain, most)
             looked += more
             copied(chain.temporal, temporal)
             for level in range(depths):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hwsim.kernels.jit import kernel, lean_kernel, nested_kernel
+from hwsim.kernels.jit import lean_kernel, nested_kernel
 from hwsim.kernels.packed import CountArrays, Float, HierarchyArrays, Int, NestArrays, P, Q, R, S
 from hwsim.kernels.scan import FITS, ScanArrays
 from hwsim.kernels.search_boundary import boundary
@@ -195,19 +195,13 @@ def closed(dim: int, absorbs: int, temporal: Int, nest: Int, factors: Int) -> bo
     return True
 
 
-@kernel
+@nested_kernel
 def descend(problem: Problem, chain: Chain, most: int) -> tuple[float, int]:
     """Improve a mapping until no change of one factor with another of the same dim, nor of one level's order, makes it better.
 
     chain : its trips and orders, improved in place. most : mappings to look at, at most. Returns the value reached, as ``chain_value``
     has it, and how many were looked at. Nothing is proven by it: it finds a good mapping for the search to cut by.
     """
-    return descended(problem, chain, most)
-
-
-@nested_kernel
-def descended(problem: Problem, chain: Chain, most: int) -> tuple[float, int]:
-    """The same, for kernels to call."""
     nest, factors, levels = problem.nest, problem.factors, problem.levels
     depths = factors.shape[1]
     temporal, chosen = chain.temporal, chain.chosen

@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.kernels.packed import INPUT, OUTPUT, READ, UPDATE, WEIGHT, Int, P, Q, R, S
+from hwsim.kernels.packed import INPUT, OUTPUT, READ, UPDATE, WEIGHT, Int
 from hwsim.kernels.search_terms import FREE_OF
 from hwsim.search.needs import least_inputs
 from hwsim.search.space import Keep, Space
@@ -23,11 +23,10 @@ _MANY = 1 << 22
 
 def touched(space: Space) -> int:
     """Inputs that the nest needs at all: padding, and what strides step over, left out [1]."""
-    nest, words = space.packed_nest, math.prod(space.extents[dim] for dim in (0, 1, 3))
-    for axis, (position, tap) in enumerate(((Q, S), (P, R))):
-        window = int(nest.stride[axis]), int(nest.dilation[axis])
-        data = (int(nest.pad[axis]), int(nest.size[axis])) if space.exact else None
-        words *= _touched(space.extents[position], space.extents[tap], *window, data)
+    words = math.prod(space.extents[dim] for dim in (0, 1, 3))
+    for axis in range(2):
+        *window, pad, size = space.axis(axis)
+        words *= _touched(*window, (pad, size) if space.exact else None)
     return words
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from hwsim.cost.scanning import growth
 from hwsim.kernels.packed import Int, MappingArrays, empty_counts
 from hwsim.kernels.scan import empty_scan, scan_exact, scan_timeloop
+from hwsim.kernels.search_exchange import climb
 from hwsim.kernels.search_terms import ADDRESSES, AT_MOST, FIXED, SPATIAL, Problem
 from hwsim.kernels.search_whole import Chain, Exact, value_at
 from hwsim.mapping.pack import pack_hierarchy, pack_nest, unpack_mapping
@@ -19,8 +20,6 @@ from hwsim.search.space import Keep, Space
 
 #: One call of Python's own is cheaper than compiling a way in.
 _value_at = getattr(value_at, "py_func", value_at)
-#: ``descend`` or ``climb``: improves a chain in place by looking at so many mappings at most; the value reached, how many they were.
-Climber = Callable[[Problem, Chain, int], tuple[float, int]]
 
 
 def improve(
@@ -29,20 +28,20 @@ def improve(
     keep: Keep,
     along: tuple[Int, Int],
     absorbs: int,
-    climber: Climber,
     most: int,
     progress: Progress,
 ) -> float:
-    """Improve the mapping that leaves all trips to the level ``absorbs``, and keep it in ``progress`` if it is the best so far.
+    """Climb from the mapping that leaves all trips to the level ``absorbs``, and keep it in ``progress`` if it is the best so far.
 
-    along : children along x and y [L, 8]. Returns what it costs, at least; infinity where it does not fit.
+    most : mappings looked at, at most. along : children along x and y [L, 8].
+    Returns what it costs, at least; infinity where it does not fit.
     """
     candidates = opened(*along, keep)
     temporal, chosen = candidates.temporal[0], np.zeros(space.levels, np.int64)
     begin(space, problem, absorbs, temporal)
     if not _allowed(space, problem, temporal):
         return math.inf
-    value, number = climbed(space, problem, candidates, chosen, climber, most, progress)
+    value, number = climbed(space, problem, candidates, chosen, most, progress)
     progress.priced += number
     return value
 
@@ -52,16 +51,15 @@ def climbed(
     problem: Problem,
     candidates: MappingArrays,
     chosen: Int,
-    climber: Climber,
     most: int,
     progress: Progress,
 ) -> tuple[float, int]:
-    """Improve one mapping [1, L, .], with orders by number [L], in place; keep it in ``progress`` if it is the best so far.
+    """Climb from one mapping [1, L, .], with orders by number [L], in place; keep it in ``progress`` if it is the best so far.
 
-    Returns what it costs, at least, and how many mappings were looked at.
+    most : mappings looked at, at most. Returns what it costs, at least, and how many mappings were looked at.
     """
     temporal = candidates.temporal[0]
-    reached, number = climber(problem, room_for(space, problem, temporal, chosen), most)
+    reached, number = climb(problem, room_for(space, problem, temporal, chosen), most)
     progress.evaluated += number
     if reached >= progress.value:
         return reached, number
@@ -102,7 +100,7 @@ def _allowed(space: Space, problem: Problem, temporal: Int) -> bool:
 
 
 def room_for(space: Space, problem: Problem, temporal: Int, chosen: Int) -> Chain:
-    """Room to price mappings in, with trips [L, 8] and orders [L] by number, which a climber changes in place."""
+    """Room to price mappings in, with trips [L, 8] and orders [L] by number, which climbing changes in place."""
     room = np.zeros(8, np.int64), np.zeros((3, 8), np.int64), np.zeros((2, 3)), np.zeros(2)
     plain = np.ones((space.levels, 8), np.int64)
     return Chain(plain, plain.copy(), temporal, chosen, *room, np.zeros(problem.base.shape[1] - 1))

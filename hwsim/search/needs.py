@@ -20,7 +20,13 @@ def needs_of(space: Space) -> tuple[Int, Int]:
     """``Problem.needs`` and ``Problem.starts`` of a space; starts are -1 where an axis is not tabulated."""
     if not space.exact:
         return np.zeros((2, 0, 0), np.int64), np.full((2, 2, 2), -1, np.int64)
-    tables = [_table(*_axis(space, axis)) for axis in range(2)]
+    return _needs(space.axis(0), space.axis(1))
+
+
+@lru_cache(maxsize=64)
+def _needs(*axes: tuple[int, int, int, int, int, int]) -> tuple[Int, Int]:
+    """The same of both axes, in the exact rules."""
+    tables = [_table(*axis) for axis in axes]
     needs = np.zeros((2, *(max(table[0].shape[place] for table in tables) for place in range(2))), np.int64)
     starts = np.full((2, 2, max(table[1].shape[1] for table in tables)), -1, np.int64)
     for axis, (found, begins) in enumerate(tables):
@@ -36,12 +42,12 @@ def share_of(space: Space, levels: list[int], spread: NDArray[np.float64]) -> ND
     """
     share = np.ones(len(spread))
     for axis in range(2):
-        position, tap, *_ = _axis(space, axis)
+        position, tap, *_ = own = space.axis(axis)
         children = spread[:, levels][:, :, [4 + axis, 6 + axis]].astype(np.int64)
         if ((children > 1).sum(axis=1) > 1).any():
             return None
         number = np.minimum(children.prod(axis=1), (position, tap))
-        least = _least(*_axis(space, axis))
+        least = _least(*own)
         if least is None:
             if (number > 1).all(axis=1).any():
                 return None
@@ -63,7 +69,7 @@ def least_inputs(space: Space, nearest: int) -> float:
     if not levels or not space.packed.multicast[levels[0]]:
         return total
     reach = int(space.packed.fanout[levels[0]].prod())
-    high, wide = (_by_children(*_axis(space, axis)) for axis in range(2))
+    high, wide = (_by_children(pairs, *space.axis(axis)) for axis, pairs in enumerate(space.data))
     if high is None or wide is None:
         return 0.0
     (children, words), (others, theirs) = high, wide
@@ -79,34 +85,20 @@ def least_inputs(space: Space, nearest: int) -> float:
 
 @lru_cache(maxsize=64)
 def _by_children(
-    position: int, tap: int, stride: int, dilation: int, pad: int, size: int
+    pairs: int, position: int, tap: int, stride: int, dilation: int, pad: int, size: int
 ) -> tuple[Int, NDArray[np.float64]] | None:
-    """Numbers of children along an axis, ascending from 1, and the least that so many or fewer need."""
+    """Numbers of children along an axis, ascending from 1, and the least that so many or fewer need; one needs all ``pairs``."""
     least = _least(position, tap, stride, dilation, pad, size)
     if least is None:
         if min(position, tap) > 1:
             return None
-        least = np.full((2, 2), _pairs(position, tap, stride, dilation, pad, size))
+        least = np.full((2, 2), pairs)
     children = np.arange(len(least))[:, None] * np.arange(least.shape[1])
     ranked = np.argsort(children, axis=None, kind="stable")
     ranked = ranked[children.reshape(-1)[ranked] > 0]
     numbers, first = np.unique(children.reshape(-1)[ranked], return_index=True)
     words = np.minimum.accumulate(np.minimum.reduceat(least.reshape(-1)[ranked].astype(np.float64), first))
     return numbers, words
-
-
-def _pairs(position: int, tap: int, stride: int, dilation: int, pad: int, size: int) -> int:
-    """Pairs of a position and a tap that meet data."""
-    address = np.arange(position)[:, None] * stride + np.arange(tap) * dilation - pad
-    return int(((address >= 0) & (address < size)).sum())
-
-
-def _axis(space: Space, axis: int) -> tuple[int, int, int, int, int, int]:
-    """Positions, taps, stride, dilation, pad and size of one axis."""
-    nest, extents = space.packed_nest, space.extents
-    window = (int(figures[axis]) for figures in (nest.stride, nest.dilation, nest.pad, nest.size))
-    stride, dilation, pad, size = window
-    return extents[4 + axis], extents[6 + axis], stride, dilation, pad, size
 
 
 @lru_cache(maxsize=64)

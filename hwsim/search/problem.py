@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields
 from functools import lru_cache
 
 import numpy as np
@@ -135,8 +134,7 @@ def _least_cycles(space: Space, spatial: Int, terms: Terms, place: int) -> float
     steps = 1.0
     for dim, extent in enumerate(space.extents):
         steps *= -(-extent // math.prod(int(factor) for factor in spatial[:, dim]))
-    one = Terms(*(getattr(terms, item.name)[place : place + 1] for item in fields(terms)))
-    return float(floors_apart(space, one, np.array([steps]))[1][0])
+    return float(floors_apart(space, terms.of(place), np.array([steps]))[1][0])
 
 
 def _choices(space: Space, kept: NDArray[np.bool_]) -> Int:

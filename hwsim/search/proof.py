@@ -11,7 +11,6 @@ import numpy as np
 from hwsim.kernels.jit import passed
 from hwsim.kernels.packed import Float, Int
 from hwsim.kernels.search_axes import axes
-from hwsim.kernels.search_exchange import climb
 from hwsim.kernels.search_join import join
 from hwsim.kernels.search_terms import CHOICE, COMPUTE, Problem
 from hwsim.kernels.search_tiles import tiles
@@ -42,8 +41,8 @@ _RATIOS = (1.02, 1.1, 1.25, 1.6, 2.5, 6.0, math.inf)
 #: Patterns whose floors are found at a time, those with the fewest steps first.
 _AT_A_TIME = 4096
 _FIRST = 1024
-#: Mappings looked at in one descent at most.
-_DESCENTS = 20_000
+#: Mappings looked at in one climb at most.
+_LOOKED = 20_000
 #: Tiles looked at between looks at the clock.
 _CHUNK = 300_000
 #: Patterns whose tiles are kept until their turn comes.
@@ -60,7 +59,7 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
     """Search all patterns and kept operands, most promising first; what is cut is bounded by ``progress.value`` or ``given_up``.
 
     A pattern waits under the best bound that is known of it: first its floor, then that of its tiles, then that of what was left of it when
-    its share of the work was spent. The first are only tasted, after a descent in each, for a good mapping lets all others be cut sooner;
+    its share of the work was spent. The first are only tasted, after a climb in each, for a good mapping lets all others be cut sooner;
     then whatever may still hold a better one is searched to its end.
     """
     queue = _Queue(space, objective)
@@ -94,7 +93,7 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
         begun += job.stage == _BOUNDED
         budget = min(budget, max(0, progress.left))
         if job.stage == _BOUNDED and begun <= _TASTED:
-            _descend(space, setup, space.keeps[job.keep], queue.along(job), progress)
+            _climb(space, setup, space.keeps[job.keep], queue.along(job), progress)
         left = _solve(space, setup, space.keeps[job.keep], queue.along(job), progress, budget, each)
         if left < progress.value:
             tasted.append((max(bound, left), job.at(_BEGUN)))
@@ -371,6 +370,6 @@ def _solve(
     return math.inf
 
 
-def _descend(space: Space, setup: _Setup, keep: Keep, along: tuple[Int, Int], progress: Progress) -> None:
+def _climb(space: Space, setup: _Setup, keep: Keep, along: tuple[Int, Int], progress: Progress) -> None:
     """Look for a good mapping of a pattern, from the one that leaves all to the outermost level that takes it."""
-    improve(space, setup.problem, keep, along, space.levels - 1, climb, _DESCENTS, progress)
+    improve(space, setup.problem, keep, along, space.levels - 1, _LOOKED, progress)

@@ -8,13 +8,12 @@ own question only.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
 
 from hwsim.kernels.packed import OUTPUT, C, Int, R, S
-from hwsim.kernels.search_exchange import climb
 from hwsim.kernels.search_terms import BITS, FINAL_BITS, SPATIAL, Problem
 from hwsim.mapping import Hierarchy
 from hwsim.search.bounds import anywhere, beyond, floors, values
@@ -128,19 +127,14 @@ def _promising(question: _Question) -> _Promising:
         found[0][0] if found else math.inf,
         beyond(space, anywhere(space), listed.dropped, objective) if math.isfinite(listed.dropped) else math.inf,
     )
-    ranked = tuple((space.keeps[number], row, _of_one(costs[number], row)) for _, number, row in found[:_TRIED])
+    ranked = tuple((space.keeps[number], row, costs[number].of(row)) for _, number, row in found[:_TRIED])
     return _Promising(space, objective, listed, ranked, bound, surveyed(space, objective, NEAR))
-
-
-def _of_one(terms: Terms, row: int) -> Terms:
-    """The costs of one pattern, of many."""
-    return Terms(*(getattr(terms, item.name)[row : row + 1].copy() for item in fields(terms)))
 
 
 def _climbed(space: Space, pattern: _Pattern, absorbs: int, progress: Progress) -> bool:
     """Climb a pattern from all trips at the level ``absorbs``, or next to it where that level's are given; whether that start fits."""
     problem = within(pattern.problem, space)._replace(nest=_wide(pattern.problem, pattern.keep))
-    reached = improve(space, problem, pattern.keep, pattern.along, absorbs, climb, _MOST, progress)
+    reached = improve(space, problem, pattern.keep, pattern.along, absorbs, _MOST, progress)
     return math.isfinite(reached)
 
 

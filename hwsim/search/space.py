@@ -68,7 +68,15 @@ class Space:
     @property
     def data(self) -> tuple[int, int]:
         """Pairs of a position and a tap, along height and along width, that meet data and not padding [1]."""
-        return _meeting(self, 0), _meeting(self, 1)
+        if not self.exact:
+            return self.extents[4] * self.extents[6], self.extents[5] * self.extents[7]
+        return _meeting(*self.axis(0)), _meeting(*self.axis(1))
+
+    def axis(self, axis: int) -> tuple[int, int, int, int, int, int]:
+        """Positions, taps, stride, dilation, pad and size of height (0) or width (1)."""
+        nest = self.packed_nest
+        stride, dilation, pad, size = (int(of[axis]) for of in (nest.stride, nest.dilation, nest.pad, nest.size))
+        return self.extents[4 + axis], self.extents[6 + axis], stride, dilation, pad, size
 
     @property
     def extents(self) -> tuple[int, ...]:
@@ -76,16 +84,13 @@ class Space:
         return self.nest.extents
 
 
-def _meeting(space: Space, axis: int) -> int:
-    nest, rows, taps = space.packed_nest, space.extents[4 + axis], space.extents[6 + axis]
-    if not space.exact:
-        return rows * taps
-    stride, dilation = int(nest.stride[axis]), int(nest.dilation[axis])
-    before, size = int(nest.pad[axis]), int(nest.size[axis])
+@lru_cache(maxsize=256)
+def _meeting(rows: int, taps: int, stride: int, dilation: int, pad: int, size: int) -> int:
+    """Pairs of a position and a tap of one axis that meet data."""
     found = 0
     for tap in range(taps):
-        first = max(0, -((tap * dilation - before) // stride))
-        last = min(rows - 1, (size - 1 - tap * dilation + before) // stride)
+        first = max(0, -((tap * dilation - pad) // stride))
+        last = min(rows - 1, (size - 1 - tap * dilation + pad) // stride)
         found += max(0, last - first + 1)
     return found
 

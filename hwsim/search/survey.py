@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hwsim.kernels.packed import Int
-from hwsim.kernels.search_exchange import climb
 from hwsim.kernels.search_survey import Carried, Prices, priced, survey
 from hwsim.kernels.search_terms import ORDERS, Problem
 from hwsim.mapping import Mapping
@@ -64,7 +63,7 @@ def carry(space: Space, known: Surveyed, reach: Reach, progress: Progress) -> No
                 continue
             candidates = opened(listed.along_x[row], listed.along_y[row], group.keep)
             candidates.temporal[0] = temporal
-            climbed(space, group.of(row), candidates, chosen, climb, reach.most, progress)
+            climbed(space, group.of(row), candidates, chosen, reach.most, progress)
         if progress.value >= before:
             break
 

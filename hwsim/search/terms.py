@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,10 @@ class Terms:
     still: Reals
     mac_least: Reals
     apart: Reals
+
+    def of(self, row: int) -> Terms:
+        """Those of one pattern, apart from the others."""
+        return Terms(*(getattr(self, item.name)[row : row + 1].copy() for item in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,11 @@ from hwsim.kernels.search_join import join
 from hwsim.kernels.search_pairs import pairs
 from hwsim.kernels.search_survey import Carried, Prices, survey
 from hwsim.kernels.search_terms import COUNT, FIXED, ORDERS, PERFECT, SPATIAL, tabulate
-from hwsim.kernels.search_whole import descend
 from hwsim.search.improving import begin, counted_by, exact_of, of_one, opened
 from hwsim.search.problem import staying
 from hwsim.search.proof import _listing, _setup
 from hwsim.search.terms import terms_of
-from tests.search.tiny import Pattern, patterns_of
+from tests.search.tiny import Pattern, descend, patterns_of
 
 OBJECTIVES = ("edp", "energy", "latency")
 #: Mappings that are priced of one pattern at most.
