@@ -165,7 +165,7 @@ def _fold_notes(folds: int, hold_out: HoldOut) -> tuple[str, ...]:
 
 def _bound_notes(problem: Problem, x: Array) -> tuple[str, ...]:
     """Constants that the rows would have beyond what is physical: a peak, a clock or a bandwidth of the profile is too low."""
-    at = [c.path for c, value, most in zip(problem.constants, x, problem.most, strict=True) if value >= most - 1e-9]
+    at = [problem.constants[place].path for place in np.flatnonzero(x >= problem.most - 1e-9)]
     fast = [path for path in at if path.endswith("efficiency") or is_special(path)]
     if not fast:
         return ()

@@ -32,7 +32,7 @@ _CLASS_DOUBT = 2.0
 class Constant:
     """One number of a profile. path : dotted key; value : as the profile has it, in the key's unit (an efficiency left out is 1).
 
-    kind : ``rate`` where time goes with 1 / value, ``time`` where it goes with value. unit_s : for a time, seconds of one unit [s].
+    kind : ``rate`` where time goes with 1 / value, ``time`` where it goes with value.
     least, most : physical bounds. doubt : of a rate, the factor within which the profile's value is plausible; of a time, how many times
     the value (where that is 0, a tenth of a typical row) it may be off [1]. parent : constant that this one is a
     special case of, "" for none: where the data say little it follows that one.
@@ -44,7 +44,6 @@ class Constant:
     least: float
     most: float
     doubt: float
-    unit_s: float = 1.0
     parent: str = ""
 
 
@@ -90,7 +89,7 @@ def overhead_of(device: Device, each: Literal["kernel", "inference"]) -> Constan
     """Fixed time of a kernel or an inference [µs]."""
     path = f"overheads.per_{each}_us"
     seconds = device.overheads.kernel_s if each == "kernel" else device.overheads.inference_s
-    return Constant(path, "time", seconds * 1e6, 0.0, math.inf, 1.0, 1e-6)
+    return Constant(path, "time", seconds * 1e6, 0.0, math.inf, 1.0)
 
 
 def of_key(key: Key, device: Device) -> tuple[Constant, Constant | None]:
@@ -105,8 +104,7 @@ def of_key(key: Key, device: Device) -> tuple[Constant, Constant | None]:
         return operand_bandwidth_of(device, name, second), bandwidth_of(device, name)
     path = f"memory.{name}.{second}_start_us" if kind == "start" else _TIMES[name]
     value, _ = value_of(key, device)
-    unit_s = 1 / device.clock_hz if path.endswith("_cycles") else 1e-6
-    return Constant(path, "time", value, 0.0, math.inf, 1.0, unit_s), None
+    return Constant(path, "time", value, 0.0, math.inf, 1.0), None
 
 
 def operand_bandwidth_of(device: Device, level: str, operand: str) -> Constant:

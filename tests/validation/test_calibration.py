@@ -18,12 +18,13 @@ from hwsim.device import Device
 from hwsim.errors import UsageError
 from hwsim.estimation import Prepared, estimate, prepare
 from hwsim.graph import Network
-from hwsim.validation.calibration import Calibration, calibrate
+from hwsim.validation.calibration import Calibration, Fitted, calibrate
 from hwsim.validation.cases import Case, Cases
 from hwsim.validation.fitting import Problem, Row, scatter
 from hwsim.validation.intervals import LEVEL, student
 from hwsim.validation.measured import Measurement
-from hwsim.validation.profile import _profile_name, profile_text
+from hwsim.validation.profile import _profile_name, profile_text, verdict
+from hwsim.validation.statistics import NAMES, Figure, Statistics
 from hwsim.validation.terms import terms
 
 BASE = "cortex_a72"
@@ -139,6 +140,53 @@ def test_scatter_is_a_standard_deviation_by_the_median() -> None:
 )
 def test_a_profile_is_called_as_its_file_where_that_is_a_name(output: str, name: str) -> None:
     assert _profile_name(output, "base") == name
+
+
+def _figure(value: float | None) -> Statistics:
+    known = Figure(value)
+    return Statistics(9, *[known] * len(NAMES))
+
+
+def _calibration(
+    constants: tuple[Fitted, ...] = (), held_out: float | None = 0.125, before: float = 0.5
+) -> Calibration:
+    return Calibration(
+        "base",
+        "roofline",
+        constants,
+        (),
+        9,
+        "layer",
+        5,
+        _figure(held_out),
+        _figure(0.0625),
+        _figure(before),
+        _figure(2.0),
+    )
+
+
+def test_a_profile_says_what_its_numbers_are_worth(tmp_path: Path) -> None:
+    """In its first lines, as shares; energies by themselves, below the times; and where a fit makes it worse, among the notes."""
+    told = "mean absolute error of rows held out (by layer) 12.5 %, in-sample 6.2 %, uncalibrated 50.0 %, proportional to MACs 200.0 %"
+    assert verdict(_calibration()) == told
+    assert "(by layer) unknown, in-sample" in verdict(_calibration(held_out=None))
+    device, output = load_device(BASE), tmp_path / "mine.yaml"
+    times = _calibration((Fitted("memory.dram.efficiency", 0.5, 0.75, 0.625, 0.875, 4),))
+    joules = _calibration((Fitted("memory.dram.pj_per_byte", 0.0, 60.0, 50.0, 70.0, 4),), 0.25)
+    output.write_text(profile_text(times, device, str(output), joules))
+    lines = output.read_text().splitlines()
+    assert lines[0].startswith(f"# Constants of {BASE} calibrated; ") and lines[0].endswith(
+        "held out by layer, 5 folds"
+    )
+    assert lines[1] == f"# Energies: {verdict(joules)}" and "25.0 %" in lines[1]
+    assert lines[2] == "name: mine"
+    mine = load_device(output)
+    dram = next(memory for memory in mine.memories if memory.name == "dram")
+    assert dram.efficiency == 0.75 and dram.read_j is not None
+    assert dram.read_j["input"] == pytest.approx(60e-12)
+    assert mine.intervals["memory.dram.efficiency"] == pytest.approx((0.625, 0.875))
+    assert "notes:" not in lines
+    assert "notes:" in profile_text(_calibration(times.constants, 0.6), device, str(output)).splitlines()
 
 
 def test_outliers_do_not_pull_the_fit() -> None:

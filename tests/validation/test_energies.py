@@ -84,6 +84,21 @@ def test_what_no_row_decides_stays_as_the_profile_has_it() -> None:
     assert decided["power.idle_mw"].rows > 20
 
 
+def test_what_the_profile_does_not_know_is_fitted_however_little_it_matters() -> None:
+    """Without an energy of the buffer's bytes in the profile there is nothing that it could stay at."""
+    device = load("eyeriss_v1")
+    silent = replace(
+        device,
+        memories=tuple(replace(m, read_j=None, write_j=None) if m.name == "gbuf" else m for m in device.memories),
+    )
+    found = calibrate_energies(_rows(0.0, 0), silent, rung="roofline", samples=2)
+    (buffer,) = (item for item in found.constants if item.path.startswith("memory.gbuf."))
+    assert buffer.path == "memory.gbuf.pj_per_byte" and buffer.before == 0.0
+    assert buffer.value == pytest.approx(TRUTH["gbuf"], rel=0.5)
+    assert found.uncalibrated.mape.value is None  # of such a profile there is no energy to compare
+    assert found.in_sample.mape.value is not None and found.in_sample.mape.value < 0.01
+
+
 def test_an_outlier_does_not_pull_the_fit() -> None:
     (case,) = _rows(0.0, 0).cases
     wild = replace(case.rows[5], energy_j=1e3 * (case.rows[5].energy_j or 0.0))

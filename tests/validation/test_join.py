@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from hwsim.estimation import prepare
@@ -55,6 +56,19 @@ def test_duplicate_names_are_repeats() -> None:
     (item,) = joined.joined
     assert item.row.latency_s == 2.0 and item.row.repeats == 3
     assert "repeats" in joined.notes[0]
+
+
+def test_repeats_scatter_about_their_mean() -> None:
+    """Rows of one name, of which one has an energy only: medians of what is known, the sample's deviation over its mean."""
+    times = (1.0, 2.0, 9.0, 3.0)
+    rows = [_row("first", time, repeats=number) for time, number in zip(times, (1, 5, 2, None), strict=True)]
+    joined = join([*rows, Measurement("first", energy_j=4.0)], prepared())
+    (item,) = joined.joined
+    assert item.row.spread == pytest.approx(np.std(times, ddof=1) / np.mean(times))
+    assert (item.row.latency_s, item.row.energy_j, item.row.power_w) == (2.5, 4.0, None)
+    assert item.row.repeats == 1 + 5 + 2 + 1 + 1
+    (alone,) = join([_row("first"), Measurement("first", energy_j=4.0)], prepared()).joined
+    assert (alone.row.latency_s, alone.row.spread) == (1.0, None)
 
 
 def test_a_row_of_several_layers() -> None:

@@ -8,18 +8,21 @@ import math
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper
 
 from hwsim import load_device
 from hwsim.cli import main
 from hwsim.errors import UsageError
 from hwsim.estimation import prepare
+from hwsim.graph import Network
 from hwsim.onnx_io.generation import write
 from hwsim.validation import measuring
 from hwsim.validation.cases import cases, from_prepared
 from hwsim.validation.join import join
 from hwsim.validation.measured import Measured, Measurement
-from hwsim.validation.measuring import Effort, _drift, _pinned, _random, _repeat, _session, measure, quietest
+from hwsim.validation.measuring import Effort, _drift, _feeds, _pinned, _random, _repeat, _session, measure, quietest
 from hwsim.validation.microbenchmarks import ENDS, microbenchmarks
 from hwsim.validation.readers import read
 from tests.validation.networks import tiny
@@ -68,6 +71,23 @@ def test_a_measurement_has_the_model_its_layers_and_the_rest(model: Path) -> Non
         assert row.model == "tiny" and row.source.startswith("onnxruntime ")
     (case,) = cases(["tiny.onnx"], [found], from_prepared({"tiny.onnx": prepared})).cases
     assert all(VIEW in reason for _, reason in join(case.rows, prepared, case.complete).strays)
+
+
+def test_inputs_have_the_shapes_that_were_bound(tmp_path: Path) -> None:
+    """A file whose images come in any number and of any height, measured at three of 32 lines; not measured where nothing is bound."""
+    x, y = (helper.make_tensor_value_info(name, 1, ["n", 3, "h", 32]) for name in "xy")
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "any", [x], [y])
+    path = tmp_path / "any.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    bound = prepare(path, dims={"n": 3, "h": 32})
+    session = _session(runtime, path, QUICK)
+    (fed,) = _feeds(session, bound, path).values()
+    assert fed.shape == (3, 3, 32, 32) and fed.dtype == "float32"
+    assert session.run(None, {"x": fed})[0].shape == (3, 3, 32, 32)
+    with pytest.raises(
+        UsageError, match=r"any\.onnx: input x: shape \['n', 3, 'h', 32\] is not known; bind it with --dim"
+    ):
+        _feeds(session, prepare(Network.builder("other").input("z", (1, 8)).relu().build()), path)
 
 
 def test_the_command_writes_what_validate_reads(

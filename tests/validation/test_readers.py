@@ -62,6 +62,16 @@ def test_a_profile_cut_off_while_it_was_written_is_read(tmp_path: Path) -> None:
     assert _by_name(_read(tmp_path, text))["fc"].latency_s == pytest.approx(40e-6)
 
 
+def test_what_is_no_json_is_told_by_its_line(tmp_path: Path) -> None:
+    for text, line, words in (
+        ('{"rows": [\n\n{"name": }]}', 3, "Expecting value"),
+        ("{" * 3, 1, "Expecting property name"),
+        ('{"a": ' + "[" * 200_000, 1, "nested too deeply"),
+    ):
+        with pytest.raises(UsageError, match=rf"profile\.json:{line}: not JSON: {words}"):
+            _read(tmp_path, text)
+
+
 def test_malformed_events_are_named(tmp_path: Path) -> None:
     events = [
         _event("model_run", 0, 5),

@@ -121,6 +121,12 @@ def test_different_lengths_are_a_mistake() -> None:
         statistics([1.0, 2.0], [1.0])
 
 
+@pytest.mark.parametrize("value", [np.array(1.0), np.ones((2, 2))])
+def test_numbers_in_no_sequence_are_a_mistake(value: np.ndarray) -> None:  # type: ignore[type-arg]
+    with pytest.raises(UsageError, match="one of each a row"):
+        statistics(value, value)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(positive, positive), min_size=1, max_size=15))
 def test_the_naive_factor_is_the_best_there_is(pairs: list[tuple[float, float]]) -> None:
