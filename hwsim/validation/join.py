@@ -1,9 +1,9 @@
 """Measured rows joined to the layers they are of, with a report of what did not join.
 
 A row finds its layer by the tensor it writes, by node name (of the layer or of a node folded into it), by a name that a runtime
-made of either, or else by the order of the layers of its operator. Rows of one name are repeats of one another: their median
-counts. Rows of different names in one layer are its parts: they add up. Where a profile lists all that ran, a layer without a
-row of its own ran inside of another: it is counted with the layer that feeds it, or else with one that it feeds.
+made of either, or else by the order of the layers of its operator, as a framework's calls do (``calls``). Rows of one name are repeats of
+one another: their median counts. Rows of different names in one layer are its parts: they add up. Where a profile lists all that ran, a
+layer without a row of its own ran inside of another: it is counted with the layer that feeds it, or else with one that it feeds.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from hwsim.estimation import Prepared
 from hwsim.graph import Layer
+from hwsim.validation.calls import by_layer
 from hwsim.validation.measured import Measurement
 from hwsim.validation.naming import candidates
 
@@ -51,9 +52,13 @@ def join(rows: Sequence[Measurement], prepared: Prepared, complete: bool = False
     """Join the rows of one network to its layers; complete : whether the rows list all that ran."""
     priced = [layer for layer, _ in prepared.priced]
     notes: list[str] = []
-    rows = _merged(rows, notes)
+    called, sums, runs = by_layer([row for row in rows if row.scope == "call"], priced)
+    if runs > 1:
+        notes.append(f"the network ran {runs} times, by the number of its layers: the median of each counts")
+    rows = _merged([row for row in rows if row.scope != "call"] + sums, notes)
     layer_rows = [row for row in rows if row.scope == "layer"]
     found, strays = _by_name(layer_rows, prepared)
+    found += [Joined(row, (name,), "order") for row, name in called]
     found += _by_order(
         [row for row, reason in strays if reason != _VIEW], priced, {name for item in found for name in item.layers}
     )

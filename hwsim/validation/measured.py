@@ -14,7 +14,7 @@ from typing import Literal, get_args
 
 from hwsim.errors import nearest
 
-Scope = Literal["layer", "operator", "model", "overhead"]
+Scope = Literal["layer", "operator", "call", "model", "overhead"]
 SCHEMA = "hwsim/measured/1"
 
 _TIME = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
@@ -30,7 +30,8 @@ QUANTITIES: dict[str, Mapping[str, float]] = {
 }
 #: All other columns, and what they hold.
 FIELDS: dict[str, str] = {
-    "scope": "what the row is of: layer (default), operator (all layers of one operator), model, or overhead (of no layer)",
+    "scope": "what the row is of: layer (default), operator (all layers of one operator), call (of an operator, rows in the order in which "
+    "they ran), model, or overhead (of no layer)",
     "name": "layer, operator or model",
     "model": "network the row belongs to, where the table holds several",
     "op": "operator of the layer",

@@ -12,10 +12,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from hwsim.device import Device, precision_for
+from hwsim.device import Device, Precision, precision_for
 from hwsim.estimation import Prepared, estimate
-from hwsim.validation.constants import Constant, bandwidth_of, efficiency_of, entry_name, overhead_of, vector_rate_of
+from hwsim.validation.constants import (
+    Constant,
+    bandwidth_of,
+    class_efficiency_of,
+    efficiency_of,
+    entry_name,
+    overhead_of,
+    vector_rate_of,
+)
 from hwsim.validation.terms import ADDED, FUNCTION, Array, Part, Terms
+from hwsim.workload import Work
+from hwsim.workload.classes import CLASSES, work_class
 
 #: Rungs that are seen so.
 RUNGS = frozenset({"gpu"})
@@ -25,29 +35,74 @@ _LOWER, _MORE_US = 0.8, 1.0
 
 def near(prepared: Prepared, device: Device, rung: str, values: Mapping[str, float]) -> Terms:
     """The layers of a network in parts, near constants (by path) at these values; others as the profile has them."""
-    constants = _constants(prepared, device)
-    here = {constant.path: values.get(constant.path, constant.value) for constant in constants}
-    times = _times(prepared, device, rung, here)
-    parts, explained = [], np.zeros_like(times)
-    for constant in constants:
-        value = here[constant.path]
+    times = _times(prepared, device, rung, values)
+    found: list[tuple[Constant, Constant | None, Array, Array]] = []
+    for constant in _constants(prepared, device):
+        value = values.get(constant.path, constant.value)
         if constant.kind == "rate":
-            moved = _times(prepared, device, rung, {**here, constant.path: value * _LOWER})
-            each = np.clip((moved - times) / (1 / _LOWER - 1), 0.0, times)
-            seconds = each * value
+            seconds = _of_rates(prepared, device, rung, values, {constant.path: value}, times)
+            found.append((constant, None, seconds * value, seconds))
         else:
-            moved = _times(prepared, device, rung, {**here, constant.path: value + _MORE_US})
+            moved = _times(prepared, device, rung, {**values, constant.path: value + _MORE_US})
             seconds = np.maximum(moved - times, 0.0) / _MORE_US
-            each = seconds * value
-        explained += each
-        if seconds.any():
-            parts.append((constant, seconds, each))
+            found.append((constant, None, seconds, seconds * value))
+    found += _classes(prepared, device, rung, values, times)
     # kinks may count the same seconds for two constants: never more than there are
+    explained = np.sum([each for _, _, _, each in found], axis=0)
     scale = np.where(explained > times, times / np.where(explained > 0, explained, 1.0), 1.0)
-    found = [Part(constant, ADDED, seconds * np.where(each > 0, scale, 1.0)) for constant, seconds, each in parts]
+    parts = [
+        Part(constant, ADDED, seconds * np.where(each > 0, scale, 1.0), common)
+        for constant, common, seconds, each in found
+        if seconds.any()
+    ]
     rest = np.maximum(times - explained * scale, 0.0)
     names = tuple(layer.name for layer, _ in prepared.priced)
-    return Terms(names, (*found, Part(None, ADDED, rest)))
+    return Terms(names, (*parts, Part(None, ADDED, rest)))
+
+
+def _of_rates(
+    prepared: Prepared,
+    device: Device,
+    rung: str,
+    values: Mapping[str, float],
+    rates: Mapping[str, float],
+    times: Array,
+) -> Array:
+    """Time of each layer that goes with the inverse of rates [s], by lowering all of them."""
+    lowered = {path: rate * _LOWER for path, rate in rates.items()}
+    moved = _times(prepared, device, rung, {**values, **lowered})
+    seconds: Array = np.clip((moved - times) / (1 / _LOWER - 1), 0.0, times)
+    return seconds
+
+
+def _classes(
+    prepared: Prepared, device: Device, rung: str, values: Mapping[str, float], times: Array
+) -> list[tuple[Constant, Constant | None, Array, Array]]:
+    """Shares of the peak by class of work: every layer is of the class of most of its MACs, so that one look shows all of them."""
+    kinds = [_kind(work, device) for _, work in prepared.priced]
+    used = {kind for kind in kinds if kind is not None}
+    found: list[tuple[Constant, Constant | None, Array, Array]] = []
+    for precision in device.precisions:
+        names = [name for name in CLASSES if (precision, name) in used]
+        shares = {name: class_efficiency_of(device, precision, name) for name in names}
+        common = efficiency_of(device, precision)
+        general = values.get(common.path, common.value)
+        here = {
+            share.path: values.get(share.path, general if share.parent else share.value) for share in shares.values()
+        }
+        seconds = _of_rates(prepared, device, rung, values, here, times) if names else times
+        for name, share in shares.items():
+            own = np.where([kind == (precision, name) for kind in kinds], seconds, 0.0)
+            found.append((share, common, own * here[share.path], own))
+    return found
+
+
+def _kind(work: Work, device: Device) -> tuple[Precision, str] | None:
+    """Precision and class of most of a layer's MACs."""
+    if not work.nests:
+        return None
+    nest = max(work.nests, key=lambda nest: nest.macs)
+    return precision_for(device, nest.input.dtype, nest.weight.dtype)[0], work_class(nest)
 
 
 def _times(prepared: Prepared, device: Device, rung: str, values: Mapping[str, float]) -> Array:
@@ -56,14 +111,8 @@ def _times(prepared: Prepared, device: Device, rung: str, values: Mapping[str, f
 
 
 def _constants(prepared: Prepared, device: Device) -> list[Constant]:
-    """Constants that can matter to a network: efficiencies of the precisions it runs at, bandwidths, vector rates, overheads."""
-    used = {
-        precision_for(device, nest.input.dtype, nest.weight.dtype)[0]
-        for _, work in prepared.priced
-        for nest in work.nests
-    }
-    found = [efficiency_of(device, item) for item in device.precisions if item in used]
-    found += [
+    """Constants that can matter to a network, but for shares of the peak: bandwidths, vector rates, overheads."""
+    found = [
         bandwidth_of(device, memory.name)
         for memory in device.memories
         if memory.shared_bandwidth or memory.read_bandwidth or memory.write_bandwidth
@@ -92,14 +141,22 @@ def changed(device: Device, values: Mapping[str, float]) -> Device:
     )
     return replace(
         device,
-        precisions=tuple(
-            replace(item, efficiency=values.get(f"compute.precisions.{entry_name(item)}.efficiency", item.efficiency))
-            for item in device.precisions
-        ),
+        precisions=tuple(_changed(item, values) for item in device.precisions),
         memories=tuple(
             replace(memory, efficiency=values.get(f"memory.{memory.name}.efficiency", memory.efficiency))
             for memory in device.memories
         ),
         vector=vector,
         overheads=overheads,
+    )
+
+
+def _changed(precision: Precision, values: Mapping[str, float]) -> Precision:
+    path = f"compute.precisions.{entry_name(precision)}"
+    given = dict(precision.by_class)
+    given |= {name: values[key] for name in CLASSES if (key := f"{path}.by_class.{name}") in values}
+    return replace(
+        precision,
+        efficiency=values.get(f"{path}.efficiency", precision.efficiency),
+        by_class=tuple(given.items()),
     )

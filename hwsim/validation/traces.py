@@ -19,11 +19,16 @@ _MARK = "_kernel_time"
 #: ONNX operators that PyTorch's operators become on export.
 ATEN = {
     "conv1d": "Conv", "conv2d": "Conv", "conv3d": "Conv", "convolution": "Conv", "conv_transpose2d": "ConvTranspose",
-    "linear": "Gemm", "addmm": "Gemm", "matmul": "MatMul", "mm": "MatMul", "bmm": "MatMul",
-    "relu": "Relu", "relu_": "Relu", "hardtanh": "Clip", "hardtanh_": "Clip", "clamp": "Clip", "sigmoid": "Sigmoid", "silu": "Swish",
-    "gelu": "Gelu", "tanh": "Tanh", "softmax": "Softmax", "layer_norm": "LayerNormalization", "batch_norm": "BatchNormalization",
-    "max_pool2d": "MaxPool", "avg_pool2d": "AveragePool", "adaptive_avg_pool2d": "GlobalAveragePool",
-    "add": "Add", "add_": "Add", "mul": "Mul", "cat": "Concat", "embedding": "Gather", "scaled_dot_product_attention": "Attention",
+    "linear": "Gemm", "addmm": "Gemm", "matmul": "MatMul", "mm": "MatMul", "bmm": "MatMul", "einsum": "Einsum",
+    "relu": "Relu", "relu_": "Relu", "hardtanh": "Clip", "hardtanh_": "Clip", "relu6": "Clip", "clamp": "Clip", "clamp_": "Clip",
+    "sigmoid": "Sigmoid", "silu": "Swish", "silu_": "Swish", "gelu": "Gelu", "tanh": "Tanh", "elu": "Elu", "leaky_relu": "LeakyRelu",
+    "leaky_relu_": "LeakyRelu", "hardswish": "HardSwish", "hardswish_": "HardSwish", "hardsigmoid": "HardSigmoid",
+    "hardsigmoid_": "HardSigmoid", "softmax": "Softmax", "log_softmax": "LogSoftmax", "layer_norm": "LayerNormalization",
+    "batch_norm": "BatchNormalization", "group_norm": "GroupNormalization", "instance_norm": "InstanceNormalization",
+    "max_pool2d": "MaxPool", "avg_pool2d": "AveragePool", "adaptive_avg_pool2d": "GlobalAveragePool", "mean": "ReduceMean",
+    "sum": "ReduceSum", "add": "Add", "add_": "Add", "sub": "Sub", "mul": "Mul", "mul_": "Mul", "div": "Div", "div_": "Div", "pow": "Pow",
+    "sqrt": "Sqrt", "exp": "Exp", "cat": "Concat", "stack": "Concat", "pad": "Pad", "embedding": "Gather",
+    "upsample_nearest2d": "Resize", "upsample_bilinear2d": "Resize", "scaled_dot_product_attention": "Attention",
 }  # fmt: skip
 
 
@@ -89,33 +94,47 @@ def _row(name: str, op: str, durations: Sequence[float], scope: str = "") -> Mea
 
 
 def pytorch(events: Sequence[Event]) -> Measured:
-    """PyTorch's profiler: a row an operator, summed over its calls and divided by the steps that the profile marks.
+    """PyTorch's profiler: a row a call, in order, of scope ``call``.
 
-    A call inside of another one belongs to it. Where the trace has kernels of a GPU, theirs is the time, by ``External id``.
+    A call inside of another one belongs to it. Where the trace has kernels of a GPU, theirs is the time, by ``External id``, and calls
+    without any (views) are no rows. Where the profile marks steps and all of them make the same calls, a row is the 10th percentile of its
+    call in each step; otherwise all calls are rows of their own.
     """
     calls = _outermost([event for event in events if event.get("cat") == "cpu_op"])
     kernels: dict[Any, float] = defaultdict(float)
     for event in events:
         if event.get("cat") in ("kernel", "gpu_memcpy", "gpu_memset"):
             kernels[_identity(event)] += float(event["dur"])
-    names = {str(event["name"]) for event in events if str(event.get("name", "")).startswith("ProfilerStep#")}
-    steps = max(1, len(names))
-    spent: dict[str, float] = defaultdict(float)
-    count: dict[str, int] = defaultdict(int)
+    marks = sorted(float(event["ts"]) for event in events if str(event.get("name", "")).startswith("ProfilerStep#"))
+    steps: dict[int, list[tuple[str, float]]] = defaultdict(list)
     for call, inner in calls:
-        op = str(call.get("name", "")).removeprefix("aten::")
-        op = ATEN.get(op, op)
         ids = {_identity(one) for one in (call, *inner)} - {""}
-        spent[op] += sum(kernels[key] for key in ids) if kernels else float(call["dur"])
-        count[op] += 1
-    rows = [
-        Measurement(name=op, op=op, scope="operator", latency_s=time / steps * 1e-6, repeats=steps)
-        for op, time in spent.items()
-        if time > 0
-    ]
-    return Measured(
-        tuple(rows), form="PyTorch profile", notes=(f"{steps} steps; times of all calls of an operator are summed",)
-    )
+        time = sum(kernels[key] for key in ids) if kernels else float(call["dur"])
+        if time > 0:
+            step = int(np.searchsorted(marks, float(call["ts"]), side="right"))
+            steps[step].append((str(call.get("name", "")).removeprefix("aten::"), time))
+    ran = [steps[step] for step in sorted(steps)]
+    alike = all([name for name, _ in step] == [name for name, _ in ran[0]] for step in ran)
+    if not alike:
+        ran = [[call for step in ran for call in step]]
+    count: dict[str, int] = defaultdict(int)
+    rows: list[Measurement] = []
+    for place, (name, _) in enumerate(ran[0] if ran else ()):
+        low, least, spread = summary([step[place][1] for step in ran])
+        count[name] += 1
+        rows.append(
+            Measurement(
+                name=f"{name} {count[name]}",
+                op=ATEN.get(name, name),
+                scope="call",
+                latency_s=low * 1e-6,
+                minimum_s=least * 1e-6,
+                repeats=len(ran),
+                spread=spread,
+            )
+        )
+    said = f"{len(ran)} steps of the same calls" if len(ran) > 1 else "a row a call, in order"
+    return Measured(tuple(rows), form="PyTorch profile", notes=(said,))
 
 
 def _identity(event: Event) -> str:

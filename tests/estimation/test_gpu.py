@@ -62,3 +62,20 @@ def test_what_l2_does_not_hold_crosses_the_edge_again() -> None:
             float(products(gpu(device), 4096, 4096, 4096).memory_bytes), rel=0.01
         )
     assert moved[none.sha256] > 2 * moved[large.sha256]
+
+
+@pytest.mark.parametrize(
+    ("device", "dtype", "size", "said"),
+    [
+        ("h100_sxm", "float16", 1000, False),
+        ("h100_sxm", "float16", 1001, True),
+        ("h100_sxm", "float32", 1001, False),  # no matrix instructions of float32
+        ("p100", "float16", 1001, False),  # none at all
+    ],
+)
+def test_rows_that_no_word_of_matrix_instructions_divides_are_said(
+    device: str, dtype: str, size: int, said: bool
+) -> None:
+    network = hwsim.Network.builder("net").input("x", (256, size), dtype).dense(512).build()
+    notes = hwsim.estimate(network, device).notes
+    assert any("no multiple of 16 bytes" in note for note in notes) == said

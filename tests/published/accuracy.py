@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.published import own_cpu, products_and_chips
+from tests.published import own_cpu, own_gpu, products_and_chips
 from tests.published.edge_families import FAMILIES, Accuracy, Family, accuracy
 
 README = Path(__file__).resolve().parents[2] / "README.md"
@@ -48,6 +48,7 @@ def main() -> None:
     tables = {
         (BEGIN, END): lines([(family, accuracy(family)) for family in FAMILIES]),
         (own_cpu.BEGIN, own_cpu.END): own_cpu.lines(),
+        (own_gpu.BEGIN, own_gpu.END): own_gpu.lines(),
         (PARTS_BEGIN, PARTS_END): parts,
     }
     text = README.read_text(encoding="utf-8")

@@ -152,3 +152,40 @@ def test_silent_layers_run_beside_their_twins_and_no_product_in_a_move() -> None
     cut = prepare(Network("cut", tuple(layers), tensors, ("x",), ("y",)), passes=())
     rows = join([_row("t", op="Split"), _row("u")], cut, complete=True)
     assert {item.row.name: item.layers for item in rows.joined} == {"t": ("t", "s"), "u": ("u",)}
+
+
+def _calls(*named: tuple[str, str, float]) -> list[Measurement]:
+    return [Measurement(name, scope="call", op=op, latency_s=time) for name, op, time in named]
+
+
+def test_calls_go_to_the_layers_of_their_operators_in_order() -> None:
+    joined = join(_calls(("conv2d 1", "Conv", 3.0), ("conv2d 2", "Conv", 1.0), ("relu 1", "Relu", 9.0)), prepared())
+    assert _found(joined) == {"conv2d 1": (("first",), "order"), "conv2d 2": (("second",), "order")}
+    assert [(row.name, row.latency_s) for row, _ in joined.strays] == [("Relu", 9.0)]
+    assert {item.row.scope for item in joined.joined} == {"layer"}
+
+
+def test_calls_of_several_runs_are_told_apart_by_the_number_of_layers() -> None:
+    """Three runs of two convolutions and a product: the median of each counts; five additions are no whole number of layers."""
+    runs = [("conv2d", "Conv", time) for time in (1.0, 10.0, 3.0, 12.0, 2.0, 11.0)]
+    runs += [("linear", "Gemm", time) for time in (4.0, 5.0, 6.0)] + [("add", "Add", 0.3)] * 6
+    joined = join(_calls(*((f"{name} {place}", op, time) for place, (name, op, time) in enumerate(runs))), prepared())
+    found = {item.layers: item.row for item in joined.joined}
+    assert {layers: row.latency_s for layers, row in found.items()} == {
+        ("first",): 2,
+        ("second",): 11,
+        ("classifier",): 5,
+    }
+    assert found["first",].minimum_s == 1.0 and found["first",].repeats == 3
+    assert found["first",].spread == pytest.approx(0.5)
+    assert [(row.op, row.latency_s) for row, _ in joined.strays] == [("Add", pytest.approx(0.6))]
+    assert any("ran 3 times" in note for note in joined.notes)
+
+
+def test_operators_with_other_numbers_of_calls_are_added_up() -> None:
+    rows = _calls(
+        ("conv2d 1", "Conv", 1.0), ("conv2d 2", "Conv", 2.0), ("conv2d 3", "Conv", 4.0), ("linear 1", "Gemm", 50.0)
+    )
+    joined = join(rows, prepared())
+    assert _found(joined) == {"linear 1": (("classifier",), "order"), "Conv": (("first", "second"), "operator")}
+    assert {item.row.name: item.row.latency_s for item in joined.joined}["Conv"] == 7.0

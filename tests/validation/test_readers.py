@@ -114,33 +114,46 @@ def test_trtexec_times_that_are_none(tmp_path: Path) -> None:
         _read(tmp_path, [{"count": 1}, {"name": "a", "timeMs": "fast"}])
 
 
-def test_pytorch_profile_sums_calls_of_an_operator(tmp_path: Path) -> None:
-    """Two steps; what runs inside of another call belongs to it."""
+def test_pytorch_profile_has_a_row_a_call(tmp_path: Path) -> None:
+    """Three steps of the same calls; what runs inside of another call belongs to it."""
     events = []
-    for step in range(2):
+    for step, slower in enumerate((0, 20, 10)):
         start = 1000.0 * step
         events += [
             _event(f"ProfilerStep#{step}", start, 900, "user_annotation"),
-            _event("aten::conv2d", start, 300, "cpu_op", **{"External id": 10 * step + 1}),
+            _event("aten::conv2d", start, 300 + slower, "cpu_op", **{"External id": 10 * step + 1}),
             _event("aten::convolution", start + 10, 280, "cpu_op", **{"External id": 10 * step + 2}),
-            _event("aten::relu", start + 310, 50, "cpu_op", **{"External id": 10 * step + 3}),
+            _event("aten::relu", start + 350, 50, "cpu_op", **{"External id": 10 * step + 3}),
             _event("aten::conv2d", start + 400, 100, "cpu_op", **{"External id": 10 * step + 4}),
         ]
-    rows = _by_name(_read(tmp_path, {"traceEvents": events}))
-    assert set(rows) == {"Conv", "Relu"}
-    assert rows["Conv"].scope == "operator"
-    assert rows["Conv"].latency_s == pytest.approx(400e-6)
-    assert rows["Relu"].latency_s == pytest.approx(50e-6)
+    read = _read(tmp_path, {"traceEvents": events})
+    rows = _by_name(read)
+    assert list(rows) == ["conv2d 1", "relu 1", "conv2d 2"]
+    assert {row.scope for row in read.rows} == {"call"} and {row.repeats for row in read.rows} == {3}
+    first = rows["conv2d 1"]
+    assert (first.op, first.minimum_s, first.latency_s) == ("Conv", pytest.approx(300e-6), pytest.approx(302e-6))
+    assert rows["relu 1"].latency_s == pytest.approx(50e-6)
+    assert rows["conv2d 2"].latency_s == pytest.approx(100e-6)
+
+
+def test_pytorch_profile_of_steps_that_differ(tmp_path: Path) -> None:
+    events = [_event(f"ProfilerStep#{step}", 1000.0 * step, 900, "user_annotation") for step in range(2)]
+    events += [_event("aten::relu", time, 7.0 + time / 1000, "cpu_op") for time in (0.0, 100.0, 1000.0)]
+    rows = _read(tmp_path, {"traceEvents": events}).rows
+    assert [(row.name, row.repeats) for row in rows] == [("relu 1", 1), ("relu 2", 1), ("relu 3", 1)]
+    assert rows[2].latency_s == pytest.approx(8e-6)
 
 
 def test_pytorch_profile_with_kernels_takes_their_time(tmp_path: Path) -> None:
+    """A view, which launches none, is no row."""
     events = [
         _event("aten::linear", 0, 300, "cpu_op", **{"External id": 1}),
         _event("aten::addmm", 10, 280, "cpu_op", **{"External id": 2}),
+        _event("aten::view", 310, 5, "cpu_op", **{"External id": 3}),
         {**_event("sgemm", 500, 40, "kernel", **{"External id": 2}), "tid": 7},
     ]
     (row,) = _read(tmp_path, {"traceEvents": events}).rows
-    assert (row.name, row.latency_s) == ("Gemm", pytest.approx(40e-6))
+    assert (row.name, row.op, row.latency_s) == ("linear 1", "Gemm", pytest.approx(40e-6))
 
 
 def test_any_chrome_trace(tmp_path: Path) -> None:

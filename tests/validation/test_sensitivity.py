@@ -19,6 +19,7 @@ from hwsim.validation.calibration import calibrate
 from hwsim.validation.cases import Case, Cases
 from hwsim.validation.measured import Measurement
 from hwsim.validation.sensitivity import changed, near
+from hwsim.validation.terms import pooled
 
 BASE = "t4"
 
@@ -86,10 +87,30 @@ def test_parts_make_the_whole_where_they_were_seen(values: dict[str, float]) -> 
     assert np.allclose(apart.latency(values), expected)
     assert all((part.seconds >= 0).all() for part in apart.parts)
     slow = {**values, "compute.precisions.float32.efficiency": 0.4}
-    seen = dict(zip(apart.names, apart.latency(slow), strict=True))
+    (alike,) = pooled((apart,), frozenset())  # all classes of work at the common share
+    seen = dict(zip(apart.names, alike.latency(slow), strict=True))
     true = {layer.name: layer.latency_s for layer in estimate(PRODUCTS, changed(device, slow)).layers}
     largest = max(true, key=lambda name: true[name] if name.startswith("dense") else 0.0)
     assert seen[largest] == pytest.approx(true[largest], rel=0.1)
+
+
+def test_classes_of_work_have_shares_of_their_own() -> None:
+    """Windows at 0.4 of the peak, 1x1 convolutions at 0.8, products at what the profile says."""
+    builder = Network.builder("mixed")
+    for place, (channels, size) in enumerate(((128, 56), (256, 28), (512, 14), (256, 56), (128, 112), (512, 28))):
+        builder = builder.input(f"w{place}", (8, channels, size, size)).conv(channels, bias=False)
+        builder = builder.input(f"p{place}", (8, 4 * channels, size, size)).conv(channels, kernel=1, bias=False)
+        builder = builder.input(f"m{place}", (16 * size, 4 * channels)).dense(2048, bias=False)
+    mixed = prepare(builder.build(), passes=())
+    path = "compute.precisions.float32.by_class."
+    truth = {f"{path}window_3x3": 0.4, f"{path}pointwise": 0.8}
+    layers = estimate(mixed, load_device(BASE, [f"{key}={value}" for key, value in truth.items()])).layers
+    rows = tuple(Measurement(layer.name, latency_s=layer.latency_s) for layer in layers)
+    found = calibrate(Cases((Case("mixed", mixed, rows),)), load_device(BASE), samples=5)
+    fitted = {item.path: item.value for item in found.constants}
+    assert fitted[f"{path}window_3x3"] == pytest.approx(0.4, rel=0.05)
+    assert found.held_out.mape.value is not None and found.uncalibrated.mape.value is not None
+    assert found.held_out.mape.value < found.uncalibrated.mape.value / 3
 
 
 def test_what_binds_may_change_on_the_way() -> None:
@@ -106,6 +127,7 @@ def test_what_binds_may_change_on_the_way() -> None:
 def test_a_changed_device_is_the_one_with_overrides() -> None:
     values = {
         "compute.precisions.float16.efficiency": 0.5,
+        "compute.precisions.float16.by_class.pointwise": 0.4,
         "memory.l2.efficiency": 0.25,
         "compute.vector.ops_per_cycle": 99.0,
         "compute.vector.by_function.exp": 7.0,
