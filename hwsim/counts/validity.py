@@ -36,7 +36,7 @@ def _check(nest: LoopNest, iterations: int) -> None:
     """
     spread = (nest.stride_h + nest.dilation_h) * (nest.stride_w + nest.dilation_w)
     reach = max(abs(nest.pad_top), abs(nest.pad_left), nest.input_height, nest.input_width)
-    if iterations * spread >= UNLIMITED or max(nest.elements) * spread * reach * reach >= UNLIMITED or reach >= 1 << 31:
+    if iterations * spread >= UNLIMITED or max(nest.elements) * spread * reach * reach >= UNLIMITED:
         raise MappingError(
             f"nest: {iterations:.3g} iterations over a tensor of {max(nest.elements):.3g} elements cannot be counted in 64 bits "
             "(split the layer, or run fewer of its images at a time)"

@@ -12,12 +12,15 @@ from hypothesis import strategies as st
 
 from hwsim.cost.gpu import (
     EAGER_BATCHED,
+    EAGER_CONVOLUTION,
     EAGER_LINEAR,
     QUEUED,
     SHARED,
     TILES,
+    Calls,
     Constants,
     Gpu,
+    _small_winograd,
     convolutions,
     gpu,
     pack,
@@ -151,6 +154,41 @@ def test_more_bandwidth_is_never_slower_and_more_bits_never_faster(
     assert float(products(board, m, n, k, bits=16, output_bits=16).seconds) <= seconds * (1 + 1e-12)
 
 
+@pytest.mark.parametrize("calls", [EAGER_LINEAR, EAGER_BATCHED, EAGER_CONVOLUTION])
+def test_calls_of_a_framework_pause_so_that_short_kernels_run_cool(calls: Calls) -> None:
+    """Of a fifth of a millisecond the board's limit is hardly felt, of a hundred it is as where calls queue up."""
+    board = gpu(_LOADED["t4"])
+    cool = replace(board, power_w=None)
+
+    def slowed(side: int, how: Calls) -> float:
+        one, other = (products(chip, side, side, side, calls=how).kernel_s for chip in (board, cool))
+        return float(one / other)
+
+    assert float(products(cool, 1024, 1024, 512, calls=calls).kernel_s) < 3e-4
+    assert 1 <= slowed(700, calls) < 1 + 0.5 * (slowed(700, QUEUED) - 1)
+    assert slowed(8192, calls) == pytest.approx(slowed(8192, QUEUED), rel=0.01)
+    # a call takes tens of microseconds, whatever it asks for, and that of a convolution, which looks up its algorithm, the most
+    idle = float(products(board, 1, 1, 1, calls=calls).seconds)
+    assert 1e-5 < idle < EAGER_CONVOLUTION.floor_s + 1e-5 < 1e-3 and calls.gap_s <= calls.floor_s
+
+
+@pytest.mark.parametrize(
+    "size", [(8, 17), (8, 16), (9, 16), (17, 8), (16, 9), (7, 15), (15, 7), (33, 33), (1, 1), (40, 24)]
+)
+def test_blocks_of_winograd_s_convolution_lie_the_better_way(size: tuple[int, int]) -> None:
+    """A block has 16 x 8 outputs: a product of 32 rows for each, of as many blocks as cover the image one way or the other."""
+    chip, free = gpu(_LOADED["p4"]), replace(QUEUED, floor_s=0.0, gap_s=0.0)
+    tall, broad = size
+    blocks = min(math.ceil(tall / a) * math.ceil(broad / b) for a, b in ((16, 8), (8, 16)))
+    inputs, weights = 4.0 * 3 * 64 * (tall + 2) * (broad + 2), 4.0 * 64 * 96
+    found = products(
+        chip, 3 * 32 * blocks, 96, 64, batch=16, a_along_k=False, a_bytes=inputs, b_bytes=16 * weights, calls=free
+    )
+    sizes = tuple(np.array(float(number)) for number in (3, 64, 96, tall, broad))
+    seconds = _small_winograd(chip, sizes[:3], sizes[3:], np.array(inputs), (32, 32), free, SHARED)  # type: ignore[arg-type]
+    assert float(seconds) == pytest.approx(float(found.kernel_s) + 25 * weights / chip.memory_rate)
+
+
 def test_convolutions_take_the_fastest_way() -> None:
     """Windows that Winograd's convolution is for take less than others of as much work; strides and matrix instructions have none."""
     plain = gpu(_LOADED["v100"])
@@ -250,7 +288,11 @@ def test_batched_products_of_a_framework_have_few_tiles() -> None:
     assert {*zip(old.tile_rows, old.tile_columns, strict=True)} == {(64.0, 128.0)}
     some = products(gpu(_LOADED["v100"]), sizes, [[9], [50], [777]], 64, batch=50, calls=EAGER_BATCHED)
     tiles = {*zip(some.tile_rows.ravel(), some.tile_columns.ravel(), strict=True)}
-    assert tiles <= {(64.0, 128.0), (64.0, 64.0), (32.0, 128.0), (128.0, 32.0)} and len(tiles) > 1
+    four = {(64.0, 128.0), (64.0, 64.0), (32.0, 128.0), (128.0, 32.0)}
+    assert tiles <= four and len(tiles) > 1
+    # as many products as fill the SMs once, each of them one tile: that tile is the one
+    fitting = products(gpu(_LOADED["v100"]), *zip(*four, strict=True), 2048, batch=80, calls=EAGER_BATCHED)  # type: ignore[arg-type]
+    assert {*zip(fitting.tile_rows, fitting.tile_columns, strict=True)} == four
     new = products(gpu(_LOADED["a100_sxm_80g"]), sizes, 777, 64, batch=50, calls=EAGER_BATCHED)
     assert {*zip(new.tile_rows, new.tile_columns, strict=True)} == {(128.0, 128.0)}
 

@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 
 from hwsim.counts import Counts, count
+from hwsim.counts.validity import check_nest
 from hwsim.errors import Infeasible, MappingError
 from hwsim.mapping import Hierarchy, LevelLoops, Mapping, Storage
 from hwsim.mapping.hierarchy import Keep
+from hwsim.workload import LoopNest
 from tests.counts.nests import EVERYTHING, level, loops, nest, one_pe
 
 
@@ -163,3 +165,29 @@ def test_instances_at_work() -> None:
     found = count(nest(k=3), single, Mapping((loops(), loops(x=[("K", 3)]))))
     assert isinstance(found, Counts)
     assert ([one.used for one in found.levels], found.pes, found.mesh) == ([(3, 1), (1, 1)], 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("fields", "countable"),
+    [
+        # stride + dilation is 2 on either axis: 2^60 iterations are 2^62 addresses
+        ({"k": 1 << 30, "c": (1 << 30) - 1}, True),
+        ({"k": 1 << 30, "c": 1 << 30}, False),
+        ({"k": 1 << 30, "c": (1 << 30) - 1, "stride_w": 2, "dilation_h": 2}, False),
+        # one row of 2^20 inputs: its elements, four times, and twice its length
+        ({"p": 1 << 19, "stride_w": 1, "width": 1 << 19}, True),
+        ({"p": 1 << 20, "width": 1 << 20}, False),
+        # padding as far as that, with hardly anything inside
+        ({"pad_top": (1 << 30) - 1}, True),
+        ({"pad_top": 1 << 30}, False),
+        ({"pad_left": -(1 << 30)}, False),
+        ({"pad_left": 1 << 40}, False),
+    ],
+)
+def test_what_64_bits_cannot_count_is_refused(fields: dict[str, int], countable: bool) -> None:
+    of = LoopNest(**fields)  # type: ignore[arg-type]
+    if countable:
+        check_nest(of)
+        return
+    with pytest.raises(MappingError, match="64 bits"):
+        check_nest(of)

@@ -39,3 +39,9 @@ def test_an_area_budget_gives_the_number_of_elements(bits: int, pes: int) -> Non
     elements = area(device).by_component["mac_array"]
     assert elements == pytest.approx(pes * pe_area_um2(bits) * 1e-12)
     assert 0.8e-6 < elements <= 1e-6
+
+
+def test_an_element_multiplies_its_whole_kernel_in_a_cycle() -> None:
+    device = load("hcm_28nm", ["pe.kernel=3x5"])
+    assert [precision.macs_per_pe_per_cycle for precision in device.precisions] == [15.0]
+    assert any("3×5 kernel extrapolates" in note for note in device.notes)

@@ -157,3 +157,15 @@ def _plain(text: str) -> bool:
 )
 def test_what_pyyaml_writes_is_read_back(value: object) -> None:
     assert read(yaml.safe_dump({"v": value}), "f").value == {"v": value}
+
+
+def test_a_profile_has_a_mebibyte_at_most() -> None:
+    for more, refused in ((0, False), (1, True), (1000, True)):
+        text = "a: 1\n#".ljust((1 << 20) + more, "x")
+        if refused:
+            with pytest.raises(
+                ProfileError, match=r"p\.yaml: 1,04\d,\d{3} characters \(a profile has at most 1,048,576\)"
+            ):
+                read(text, "p.yaml")
+        else:
+            assert read(text, "p.yaml").value == {"a": 1}

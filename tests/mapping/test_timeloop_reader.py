@@ -371,6 +371,18 @@ def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, message: str
         read_timeloop(write(tmp_path, *texts))
 
 
+@pytest.mark.parametrize("key", ["no_reuse", "no_multicast_no_reduction"])
+@pytest.mark.parametrize(("value", "says"), [("false", False), ("[]", False), ("true", True), ("[Inputs]", True)])
+def test_reuse_that_is_forbidden_is_not_supported(tmp_path: Path, key: str, value: str, says: bool) -> None:
+    """A directive may say that there is none to forbid."""
+    text = MAPPING.replace("type: spatial,", f"type: spatial, {key}: {value},")
+    if says:
+        with pytest.raises(MappingError, match=rf"file2\.yaml:5: {key}: not supported"):
+            read_timeloop(write(tmp_path, PROBLEM, FLAT, text))
+    else:
+        assert read_timeloop(write(tmp_path, PROBLEM, FLAT, text)).mapping is not None
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -144,6 +144,13 @@ def test_a_pool_needs_the_rows_of_its_windows_and_the_channels_that_it_makes() -
     assert [part.needed["x"] for part in by_channels] == [Slice("channels", 0, 2, 4), Slice("channels", 2, 4, 4)]
 
 
+def test_rows_of_a_convolution_are_rows_of_its_height() -> None:
+    """6 rows of 5 columns with windows of 3 and padding of one: halves make 3 rows each, and need 4 of the 6."""
+    found = _parts("Conv", [IMAGE, parameter("w", 4, 4, 3, 3)], RESULT, 2, "rows", pads=(1, 1, 1, 1))
+    assert [part.made for part in found] == [Slice("height", 0, 3, 6), Slice("height", 3, 6, 6)]
+    assert [part.needed["x"] for part in found] == [Slice("height", 0, 4, 6), Slice("height", 2, 6, 6)]
+
+
 def test_groups_need_their_channels() -> None:
     """4 groups of one channel each make one filter each."""
     found = _parts("Conv", [IMAGE, parameter("w", 4, 1, 3, 3)], RESULT, 2, "channels", group=4, pads=(1, 1, 1, 1))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from hwsim.errors import ModelError
-from hwsim.graph import Tensor
-from tests.workload.single import activation, parameter, work
+from hwsim.graph import Layer, Tensor
+from hwsim.workload import lower
+from tests.workload.single import activation, network, parameter, work
 
 CONTRIB = "com.microsoft"
 ONNX_ML = "ai.onnx.ml"
@@ -165,3 +166,11 @@ def test_results_of_integer_products_are_scaled_and_where_asked_quantized(
 def test_a_vector_is_no_matrix_of_a_product() -> None:
     with pytest.raises(ModelError, match="node 'node': Gemm"):
         work("Gemm", [a(5), parameter("w", 5, 4)], [y(4)])
+
+
+def test_a_sort_of_which_only_the_places_are_wanted() -> None:
+    """TopK with its first output left out: 7 kept of 100, so three comparisons an element."""
+    layer = Layer("node", "TopK", ("x",), ("", "i"), {})
+    found = network([layer], [X, activation("i", 4, 7, dtype="int64")])
+    (operation,) = lower(layer, found).vectors
+    assert (operation.function, operation.operations, operation.elements) == ("sort", 3 * 400, 400)
