@@ -118,7 +118,7 @@ def _level_energy(level: Level, counts: LevelCounts, nest: LoopNest, of: Counts)
         for direction, ((action, joules), number) in enumerate(zip(prices, accesses, strict=True)):
             if number and joules is None:
                 return f"{action} energy of {name} at {level.name}"
-            found[direction][operand] = number * joules[operand] * nest.repeat if joules and number else 0.0
+            found[direction][operand] = number * joules[operand] * nest.repeat if joules else 0.0
         crossing = at.wires.down + at.wires.up
         if crossing and level.hop_j:
             bits = (

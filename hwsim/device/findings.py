@@ -25,7 +25,6 @@ _MESSAGES = {
     "int_type": "must be a whole number",
     "finite_number": "must be a finite number",
 }
-_OWN = {"number", "range", "operands", "name", "dtype", "alternatives"}
 
 
 def findings(error: ValidationError, tree: Tree) -> list[str]:
@@ -61,8 +60,6 @@ def _message(item: Any) -> str:
             if kind == "too_short"
             else f"must have at most {context['max_length']} entries"
         )
-    if kind in _OWN:
-        return str(item["msg"])
     return str(item["msg"]).replace("Input should be", "must be")
 
 

@@ -6,8 +6,8 @@ from hwsim.cost.cpu import Core
 from hwsim.workload import LoopNest
 
 
-def walked(nest: LoopNest, core: Core, form: str) -> tuple[float, int, int]:
-    """Cycles (weights in the innermost cache), tiles begun and vectors of results of a nest, as the library's loops go."""
+def walked(nest: LoopNest, core: Core, form: str, near: bool = True) -> tuple[float, int, int]:
+    """Cycles, tiles begun and vectors of results of a nest, as the library's loops go; near : all weights lie in the innermost cache."""
     kernels, lanes = core.kernels, core.lanes
     blocks = -(-(nest.g if form == "depthwise" else nest.k) // lanes)
     sets = []
@@ -26,6 +26,9 @@ def walked(nest: LoopNest, core: Core, form: str) -> tuple[float, int, int]:
     rows = [(0, nest.q * nest.p)] if flat else [(q, nest.p) for q in range(nest.q)]
     for _ in range(nest.n * nest.repeat * (1 if form == "depthwise" else nest.g)):
         for size in sets:
+            weights = 4 * lanes * size * nest.s * nest.r * passes[0][0]
+            far = not near and form != "pointwise" and weights > core.near * (1 - kernels.spare_share)
+            rate = core.next_rate if far else None
             for deep, _ in passes:
                 for q, width in rows:
                     high = (
@@ -34,7 +37,7 @@ def walked(nest: LoopNest, core: Core, form: str) -> tuple[float, int, int]:
                         else _inside(q, nest.stride_h, nest.pad_top, nest.s, nest.dilation_h, nest.input_height)
                     )
                     for outputs, wide in _tiles(nest, width, kernels.outputs, flat):
-                        cycles += _tile(core, outputs, size, high * wide * deep, form != "depthwise")
+                        cycles += _tile(core, outputs, size, high * wide * deep, form != "depthwise", rate)
                         begun += 1
                     results += width * size
     return cycles, begun, results
@@ -68,8 +71,30 @@ def _tiles(nest: LoopNest, width: int, most: int, flat: bool) -> list[tuple[int,
     return [(outputs, column) for outputs, column in found if column]
 
 
-def _tile(core: Core, outputs: int, blocks: int, steps: int, shared: bool) -> float:
-    """Multiplications, loads, or the chain of sums behind what the window of instructions hides."""
+def multiplied(rows: int, columns: int, reduction: int, core: Core) -> float:
+    """Cycles of a product: bands of rows, the last ones ever lower, each by some vectors of columns at a time."""
+    kernels = core.kernels
+    vectors = -(-columns // core.lanes)
+    cycles, left, high = 0.0, rows, kernels.rows
+    if rows == 1:  # a vector of weights a step, which is used once
+        return vectors * reduction / min(core.pipes, kernels.loads_per_cycle)
+    while left:
+        while left < high:
+            high = kernels.rows // 2 if high == kernels.rows else high - 1
+        left -= high
+        for start in range(0, vectors, kernels.columns):
+            wide = min(kernels.columns, vectors - start)
+            instructions = high * wide + wide + high / 2
+            cycles += max(
+                reduction * high * wide / core.pipes,
+                reduction * (high + wide) / kernels.loads_per_cycle,
+                (reduction - kernels.window / instructions) * kernels.latency_cycles,
+            )
+    return cycles
+
+
+def _tile(core: Core, outputs: int, blocks: int, steps: int, shared: bool, rate: float | None) -> float:
+    """Multiplications, loads, weights from further out, or the chain of sums behind what the window of instructions hides."""
     multiplications = outputs * blocks
     if not shared or blocks == 1:
         loads, instructions = outputs + 1, outputs + 1
@@ -79,4 +104,5 @@ def _tile(core: Core, outputs: int, blocks: int, steps: int, shared: bool) -> fl
         loads, instructions = outputs + blocks, outputs + blocks + multiplications
     kernels = core.kernels
     chained = (steps - kernels.window / instructions) * kernels.latency_cycles
-    return max(steps * multiplications / core.pipes, steps * loads / kernels.loads_per_cycle, chained)
+    fetched = 0.0 if rate is None else steps * 4 * core.lanes * blocks / rate
+    return max(steps * multiplications / core.pipes, steps * loads / kernels.loads_per_cycle, fetched, chained)

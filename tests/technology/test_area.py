@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwsim.cost.area import COMPONENTS, area, own_technology, pe_pitch
-from hwsim.device import Array, Device, Precision
+from hwsim.device import Array, Device, Pool, Precision
 from hwsim.device.technology import (
     Estimated,
     Technology,
@@ -171,6 +171,15 @@ def test_shares_are_of_what_is_modelled() -> None:
     whole = sum(part.area.value for part in found.parts)
     for component, share in found.shares.items():
         assert share == pytest.approx(sum(p.area.value for p in found.parts if p.component == component) / whole)
+
+
+def test_a_pool_of_unknown_size_hides_no_other_one() -> None:
+    buffer = memory("buffer", (1, 1), 65536, "sram", width_bits=64)
+    pools = (Pool(frozenset({"weight"}), None), Pool(frozenset({"input"}), 4096), Pool(frozenset({"output"}), 8192))
+    found = area(small(memories=(small().memories[0], replace(buffer, pools=pools), small().memories[2])))
+    assert found.unavailable == ("buffer (weight): the profile gives no capacity",)
+    names = [part.name for part in found.parts if part.level == "buffer"]
+    assert names == ["buffer (input)", "buffer (output)"]
 
 
 def test_a_level_of_one_child_needs_no_switch() -> None:

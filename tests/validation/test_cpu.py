@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,3 +97,21 @@ def test_a_machine_says_its_caches_and_its_products_the_clock(tmp_path: Path) ->
     assert keys["memory.l1.capacity_kib"] == "48" and keys["memory.l2.capacity_kib"] == "2048"
     assert int(keys["memory.l3.capacity_kib"]) in {size * 1024 for size in (8, 16, 32, 64)}
     assert machine(found.cases, lambda given: load_device("cortex_a72", given), sizes).overrides == ()
+
+
+def test_a_small_outermost_cache_is_taken_as_it_is() -> None:
+    """Of a cache of 6 MiB none of the sizes that are tried fits: all of it serves this core. Without a size the profile's is the most."""
+    found = _cases(0.0)
+    few = [replace(case, rows=case.rows[:12]) for case in found.cases[:1]]
+    for size, tried in ((6 * 1024**2 + 5, ["6144"]), (1024**2 - 1, ["1024"]), (20 * 1024**2, ["8192", "16384"])):
+        said: list[str] = []
+        told = machine(few, lambda given: load_device(BASE, given), {3: size}, said.append)
+        keys = dict(text.split("=") for text in told.overrides)
+        assert keys["memory.l3.capacity_kib"] in tried and len(said) == len(tried)
+        assert "memory.l1.capacity_kib" not in keys  # nobody said
+        assert told.notes[-1].endswith(f"by the fit of {len(tried)} sizes")
+    device = load_device(BASE)
+    own = [memory for memory in device.memories if memory.type == "cache"][-1].capacity or 0
+    said = []
+    machine(few, lambda given: load_device(BASE, given), {}, said.append)
+    assert len(said) == sum(size * 1024**2 <= own for size in (8, 16, 32, 64, 128))

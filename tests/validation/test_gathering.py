@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from hwsim import load_device
 from hwsim.estimation import prepare
 from hwsim.graph import Network
+from hwsim.validation.calibration import _special
 from hwsim.validation.cases import Case
-from hwsim.validation.gathering import _case, fold_of
+from hwsim.validation.gathering import Gathered, HoldOut, _case, fold_of, gather
 from hwsim.validation.measured import Measurement
+from hwsim.validation.terms import FUNCTION
 from tests.validation.networks import prepared
 
 DEVICE = load_device("cortex_a72")
@@ -56,3 +61,60 @@ def test_layers_of_equal_work_are_in_one_of_five_folds() -> None:
     folds = [fold_of(case, [f"same{place}"]) for place in range(3)]
     assert len(set(folds)) == 1
     assert {fold_of(case, [f"other{place}"]) for place in range(30)} == {"0", "1", "2", "3", "4"}
+
+
+def test_changes_of_layout_are_the_time_beside_the_layers() -> None:
+    """Of a whole model's time the runtime's own copies are no layer's; what it takes to dispatch is."""
+    rows = (
+        Measurement("first", latency_s=1.0, op="ReorderInput"),  # a layer's row, whatever its operator is called
+        Measurement("a", scope="overhead", op="ReorderInput", latency_s=0.25),
+        Measurement("b", scope="overhead", op="MemcpyToHost", latency_s=0.5),
+        Measurement("dispatch", scope="overhead", latency_s=8.0),
+        Measurement("tiny", scope="model", latency_s=4.0),
+    )
+    found = [row for row, _, _, _ in _case(0, Case("tiny", prepared(), rows), DEVICE, "model")]
+    assert [(row.measured, row.beside) for row in found] == [(1.0, 0.0), (4.0, 0.75)]
+    alone = _case(0, Case("tiny", prepared(), rows[1:]), DEVICE, "model")  # beside no layers there is nothing to leave out
+    assert [(row.measured, row.beside) for row, _, _, _ in alone] == [(4.0, 0.0)]
+
+
+@pytest.mark.parametrize("hold_out", ["model", "mode", "layer"])
+def test_folds_are_models_modes_or_layers_of_equal_work(hold_out: HoldOut) -> None:
+    case = Case("tiny", prepared(), (Measurement("first", latency_s=1.0), Measurement("second", latency_s=1.0)))
+    labels = [label for _, label, _, _ in _case(0, case, replace(DEVICE, operating_point="slow"), hold_out)]
+    layers = [fold_of(case, ["first"]), fold_of(case, ["second"])]
+    assert labels == {"model": ["tiny"] * 2, "mode": ["slow"] * 2, "layer": layers}[hold_out]
+
+
+def _functions(*sizes: int) -> Gathered:
+    """Layers of a function that has no rate of its own in the profile, of so many thousand elements, and a product that takes longer."""
+    builder = Network.builder("functions")
+    for place, size in enumerate(sizes):
+        builder = builder.input(f"x{place}", (size, 1000)).activation("Erf", name=f"erf{place}")
+    builder = builder.input("m", (512, 512)).dense(512, bias=False, name="product")
+    found = prepare(builder.build(), passes=())
+    wide = ("memory.l1.bytes_per_cycle=1000", "memory.l2.bytes_per_cycle=1000", "memory.dram.bandwidth_gb_per_s=1000")
+    device = load_device("cortex_a72", wide)
+    device = replace(device, vector=replace(device.vector, by_function={}) if device.vector else None)
+    rows = [Measurement(layer.name, latency_s=1e-3) for layer, _ in found.priced]
+    return gather([Case("functions", found, tuple(rows))], lambda _: device, "roofline", "layer")
+
+
+@pytest.mark.parametrize(("sizes", "own"), [((900, 800, 700), True), ((900, 800), False), ((900,) * 7, True)])
+def test_a_function_gets_a_rate_of_its_own_where_three_rows_show_it(sizes: tuple[int, ...], own: bool) -> None:
+    data = _functions(*sizes)
+    (path,) = {
+        part.constant.path for part in data.terms[0].parts if part.constant and part.constant.path.startswith(FUNCTION)
+    }
+    assert (path in _special(data, ())) == own
+    assert _special(data, (path,)) == {path}  # what is asked for, and nothing else
+    assert path in _special(replace(data, given=frozenset({path})), ("overheads.per_kernel_us",))
+
+
+def test_some_of_the_rows_keep_what_belongs_to_them() -> None:
+    data = _functions(900, 800, 700)
+    keep = np.array([False, True, False, True])
+    some = data.subset(keep)
+    assert some.rows == (data.rows[1], data.rows[3]) and some.labels == (data.labels[1], data.labels[3])
+    assert some.models == ("functions",) * 2 and some.terms == data.terms
+    assert some.macs.tolist() == [0.0, 512.0**3] and some.whole.tolist() == [False, False]

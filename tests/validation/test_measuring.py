@@ -25,6 +25,15 @@ from hwsim.validation.measured import Measured, Measurement
 from hwsim.validation.measuring import Effort, _drift, _feeds, _pinned, _random, _repeat, _session, measure, quietest
 from hwsim.validation.microbenchmarks import ENDS, microbenchmarks
 from hwsim.validation.readers import read
+from tests.published.edge_networks import (
+    efficientnet_b0,
+    inception_v1,
+    mnasnet,
+    mobilenet_v1,
+    mobilenet_v2,
+    mobilenet_v3_large,
+    resnet,
+)
 from tests.validation.networks import tiny
 
 runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'hwsim[measure]'")
@@ -139,6 +148,18 @@ def test_random_operands_are_of_their_types() -> None:
         assert made.dtype == dtype and {*made.ravel().tolist()} == {0, 1}
 
 
+def test_rows_say_what_they_ran_on(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processor where the system names it, else the machine's kind; the batch, and how many threads."""
+    prepared, few = prepare(model), Effort(threads=1, runs=1, warm_up=0, seconds=0.1, fewest=1)
+    for processor, expected in (("", "kind"), ("brand", "brand")):
+        monkeypatch.setattr(measuring.platform, "processor", lambda name=processor: name)
+        monkeypatch.setattr(measuring.platform, "machine", lambda: "kind")
+        found = measure(model, prepared, few, model="mine")
+        assert {(row.device, row.batch, row.model) for row in found.rows} == {(expected, 1, "mine")}
+        assert all(row.source.endswith(", 1 thread") for row in found.rows)
+        assert found.complete and found.form == "own measurement"
+
+
 class _Clock:
     """Seconds that a session and the code around it take, for want of a clock that stands still."""
 
@@ -189,6 +210,9 @@ def test_microbenchmarks_are_networks_of_known_work() -> None:
     for name in ("micro_conv1x1", "micro_conv3x3", "micro_depthwise"):
         sides = {shape[2] for shape in shapes[name] if len(shape) == 4 and shape[0] == 1 and shape[2] > 3}
         assert sides <= {112, 56, 28, 14, 13, 7}
+    for name in ("micro_moves", "micro_pools"):  # whole vectors, maps of networks' sizes, and what windows make of them
+        images = [shape for shape in shapes[name] if len(shape) == 4 and shape[0] == 1 and shape[2] > 1]
+        assert images and all(channels % 8 == 0 and size in (112, 56, 28, 14, 7, 4, 3) for _, channels, size, _ in images)
     streams = {math.prod(shape) for shape in shapes["micro_stream"] if shape[-1] > 1}
     assert streams == {2**power for power in (14, 15, 16, 17, 18, 19, 20, 22)}
     products = [network for network in found if network.name in {"micro_gemm", "micro_gemv"}]
@@ -196,6 +220,33 @@ def test_microbenchmarks_are_networks_of_known_work() -> None:
     assert weighted and all(len(layer.inputs) == 2 for layer in weighted)
     pools = [layer for network in found for layer in network.layers if layer.op == "MaxPool"]
     assert {layer.attributes["strides"] for layer in pools} == {(1, 1), (2, 2)}
+
+
+def _convolutions(network: Network) -> list[tuple[str, tuple[int, ...]]]:
+    """Of each convolution its name, and channels, side, filters, window, stride and groups."""
+    found = []
+    for layer in network.layers:
+        if layer.op == "Conv":
+            image, weight = (network.tensors[name].shape for name in layer.inputs[:2])
+            stride = layer.attributes.get("strides", (1, 1))
+            groups = layer.attributes.get("group", 1)
+            assert isinstance(stride, tuple) and isinstance(groups, int)
+            sizes = (image[1], image[2], weight[0], weight[2], stride[0], groups)
+            found.append((layer.name, tuple(map(int, sizes))))
+    return found
+
+
+def test_most_microbenchmarks_are_layers_of_networks() -> None:
+    """Seven of ten convolutions are those of a network of a paper or of ONNX's own, to the last number; the others are akin to them."""
+    papers = (efficientnet_b0(), inception_v1(), mnasnet(), mobilenet_v1(), mobilenet_v2(), mobilenet_v3_large())
+    light = ("densenet121", "inception_v2", "resnet50", "shufflenet", "squeezenet", "zfnet512", "inception_v1")
+    known = {shape for network in (*papers, resnet(), resnet(18)) for _, shape in _convolutions(network)}
+    known |= {shape for name in light for _, shape in _convolutions(prepare(f"light_{name}", passes=()).network)}
+    asked = [
+        (network.name, *one) for network in microbenchmarks() for one in _convolutions(network) if not one[0].startswith(ENDS)
+    ]
+    akin = [shape for _, _, shape in asked if shape not in known]
+    assert len(asked) >= 80 and len(akin) <= 24
 
 
 def test_measurements_one_after_the_other_are_one_at_their_fastest() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from hwsim.graph import Network
 from hwsim.validation.calibration import calibrate
 from hwsim.validation.cases import Case, Cases
 from hwsim.validation.measured import Measurement
-from hwsim.validation.sensitivity import changed, near
+from hwsim.validation.sensitivity import _constants, changed, near
 from hwsim.validation.terms import pooled
 
 BASE = "t4"
@@ -122,6 +123,24 @@ def test_what_binds_may_change_on_the_way() -> None:
     found = calibrate(_cases(truth, 0.0, 0), load_device(BASE), samples=2, only=tuple(truth))
     assert found.in_sample.mape.value is not None and found.in_sample.mape.value < 0.02
     assert {item.path: item.value for item in found.constants} == pytest.approx(truth, rel=0.1)
+
+
+def test_what_can_matter_to_a_network() -> None:
+    """Bandwidths that are known either way, rates of the functions that it has, precisions that it runs at, and both overheads."""
+    device = load_device(BASE)
+    rates = {"both": (1e9, None, None), "in": (None, 1e9, None), "out": (None, None, 1e9), "free": (None, None, None)}
+    memories = [
+        replace(device.memories[-1], name=name, shared_bandwidth=shared, read_bandwidth=read, write_bandwidth=write)
+        for name, (shared, read, write) in rates.items()
+    ]
+    assert device.vector is not None
+    told = replace(device.vector, by_function={"tanh": 1e12, "exp": 1e12})
+    found = [item.path for item in _constants(PRODUCTS, replace(device, memories=tuple(memories), vector=told))]
+    assert found == [
+        "compute.precisions.float32.efficiency", "memory.both.efficiency", "memory.in.efficiency", "memory.out.efficiency",
+        "compute.vector.ops_per_cycle", "compute.vector.by_function.tanh", "overheads.per_kernel_us", "overheads.per_inference_us",
+    ]  # fmt: skip
+    assert "compute.vector" not in "".join(item.path for item in _constants(PRODUCTS, replace(device, vector=None)))
 
 
 def test_a_changed_device_is_the_one_with_overrides() -> None:
