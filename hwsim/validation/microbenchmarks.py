@@ -162,13 +162,12 @@ def _pools() -> Network:
     builder = Network.builder("micro_pools")
     for place, (channels, side) in enumerate(_IMAGES):
         for kind, kernel, stride in (("max", 3, 2), ("max", 3, 1), ("average", 3, 1), ("average", 2, 2)):
-            if side >= 7 and kernel <= side:
-                name = f"{place}_{kind}{kernel}{stride}"
-                builder = builder.input(f"x{name}", (1, channels, side, side)).conv(
-                    channels, kernel=1, bias=False, name=f"begin{name}"
-                )
-                builder = builder.pool(kernel, stride=stride, padding=kernel // 3, kind=kind)
-                builder = builder.global_pool(name=f"end{name}")
+            name = f"{place}_{kind}{kernel}{stride}"
+            builder = builder.input(f"x{name}", (1, channels, side, side)).conv(
+                channels, kernel=1, bias=False, name=f"begin{name}"
+            )
+            builder = builder.pool(kernel, stride=stride, padding=kernel // 3, kind=kind)
+            builder = builder.global_pool(name=f"end{name}")
         builder = builder.input(f"g{place}", (1, channels, side, side)).conv(
             channels, kernel=1, bias=False, name=f"begin_all{place}"
         )

@@ -59,7 +59,9 @@ def random_nest(form: str, pick: random.Random) -> LoopNest:
     """A convolution that runs in one form, its height unlike its width in everything."""
     taps = [1, 1] if form == "pointwise" else [pick.choice((1, 2, 3, 5)), pick.choice((2, 3))]
     axes = {}
-    for (size, tap, name, pad), many in zip((("q", "s", "height", "top"), ("p", "r", "width", "left")), taps, strict=True):
+    for (size, tap, name, pad), many in zip(
+        (("q", "s", "height", "top"), ("p", "r", "width", "left")), taps, strict=True
+    ):
         axis = name[0]
         stride, dilation = pick.choice((1, 1, 2, 3)), pick.choice((1, 2))
         before, inside = (0 if form == "pointwise" else pick.randint(0, many // 2)), pick.randint(9, 25)
@@ -85,7 +87,9 @@ def test_every_form_is_walked(form: str) -> None:
         nest = random_nest(form, pick)
         name = form_of(nest, CORE)
         assert name == ("direct" if form == "grouped" else form)
-        core = replace(CORE, near=float(pick.choice((0, 3000, 50_000))), next_rate=pick.choice((None, 8.0, 40.0, 200.0)))
+        core = replace(
+            CORE, near=float(pick.choice((0, 3000, 50_000))), next_rate=pick.choice((None, 8.0, 40.0, 200.0))
+        )
         found = cycles(nest, core)
         steps, tiles, results = walked(nest, core, name)
         assert found.steps == pytest.approx(steps) and (found.tiles, found.results) == (tiles, results)

@@ -14,6 +14,7 @@ from hwsim.cost.gpu import (
     EAGER_BATCHED,
     EAGER_CONVOLUTION,
     EAGER_LINEAR,
+    EAGER_VECTOR,
     QUEUED,
     SHARED,
     TILES,
@@ -167,9 +168,23 @@ def test_calls_of_a_framework_pause_so_that_short_kernels_run_cool(calls: Calls)
     assert float(products(cool, 1024, 1024, 512, calls=calls).kernel_s) < 3e-4
     assert 1 <= slowed(700, calls) < 1 + 0.5 * (slowed(700, QUEUED) - 1)
     assert slowed(8192, calls) == pytest.approx(slowed(8192, QUEUED), rel=0.01)
-    # a call takes tens of microseconds, whatever it asks for, and that of a convolution, which looks up its algorithm, the most
-    idle = float(products(board, 1, 1, 1, calls=calls).seconds)
-    assert 1e-5 < idle < EAGER_CONVOLUTION.floor_s + 1e-5 < 1e-3 and calls.gap_s <= calls.floor_s
+
+
+@pytest.mark.parametrize("calls", [QUEUED, EAGER_VECTOR, EAGER_LINEAR, EAGER_BATCHED, EAGER_CONVOLUTION])
+def test_a_call_costs_microseconds_whatever_it_asks_for(calls: Calls) -> None:
+    """Of those that queue up behind each other a few; tens of a framework's; of a convolution, which looks up its algorithm, the most."""
+    board = gpu(_LOADED["t4"])
+    least = float(vector_times(board, 1, "relu", calls=calls))
+    low, high = (1e-6, 1e-5) if calls is QUEUED else (1e-5, 1e-3)
+    assert least == pytest.approx(calls.floor_s, rel=1e-6) and low < calls.floor_s <= min(
+        high, EAGER_CONVOLUTION.floor_s
+    )
+    assert 0.5 * calls.floor_s < calls.gap_s <= calls.floor_s
+    long = float(vector_times(board, 1e9, "relu", calls=calls))
+    assert long == pytest.approx(
+        calls.gap_s + 8e9 / (board.memory_rate * (1 if board.memory_known else SHARED.memory_share))
+    )
+    assert calls.eager == (calls not in (QUEUED, EAGER_VECTOR))  # of elementwise work there is nothing to choose
 
 
 @pytest.mark.parametrize(

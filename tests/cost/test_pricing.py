@@ -168,7 +168,9 @@ def test_an_operand_that_crosses_no_wires_takes_no_energy_there() -> None:
 def test_accesses_that_never_happen_need_no_energy_and_free_ones_take_none() -> None:
     """Nothing is filled into DRAM, whose price of it is not known; nothing costs anything where words are free."""
     one, free = (1e-12, 1e-12, 1e-12), (0.0, 0.0, 0.0)
-    found = priced(level("buffer", read_j=free, fill_j=free, update_j=free), level("dram", read_j=one, update_j=one), mac_j=0.0)
+    found = priced(
+        level("buffer", read_j=free, fill_j=free, update_j=free), level("dram", read_j=one, update_j=one), mac_j=0.0
+    )
     assert found.energy is not None and found.energy.levels["buffer"].storage == 0
     dram = found.energy.levels["dram"]
     assert (dram.fills, dram.updates) == ((0, 0, 0), pytest.approx((0, 0, 32e-12)))

@@ -60,6 +60,9 @@ def test_a_layer_that_waits_for_another_one_says_so() -> None:
     first = next(row for row in range(len(log)) if (log[row, STREAM], log[row, STAGE]) == (1, inputs))
     last = max(row for row in range(len(log)) if (log[row, STREAM], log[row, STAGE]) == (0, store))
     assert log[first, START] == log[last, END]
+    for stream in range(2):
+        rows = log[:, STREAM] == stream
+        assert (timeline.start[stream], timeline.end[stream]) == (log[rows, START].min(), log[rows, END].max())
     assert (log[first, KIND], log[first, CAUSE]) == (GATED, last)
     assert reason(timeline, first) == "inputs that other layers make"
     assert {step.stream for step in critical_path(timeline)} == {0, 1}

@@ -18,7 +18,7 @@ from hwsim.device import load
 from hwsim.device.records import Operand
 from hwsim.errors import UsageError
 from hwsim.validation.cases import Case, Cases
-from hwsim.validation.energies import _given, calibrate_energies
+from hwsim.validation.energies import _given, _paths, calibrate_energies
 from hwsim.validation.measured import Measurement
 from hwsim.validation.profile import profile_text
 
@@ -145,6 +145,34 @@ def test_what_a_profile_says_of_a_component() -> None:
     assert math.isnan(_given(replace(device, vector=None), "vector"))
 
 
+def test_where_energies_stand_in_a_profile() -> None:
+    """Each key with its value over the component's: standing power in the unit that the profile has, prices of precisions in proportion."""
+    eyeriss = load("eyeriss_v1")
+    assert _paths(eyeriss, "leakage", 0.2) == [("power.idle_mw", 1e3)]
+    bare = replace(eyeriss, quantities={})
+    assert _paths(bare, "leakage", 0.2) == [("power.static_w", 1.0)]
+    assert _paths(replace(bare, quantities={"power.static_mw": (3.0, "mW", "")}), "leakage", 0.2) == [
+        ("power.static_mw", 1e3)
+    ]
+    assert _paths(replace(bare, quantities={"power.static_w": (3.0, "W", "")}), "leakage", 0.2) == [
+        ("power.static_w", 1.0)
+    ]
+    assert _paths(eyeriss, "vector", 1.0) == [("compute.vector.op_pj", 1.0)]
+    wide = replace(eyeriss.precisions[0], input="int16", weight="int16", mac_j=4e-12)
+    narrow = replace(wide, input="int8", weight="int8", mac_j=1e-12)
+    two = replace(eyeriss, precisions=(wide, narrow, replace(narrow, input="int4", mac_j=None)))
+    assert [(path, pytest.approx(share)) for path, share in _paths(two, "mac", 2.0)] == [
+        ("compute.precisions.int16.mac_pj", 2.0), ("compute.precisions.int8.mac_pj", 0.5), ("compute.precisions.int4_int8.mac_pj", 1.0),
+    ]  # fmt: skip
+    assert {share for _, share in _paths(two, "mac", 0.0)} == {1.0}
+    rates = {"memory.gbuf.read_pj_per_byte": (3.0, "pJ/B", ""), "memory.gbuf.write_pj_per_byte": (6.0, "pJ/B", "")}
+    assert _paths(replace(bare, quantities=rates), "gbuf", 4.5) == [
+        ("memory.gbuf.read_pj_per_byte", pytest.approx(2 / 3)), ("memory.gbuf.write_pj_per_byte", pytest.approx(4 / 3)),
+    ]  # fmt: skip
+    assert _paths(replace(bare, quantities=rates), "gbuf", 0.0) == [("memory.gbuf.pj_per_byte", 1.0)]
+    assert _paths(bare, "dram", 60.0) == [("memory.dram.pj_per_byte", 1.0)]
+
+
 def test_too_few_rows_and_rungs_whose_counts_depend_on_energies_are_refused() -> None:
     (case,) = _rows(0.0, 0).cases
     with pytest.raises(UsageError, match="1 rows with an energy"):
@@ -203,3 +231,5 @@ def test_energies_are_fitted_on_the_model_that_answers() -> None:
     found = calibrate_energies(Cases((Case("squeeze", prepared, rows),)), load("generic_x86_server_core"), samples=2)
     assert found.rung == "cpu"
     assert found.in_sample.mape.value is not None and found.in_sample.mape.value < 0.03
+    prices = {item.path: item.value for item in found.constants}
+    assert prices["compute.vector.op_pj"] == pytest.approx(1.0, rel=0.25)

@@ -78,6 +78,7 @@ def test_good_rows_win_over_the_profile_and_few_do_not() -> None:
     """Rows that do not scatter are believed; of those that do by 2 %, three times as much of the profile stays; of one, two fifths."""
     exact = one_rate([0.4] * 4)
     assert moved(exact, best(exact)) == pytest.approx(0.4, abs=1e-5)
+    assert exact.strength == 1e-3  # constants that no row decides stay where they are
     spread = one_rate([0.02, -0.02] * 4)
     assert moved(spread, best(spread)) == pytest.approx(0, abs=1e-6)
     assert spread.strength == pytest.approx(3 * 1.4826 * 0.02 * math.sqrt(8 / 7), rel=1e-4)

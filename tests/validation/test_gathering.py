@@ -74,7 +74,9 @@ def test_changes_of_layout_are_the_time_beside_the_layers() -> None:
     )
     found = [row for row, _, _, _ in _case(0, Case("tiny", prepared(), rows), DEVICE, "model")]
     assert [(row.measured, row.beside) for row in found] == [(1.0, 0.0), (4.0, 0.75)]
-    alone = _case(0, Case("tiny", prepared(), rows[1:]), DEVICE, "model")  # beside no layers there is nothing to leave out
+    alone = _case(
+        0, Case("tiny", prepared(), rows[1:]), DEVICE, "model"
+    )  # beside no layers there is nothing to leave out
     assert [(row.measured, row.beside) for row, _, _, _ in alone] == [(4.0, 0.0)]
 
 

@@ -212,7 +212,9 @@ def test_microbenchmarks_are_networks_of_known_work() -> None:
         assert sides <= {112, 56, 28, 14, 13, 7}
     for name in ("micro_moves", "micro_pools"):  # whole vectors, maps of networks' sizes, and what windows make of them
         images = [shape for shape in shapes[name] if len(shape) == 4 and shape[0] == 1 and shape[2] > 1]
-        assert images and all(channels % 8 == 0 and size in (112, 56, 28, 14, 7, 4, 3) for _, channels, size, _ in images)
+        assert images and all(
+            channels % 8 == 0 and size in (112, 56, 28, 14, 7, 4, 3) for _, channels, size, _ in images
+        )
     streams = {math.prod(shape) for shape in shapes["micro_stream"] if shape[-1] > 1}
     assert streams == {2**power for power in (14, 15, 16, 17, 18, 19, 20, 22)}
     products = [network for network in found if network.name in {"micro_gemm", "micro_gemv"}]
@@ -243,7 +245,10 @@ def test_most_microbenchmarks_are_layers_of_networks() -> None:
     known = {shape for network in (*papers, resnet(), resnet(18)) for _, shape in _convolutions(network)}
     known |= {shape for name in light for _, shape in _convolutions(prepare(f"light_{name}", passes=()).network)}
     asked = [
-        (network.name, *one) for network in microbenchmarks() for one in _convolutions(network) if not one[0].startswith(ENDS)
+        (network.name, *one)
+        for network in microbenchmarks()
+        for one in _convolutions(network)
+        if not one[0].startswith(ENDS)
     ]
     akin = [shape for _, _, shape in asked if shape not in known]
     assert len(asked) >= 80 and len(akin) <= 24

@@ -220,7 +220,10 @@ def test_vela_cycles_that_are_none(tmp_path: Path, cycles: str) -> None:
 def test_every_row_of_vela_that_is_wrong_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         _read(tmp_path, VELA.replace("2000", "many").replace(",500,10,", ",-5,10,"), "vela.csv", clock_hz=1e9)
-    assert [finding.split("vela.csv")[1][:14] for finding in caught.value.findings] == [":2: Op Cycles:", ":3: Op Cycles:"]
+    assert [finding.split("vela.csv")[1][:14] for finding in caught.value.findings] == [
+        ":2: Op Cycles:",
+        ":3: Op Cycles:",
+    ]
     none = _read(tmp_path, VELA.replace("2000", "0"), "vela.csv", clock_hz=1e9)  # what takes no time is no row
     assert [row.name for row in none.rows] == ["pool"]
 

@@ -86,10 +86,15 @@ def test_unknown_columns_say_what_would_help(column: str, words: str) -> None:
 
 
 def test_json_mistakes_have_their_line() -> None:
-    text = '{"schema": "hwsim/measured/1", "rows": [\n {"name": "a", "latency_us": 3},\n {"name": "b", "latency_us": "x"},\n 7]}'
+    text = '{"schema": "hwsim/measured/1", "rows": [\n {"name": "a", "latency_us": 3},\n 7,\n {"name": "b", "latency_us": "x"}]}'
     with pytest.raises(UsageError) as caught:
         from_json(text, "m.json")
     assert [line.split(": ")[0] for line in str(caught.value).splitlines()] == ["m.json:3", "m.json:4"]
+
+
+def test_lines_without_a_row_are_skipped() -> None:
+    found = from_csv("# of today\n\nname,latency_us\n\na,1\n,\n# and of yesterday\nb,2\n", "m.csv")
+    assert [(row.name, row.where) for row in found] == [("a", "m.csv:5"), ("b", "m.csv:8")]
 
 
 def test_empty_and_wrong_files_are_answered_in_a_line(tmp_path: Path) -> None:
