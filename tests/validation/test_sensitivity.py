@@ -126,7 +126,7 @@ def test_what_binds_may_change_on_the_way() -> None:
 
 
 def test_what_can_matter_to_a_network() -> None:
-    """Bandwidths that are known either way, rates of the functions that it has, precisions that it runs at, and both overheads."""
+    """Bandwidths that are known either way, rates of the functions that it has, and both overheads, beside its classes of work."""
     device = load_device(BASE)
     rates = {"both": (1e9, None, None), "in": (None, 1e9, None), "out": (None, None, 1e9), "free": (None, None, None)}
     memories = [
@@ -137,7 +137,7 @@ def test_what_can_matter_to_a_network() -> None:
     told = replace(device.vector, by_function={"tanh": 1e12, "exp": 1e12})
     found = [item.path for item in _constants(PRODUCTS, replace(device, memories=tuple(memories), vector=told))]
     assert found == [
-        "compute.precisions.float32.efficiency", "memory.both.efficiency", "memory.in.efficiency", "memory.out.efficiency",
+        "memory.both.efficiency", "memory.in.efficiency", "memory.out.efficiency",
         "compute.vector.ops_per_cycle", "compute.vector.by_function.tanh", "overheads.per_kernel_us", "overheads.per_inference_us",
     ]  # fmt: skip
     assert "compute.vector" not in "".join(item.path for item in _constants(PRODUCTS, replace(device, vector=None)))
