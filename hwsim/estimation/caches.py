@@ -1,63 +1,93 @@
 """Which caches of a CPU a layer finds its tensors in.
 
-A cache keeps what was touched last (LRU, as a stack distance: Mattson et al., IBM Systems Journal 9(2), 1970). A tensor is as far away as
-all that was touched since it was touched before; a level serves of it what fits, as a share, since layers go through their tensors from
-front to back beside others and replacement is not quite LRU. Weights and the network's inputs were last touched in the inference
-before: all weights, and the memory that activations share, lie between.
+A cache keeps what was touched last (LRU, as a stack distance: Mattson et al., IBM Systems Journal 9(2), 1970). A byte is as far away as
+all other bytes that were touched since it was touched before; a level serves of it what fits, as a share, since kernels go through their
+tensors from front to back beside others and replacement is not quite LRU. Weights and the network's inputs were last touched in the
+inference before. What kernels touch, changes of layout between layers among them, is what an inference library runs (``library``), at the
+places that it gives its tensors (``room``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
 
+from hwsim.cost.cpu import core_of
 from hwsim.device import Device
-from hwsim.graph import Layer, Network
-from hwsim.graph.operators import ELEMENTWISE
+from hwsim.device.records import Operand
+from hwsim.estimation.library import Buffer, Kernel, kernels
+from hwsim.estimation.prepare import Prepared
+from hwsim.estimation.room import Span, spans
+from hwsim.graph import Layer
 from hwsim.workload import Work
 
 
 @dataclass(frozen=True, slots=True)
+class Flow:
+    """Bytes that a kernel touches at one distance. operand; bytes [B]; distance : bytes touched since they were touched last [B]."""
+
+    operand: Operand
+    bytes: float
+    distance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A kernel, and what it touches; results that take an operand's place are not in it. since : bytes touched since a kernel of the same
+    code ran [B].
+    """
+
+    kernel: Kernel
+    flows: tuple[Flow, ...]
+    since: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Reach:
-    """How far away tensors are. once : bytes touched between one inference and the next [B]. read, written : by layer and tensor, bytes
-    touched since the tensor, or the memory that it is put into, was touched last [B]; 0 for a result that takes an operand's place.
-    beside : layers that run in one kernel with another (slices of one tensor).
+    """How far away tensors are. once : bytes touched in an inference [B]. runs : kernels of each layer by its name, in their order.
+    reorders : changes of layout, which are in no layer; beside : layers that run in one kernel with another (slices of one tensor).
     """
 
     once: float = 0.0
-    read: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    written: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    runs: Mapping[str, tuple[Run, ...]] = field(default_factory=dict)
+    reorders: tuple[Run, ...] = ()
     beside: frozenset[str] = frozenset()
 
 
-def reach(network: Network, priced: Sequence[tuple[Layer, Work]]) -> Reach:
-    """Distances of all that the layers read and write, in their order."""
-    tensors = network.tensors
-    works = [work for _, work in priced]
-    held = {name: size for work in works for name, size in work.reads if tensors[name].role != "activation"}
-    touched = [float(sum(size for _, size in (*work.reads, *work.writes))) for work in works]
-    before = [0.0, *accumulate(touched)]
-    room = _Room(network, works)
-    once = float(sum(held.values())) + room.most
+def reach(prepared: Prepared, device: Device) -> Reach:
+    """Distances of all that the kernels of an inference touch, the one before it being the same; none where a profile has no kernels."""
+    if device.kernels is None:
+        return Reach()
+    network = prepared.network
+    found = kernels(network, prepared.priced, core_of(device), prepared.aliases)
+    places = spans(found, {prepared.aliases.get(name, name) for name in (*network.inputs, *network.outputs)})
+    stack = _Stack(2 * len(found))
+    runs: dict[str, list[Run]] = {}
+    ran: dict[tuple[str, bool], int] = {}
+    for inference in range(2):
+        for place, kernel in enumerate(found):
+            now = inference * len(found) + place
+            code = (kernel.op if kernel.kind != "scale" else "Conv", any(buffer.blocked for buffer in kernel.writes))
+            since = stack.since(ran.get(code, -1))
+            ran[code] = now
+            flows = stack.touch(_touched(kernel, places), now)
+            if inference:
+                runs.setdefault(kernel.layer, []).append(Run(kernel, flows, since))
+    reorders = tuple(runs.pop("", ()))
+    once = stack.since(len(found) - 1)
+    return Reach(once, {name: tuple(own) for name, own in runs.items()}, reorders, _beside(prepared.priced))
 
-    def since(first: int | None, place: int) -> float:
-        """Bytes touched between two layers, half of what they touch themselves included; all of it where the first was an inference ago."""
-        if first is None:
-            return once
-        return min(once, before[place] - before[first + 1] + (touched[first] + touched[place]) / 2)
 
-    last: dict[str, int] = {}
-    read: dict[tuple[str, str], float] = {}
-    written: dict[tuple[str, str], float] = {}
-    for place, (layer, work) in enumerate(priced):
-        for name, _ in work.reads:
-            read[layer.name, name] = since(last.get(name) if tensors[name].role == "activation" else None, place)
-        taken = room.place_of(layer, work, place)
-        for name, _ in work.writes:
-            written[layer.name, name] = 0.0 if taken is place else since(taken, place)
-        last.update(dict.fromkeys((name for name, _ in (*work.reads, *work.writes)), place))
-    return Reach(once, read, written, _beside(priced))
+def _touched(kernel: Kernel, places: Mapping[Buffer, Span]) -> dict[Span, tuple[Operand, float]]:
+    """What a kernel touches, as what, and the share of it that it does."""
+    found: dict[Span, tuple[Operand, float]] = {}
+    for name, size in kernel.weights:
+        found[Span(f"weight {name}", 0, size)] = ("weight", 1.0)
+    for buffer, size in kernel.reads:
+        found[places[buffer]] = ("input", min(1.0, size / max(1, buffer.bytes)))
+    for buffer in kernel.writes:
+        found.setdefault(places[buffer], ("output", 1.0))
+    return found
 
 
 def _beside(priced: Sequence[tuple[Layer, Work]]) -> frozenset[str]:
@@ -71,70 +101,52 @@ def _beside(priced: Sequence[tuple[Layer, Work]]) -> frozenset[str]:
     return frozenset(found)
 
 
-class _Room:
-    """The memory that activations share: a result is put into the block used last that holds it, else into several such, and the
-    rest stays free.
+class _Stack:
+    """Bytes of memory by when they were touched last."""
 
-    most : bytes that are alive at once [B].
-    """
+    def __init__(self, kernels: int) -> None:
+        self._blocks: dict[str, list[tuple[int, int, int]]] = {}
+        self._last = [0.0] * kernels
 
-    def __init__(self, network: Network, works: Sequence[Work]) -> None:
-        self._tensors = network.tensors
-        self._outside = {*network.inputs, *network.outputs}
-        self._last = {name: place for place, work in enumerate(works) for name, _ in (*work.reads, *work.writes)}
-        self._free: list[tuple[int, int]] = []
-        self.most = self._alive(works)
+    def since(self, then: int) -> float:
+        """Bytes that were touched after a kernel [B]."""
+        return sum(self._last[then + 1 :])
 
-    def _alive(self, works: Sequence[Work]) -> int:
-        live = most = 0
-        alive: set[str] = set()
-        for place, work in enumerate(works):
-            names = dict.fromkeys(name for name, _ in (*work.reads, *work.writes))
-            for name in names:
-                if self._tensors[name].role == "activation" and name not in alive:
-                    alive.add(name)
-                    live += self._tensors[name].bytes
-            most = max(most, live)
-            live -= sum(self._tensors[name].bytes for name in names if name in alive and self._last[name] == place)
-        return most
+    def touch(self, touched: Mapping[Span, tuple[Operand, float]], now: int) -> tuple[Flow, ...]:
+        """Flows of a kernel. Of what two kernels touch that is in between half counts, since either goes through it from front to back."""
+        pieces = [(use, piece) for span, use in touched.items() for piece in self._pieces(span)]
+        own = sum(size for _, (size, _) in pieces)
+        found = []
+        for (operand, share), (size, then) in pieces:
+            distance = self.since(then) + (self._last[then] + own) / 2 if then >= 0 else float("inf")
+            found.append(Flow(operand, share * size, distance))
+        for span in touched:
+            self._mark(span, now)
+        return tuple(found)
 
-    def place_of(self, layer: Layer, work: Work, place: int) -> int | None:
-        """The layer that touched the block last into which this one puts its result, itself where it takes an operand's place; None for
-        memory that was touched an inference ago.
-        """
-        dying = [
-            name
-            for name in dict.fromkeys(name for name, _ in work.reads)
-            if self._tensors[name].role == "activation" and self._last[name] == place and name not in self._outside
-        ]
-        size = sum(self._tensors[name].bytes for name, _ in work.writes)
-        own = next((name for name in dying if layer.op in ELEMENTWISE and self._tensors[name].bytes == size), None)
-        found: int | None = place
-        if own is None:
-            found = self._take(size)
-        self._free += [(self._tensors[name].bytes, place) for name in dying if name != own]
+    def _pieces(self, span: Span) -> list[tuple[int, int]]:
+        """Bytes of a span and the kernel that touched them last, -1 for none."""
+        found = []
+        covered = 0
+        for low, high, then in self._blocks.get(span.block, []):
+            size = min(high, span.high) - max(low, span.low)
+            if size > 0:
+                found.append((size, then))
+                covered += size
+        if covered < span.high - span.low:
+            found.append((span.high - span.low - covered, -1))
         return found
 
-    def _take(self, size: int) -> int | None:
-        fitting = [block for block in self._free if block[0] >= size]
-        if fitting:
-            taken = [max(fitting, key=lambda block: (block[1], -block[0]))]
-        else:
-            taken, found = [], 0
-            for block in sorted(self._free, key=lambda block: -block[1]):
-                taken.append(block)
-                found += block[0]
-                if found >= size:
-                    break
-            if found < size:
-                return None
-        for block in taken:
-            self._free.remove(block)
-        oldest = taken[-1][1]
-        left = sum(block[0] for block in taken) - size
-        if left:
-            self._free.append((left, oldest))
-        return oldest
+    def _mark(self, span: Span, now: int) -> None:
+        kept = []
+        for low, high, then in self._blocks.get(span.block, []):
+            parts = ((low, min(high, span.low)), (max(low, span.high), high))
+            left = [(start, end, then) for start, end in parts if start < end]
+            self._last[then] -= (high - low) - sum(end - start for start, end, _ in left)
+            kept += left
+        kept.append((span.low, span.high, now))
+        self._last[now] += span.high - span.low
+        self._blocks[span.block] = kept
 
 
 def shares(distance: float, device: Device) -> dict[str, float]:

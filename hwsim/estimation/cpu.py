@@ -8,21 +8,23 @@ Each summand goes with one constant of the profile or its inverse, so a calibrat
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from hwsim.cost.cpu import BLOCKED, core_of, cycles, form_of
+from hwsim.cost.cpu import core_of, cycles, form_of
 from hwsim.device import Device, Memory, precision_for
 from hwsim.device.records import Operand, Precision
 from hwsim.errors import UsageError
 from hwsim.estimation import caches, energy, roofline, zeros
 from hwsim.estimation.assembly import Assumptions, off_chip_bytes, operand_bits
+from hwsim.estimation.caches import Run
+from hwsim.estimation.library import Kernel
 from hwsim.estimation.records import LayerEstimate, Traffic
 from hwsim.estimation.residency import Residency
 from hwsim.estimation.terms import ranked
 from hwsim.graph import Layer, Network
-from hwsim.workload import LoopNest, Work
+from hwsim.workload import LoopNest, OperandType, Work
 from hwsim.workload.classes import work_class
 
 #: What a summand goes with: an efficiency of a precision (its input and weight types, a class of work), the rate of a function, the
@@ -36,8 +38,11 @@ _RUN: Key = ("time", "run", "", "")
 #: Functions that stand for copying: elements a cycle of columns gathered from windows, of matrices laid out, of tensors moved in runs
 #: or element by element.
 GATHER, PACK, MOVE, TRANSPOSE = "gather", "pack", "move", "transpose"
+#: Going over the results of a gathered convolution once more, to add its bias and to cut them off (onnxruntime/core/mlas/lib/activate.cpp).
+BIAS = "bias"
 #: Kernels whose sums are so short that storing them takes time of its own.
 _SHALLOW = frozenset({"depthwise", "gathered"})
+
 #: Moves of which a run ends where an axis is cut or joined.
 MOVES = frozenset({"Concat", "Split", "Slice", "Gather", "Pad", "Expand"})
 #: A pool over a whole image is a chain of sums; one over channels in no whole blocks goes row by row.
@@ -66,14 +71,15 @@ def price(
     """One layer on one core of a CPU."""
     check(device)
     times: dict[str, float] = {}
-    for part in summands(layer, work, network, device, residency):
+    parts = summands(layer, work, network, device, residency)
+    for part in parts:
         place = _place(part.key)
         times[place] = times.get(place, 0.0) + seconds(part, device)
     for nest in work.nests:
         said.warn(precision_for(device, nest.input.dtype, nest.weight.dtype)[1])
     latency = sum(times.values())
     ideal = roofline.compute(work, device, Assumptions()).ideal_s
-    flows = _flows(layer, work, network, device, residency)
+    flows = _flows(layer, work, device, residency)
     moved = {name: roofline.total(parts.values()) for name, parts in flows.items()}
     bound = ranked(times)
     record = LayerEstimate(
@@ -95,13 +101,13 @@ def price(
         bits=operand_bits(layer, work, network),
         fused=layer.fused,
     )
-    parts: dict[str, float | None] = {
+    spent: dict[str, float | None] = {
         "mac": energy.of_macs(work, device),
         "vector": energy.of_vector(work, device, said),
     }
     for memory in device.memories:
-        parts[memory.name] = energy.of_flows(memory, flows[memory.name])
-    return energy.attach(record, device, parts)
+        spent[memory.name] = energy.of_flows(memory, flows[memory.name])
+    return energy.attach(record, device, spent)
 
 
 def _place(key: Key) -> str:
@@ -154,23 +160,24 @@ def _function_rate(name: str, device: Device) -> float:
 
 def summands(layer: Layer, work: Work, network: Network, device: Device, residency: Residency) -> tuple[Summand, ...]:
     """What the time of a layer is made of."""
+    runs = residency.reach.runs.get(layer.name, ())
     return tuple(
         part
         for part in (
-            *_computing(work, device),
-            *_elementwise(layer, work, network, device),
-            *_transfers(layer, work, network, device, residency),
+            *_computing(work, device, runs),
+            *_elementwise(layer, work, network, device, runs),
+            *_transfers(layer, work, device, residency),
             *_starting(layer, work, device, residency),
         )
         if part.seconds > 0
     )
 
 
-def _computing(work: Work, device: Device) -> Iterator[Summand]:
+def _computing(work: Work, device: Device, runs: Sequence[Run]) -> Iterator[Summand]:
     core = core_of(device)
     cycle = 1 / device.clock_hz
     outer = [memory for memory in device.memories if memory.type == "cache"][1:2]
-    for nest in work.nests:
+    for nest in (*work.nests, *(nest for run in runs for nest in _scale(run.kernel))):
         precision, _ = precision_for(device, nest.input.dtype, nest.weight.dtype)
         found = cycles(nest, core)
         faster = precision.macs_per_pe_per_cycle * device.array.cores / zeros.cycle_share(nest, device)
@@ -185,25 +192,42 @@ def _computing(work: Work, device: Device) -> Iterator[Summand]:
         yield Summand(("function", PACK, "", ""), found.packed * cycle)
 
 
+def _scale(kernel: Kernel) -> Iterator[LoopNest]:
+    """The depthwise convolution that runs in place of a batch norm or of a product with a vector."""
+    if kernel.kind == "scale":
+        images, channels, height, width = kernel.writes[0].shape
+        kind = OperandType("float32")
+        yield LoopNest(
+            n=images, g=channels, q=height, p=width, height=height, width=width, input=kind, weight=kind, output=kind
+        )
+
+
 def _efficiency(nest: LoopNest, precision: Precision) -> Key:
     return ("efficiency", precision.input, precision.weight, work_class(nest))
 
 
-def _elementwise(layer: Layer, work: Work, network: Network, device: Device) -> Iterator[Summand]:
-    """Functions at their rates; what a product's kernel does to its results before it stores them costs nothing."""
+def _elementwise(layer: Layer, work: Work, network: Network, device: Device, runs: Sequence[Run]) -> Iterator[Summand]:
+    """Functions at their rates; what a kernel does to its results before it stores them costs nothing."""
     cycle = 1 / device.clock_hz
-    adds = _in_place(work, device)
-    own = _activates(work, device) or (not work.nests and len(work.vectors) > 1)
+    apart = any(run.kernel.kind == "function" for run in runs)
+    scales = [run.kernel.op for run in runs if run.kernel.kind == "scale"]
+    adds = not apart and _in_place(work, device)
+    over = _gone_over(layer, work, device, apart)
+    own = not apart and (bool(over) or _activates(work, device) or len(work.vectors) > 1)
+    products = scales.count("Mul")
+    yield Summand(("function", BIAS, "", ""), over * cycle)
     for op in work.vectors:
         relu = op.function == "compare" and op.operations == op.elements
-        if (relu and own) or (op.function == "add" and adds):
+        scaled = bool(scales) and (op.function == "norm" or (op.function == "mul" and products > 0))
+        if (relu and own) or (op.function == "add" and adds) or scaled:
+            products -= op.function == "mul"
             continue
         name = _pool(layer, network, device) if op.function == "pool" else op.function
         yield Summand(("function", name, "", ""), op.operations * cycle)
     if not work.nests:
-        runs, length = runs_of(layer, network)
+        count, length = runs_of(layer, network)
         moved = 0.0 if work.vectors else sum(size for _, size in work.writes) / 4
-        yield Summand(_RUN, runs * cycle if length > 1 else 0.0)
+        yield Summand(_RUN, count * cycle if length > 1 else 0.0)
         yield Summand(("function", MOVE if length > 1 else TRANSPOSE, "", ""), moved * cycle)
 
 
@@ -249,7 +273,7 @@ def runs_of(layer: Layer, network: Network) -> tuple[int, int]:
 def _hidden(work: Work, device: Device) -> bool:
     """Whether a layer's results come so slowly, each after a long sum, that storing them hides behind the next."""
     core = core_of(device)
-    return any(form_of(nest, core) not in _SHALLOW for nest in work.nests)
+    return any(form_of(nest, core) != "gathered" for nest in work.nests)
 
 
 def _in_place(work: Work, device: Device) -> bool:
@@ -265,50 +289,43 @@ def _activates(work: Work, device: Device) -> bool:
     return any(form_of(nest, core) not in ("gathered", "product") for nest in work.nests)
 
 
-def passes_of(work: Work, device: Device) -> int:
-    """Kernels that a layer runs, each over the whole tensor: one a function, comparisons done with the one before.
-
-    A product's own kernel does what follows it too; of one whose windows were gathered a sum, and what follows that, run by themselves.
-    """
-    if work.nests:
-        core = core_of(device)
-        apart = any(form_of(nest, core) == "gathered" for nest in work.nests)
-        return 1 + 2 * (apart and any(op.function == "add" for op in work.vectors))
-    return max(1, sum(op.function != "compare" for op in work.vectors))
-
-
-def _sources(
-    layer: Layer, work: Work, network: Network, device: Device, residency: Residency
-) -> Iterator[tuple[Operand, float, float]]:
-    """Operand, bytes and distance [B] of everything that a layer moves. Writing takes a line in and puts it out again: twice the bytes."""
-    reach = residency.reach
+def _gone_over(layer: Layer, work: Work, device: Device, apart: bool) -> int:
+    """Results of a gathered convolution that it goes over once more: where it has a bias, or a function that does not run apart [1]."""
     core = core_of(device)
-    relaid = any(form_of(nest, core) in BLOCKED for nest in work.nests)
-    for name, size in work.reads:
-        distance = reach.read.get((layer.name, name), reach.once)
-        if network.tensors[name].role != "activation":
-            yield "weight", size, distance
-        elif relaid and name in network.inputs:
-            yield "input", size, float(size)
-        else:
-            yield "input", size, distance
+    gathered = any(form_of(nest, core) == "gathered" for nest in work.nests)
+    bias = len(layer.inputs) > 2 and bool(layer.inputs[2])
+    if not gathered or not (bias or (work.vectors and not apart)):
+        return 0
+    return sum(size for _, size in work.writes) // 4
+
+
+def _again(layer: Layer, work: Work, runs: Sequence[Run]) -> int:
+    """Kernels that a layer of several functions runs beside those of its members: one a function, comparisons done with the one before."""
+    if work.nests or layer.members or len(runs) > 1:
+        return 0
+    return max(0, sum(op.function != "compare" for op in work.vectors) - 1)
+
+
+def _sources(layer: Layer, work: Work, device: Device, residency: Residency) -> Iterator[tuple[Operand, float, float]]:
+    """Operand, bytes and distance [B] of everything that a layer moves. Writing takes a line in and puts it out again: twice the bytes."""
+    runs = residency.reach.runs.get(layer.name, ())
+    hidden = _hidden(work, device)
+    for run in runs:
+        for flow in run.flows:
+            if flow.operand != "output":
+                yield flow.operand, flow.bytes, flow.distance
+            elif not (hidden and run.kernel.kind == "own"):
+                yield flow.operand, 2 * flow.bytes, flow.distance
     results = sum(size for _, size in work.writes)
-    for _ in range(passes_of(work, device) - 1):
+    for _ in range(_again(layer, work, runs)):
         yield "output", 2 * results, 2.0 * results
         yield "input", results, 2.0 * results
-    if not _hidden(work, device):
-        for name, size in work.writes:
-            distance = reach.written.get((layer.name, name), reach.once)
-            if distance:
-                yield "output", 2 * size, distance
 
 
-def _flows(
-    layer: Layer, work: Work, network: Network, device: Device, residency: Residency
-) -> dict[str, dict[Operand, Traffic]]:
+def _flows(layer: Layer, work: Work, device: Device, residency: Residency) -> dict[str, dict[Operand, Traffic]]:
     """Bytes that each level serves, by operand."""
     found: dict[str, dict[Operand, float]] = {memory.name: {} for memory in device.memories}
-    for operand, size, distance in _sources(layer, work, network, device, residency):
+    for operand, size, distance in _sources(layer, work, device, residency):
         for level, share in caches.shares(distance, device).items():
             found[level][operand] = found[level].get(operand, 0.0) + share * size
     return {
@@ -319,11 +336,11 @@ def _flows(
     }
 
 
-def _transfers(layer: Layer, work: Work, network: Network, device: Device, residency: Residency) -> Iterator[Summand]:
+def _transfers(layer: Layer, work: Work, device: Device, residency: Residency) -> Iterator[Summand]:
     """What comes from the innermost cache is in the steps of the kernels."""
     inner = next((memory.name for memory in device.memories if memory.type == "cache"), "")
     levels = {memory.name: rate for memory in device.memories if (rate := _rate(memory)) and memory.name != inner}
-    for operand, size, distance in _sources(layer, work, network, device, residency):
+    for operand, size, distance in _sources(layer, work, device, residency):
         for level, share in caches.shares(distance, device).items():
             if level in levels:
                 yield Summand(("bandwidth", level, operand, ""), share * size / levels[level])
@@ -339,12 +356,14 @@ def _starting(layer: Layer, work: Work, device: Device, residency: Residency) ->
     """To begin the kernels of a layer: the call, and what of their code and bookkeeping other layers have pushed out."""
     if layer.name in residency.reach.beside:
         return
-    kernels = passes_of(work, device) * layer.repeat
+    runs = residency.reach.runs.get(layer.name, ())
+    kernels = (max(1, len(runs)) + _again(layer, work, runs)) * layer.repeat
     yield Summand(_KERNEL, 1e-6 * kernels)
-    for level, share in caches.shares(residency.reach.once, device).items():
-        products = layer.repeat if work.nests else 0
-        yield Summand(("start", level, "product", ""), 1e-6 * products * share)
-        yield Summand(("start", level, "kernel", ""), 1e-6 * (kernels - products) * share)
+    for run in runs:
+        product = run.kernel.kind == "scale" or (run.kernel.kind == "own" and bool(work.nests))
+        distance = residency.reach.once if product else run.since
+        for level, share in caches.shares(distance, device).items():
+            yield Summand(("start", level, "product" if product else "kernel", ""), 1e-6 * layer.repeat * share)
 
 
 def by_key(parts: tuple[Summand, ...]) -> Mapping[Key, float]:

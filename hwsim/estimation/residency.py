@@ -63,7 +63,7 @@ def residency(
     """
     network = prepared.network
     if near:
-        return Residency(reach=reach(network, prepared.priced))
+        return Residency(reach=reach(prepared, device))
     found, notes = _resident_weights(network, works, device) if keep_weights else (Resident(frozenset(), {}, 0), ())
     between = dict(found.between)
     store = activation_store(device)

@@ -7,9 +7,12 @@ import math
 import pytest
 
 import hwsim
+from hwsim.cost.cpu import core_of
 from hwsim.errors import UsageError
 from hwsim.estimation import caches, cpu
+from hwsim.estimation.library import kernels
 from hwsim.estimation.residency import Residency, residency
+from hwsim.estimation.room import SHARED, spans
 from hwsim.graph import Layer, Network
 from hwsim.workload import Work
 
@@ -23,29 +26,63 @@ def _chain(side: int = 16) -> Network:
 
 def test_distances_are_bytes_touched_in_between() -> None:
     prepared = hwsim.prepare(_chain())
-    found = caches.reach(prepared.network, prepared.priced)
-    (a, b, c) = (work for _, work in prepared.priced)
-    touched = [sum(size for _, size in (*work.reads, *work.writes)) for work in (a, b, c)]
-    output = a.writes[0][0]
-    assert found.read["b", output] == (touched[0] + touched[1]) / 2
-    weights = sum(
-        size for work in (a, c) for name, size in work.reads if prepared.network.tensors[name].role != "activation"
-    )
-    assert found.once == weights + a.reads[0][1] + a.writes[0][1]
-    weight = next(name for name, _ in c.reads if prepared.network.tensors[name].role != "activation")
-    assert found.read["c", weight] == found.once
-    # c's result takes the place of what b was the last to read
-    assert found.written["c", c.writes[0][0]] == min(found.once, (touched[1] + touched[2]) / 2)
+    found = caches.reach(prepared, DEVICE)
+    flows = {
+        name: [(flow.operand, flow.bytes, flow.distance) for flow in run.flows] for name, (run,) in found.runs.items()
+    }
+    image, a, b = 16 * 16 * 16 * 4, 32 * 16 * 16 * 4, 32 * 8 * 8 * 4
+    held = {name: sum(size for operand, size, _ in flows[name] if operand == "weight") for name in ("a", "c")}
+    assert held == {"a": 32 * (16 * 9 + 1) * 4, "c": 32 * (32 + 1) * 4}
+    reads = {name: next(away for operand, _, away in own if operand == "input") for name, own in flows.items()}
+    assert reads["a"] == (2 * image + image + held["a"] + a) / 2  # laid out anew right before
+    assert reads["b"] == (image + held["a"] + a + a + b) / 2
+    # the network's input and its copy, the results of a, b, c, and c's laid out anew
+    assert found.once == 2 * image + sum(held.values()) + a + 3 * b - _shared(prepared)
+    assert next(away for operand, _, away in flows["c"] if operand == "weight") > found.once / 2
+
+
+def _shared(prepared: hwsim.Prepared) -> int:
+    """Bytes of rooms that several tensors have after one another [B]."""
+    core = core_of(DEVICE)
+    found = kernels(prepared.network, prepared.priced, core, prepared.aliases)
+    places = spans(found, {*prepared.network.inputs, *prepared.network.outputs})
+    inside = [span for span in places.values() if span.block == SHARED]
+    return sum(span.high - span.low for span in inside) - max(span.high for span in inside)
 
 
 def test_a_result_takes_the_place_of_an_operand_nobody_needs() -> None:
     net = Network.builder("n").input("x", (1, 64)).activation("Neg", name="a").relu(name="b")
     network = net.activation("Softmax", name="c").activation("Neg", name="d").build()
-    prepared = hwsim.prepare(network, passes=())
-    found = caches.reach(prepared.network, prepared.priced)
-    places = {layer: distance for (layer, _), distance in found.written.items()}
-    assert places["b"] == 0 and places["c"] > 0
-    assert places["a"] == found.once  # the network's input stays
+    found = caches.reach(hwsim.prepare(network, passes=()), DEVICE)
+    places = {
+        name: [flow.distance for flow in run.flows if flow.operand == "output"] for name, (run,) in found.runs.items()
+    }
+    assert places["b"] == [] and places["c"][0] > 0
+    assert places["d"] and places["a"]  # the network's input stays, its output lies elsewhere
+
+
+def test_code_is_as_far_away_as_it_last_ran() -> None:
+    net = Network.builder("n").input("x", (1, 1 << 16)).activation("Neg", name="a").relu(name="b")
+    found = caches.reach(hwsim.prepare(net.activation("Neg", name="c").build(), passes=()), DEVICE)
+    since = {name: run.since for name, (run,) in found.runs.items()}
+    assert since == {"a": 0, "b": found.once, "c": (1 << 16) * 4}  # c's code ran before a, last in the inference before
+    layers = hwsim.estimate(net.build(), DEVICE).layers
+    slow = hwsim.estimate(
+        net.build(), hwsim.load_device("generic_x86_server_core", ["memory.l1.kernel_start_us=9"])
+    ).layers
+    assert all(after.latency_s >= before.latency_s for before, after in zip(layers, slow, strict=True))
+
+
+def test_gathered_convolutions_go_over_their_results_once_more() -> None:
+    def time(bias: bool, *changes: str) -> float:
+        net = Network.builder("n").input("x", (1, 30, 16, 16)).activation("Neg").conv(30, kernel=1, bias=bias, name="c")
+        layers = hwsim.estimate(net.build(), hwsim.load_device("generic_x86_server_core", changes)).layers
+        return next(layer.latency_s for layer in layers if layer.name == "c")
+
+    rate = "compute.vector.by_function.bias"
+    results, clock = 30 * 16 * 16, DEVICE.clock_hz
+    assert time(True, f"{rate}=1") - time(True, f"{rate}=2") == pytest.approx(results * (1 - 0.5) / clock)
+    assert time(False, f"{rate}=1") == time(False, f"{rate}=2")
 
 
 @pytest.mark.parametrize("distance", [1.0, 1e5, 3e6, 1e8, 1e12])

@@ -1,7 +1,7 @@
 """A CPU measured with onnxruntime, by a fit to micro-benchmarks alone: networks that it has not seen.
 
-The bars of whole networks and ranks are met; of layers that repeat within 10 % more than half are predicted within 10 % (three quarters
-were wanted): README says of which kinds the others are.
+The bars of whole networks and ranks are met; three quarters of the layers that repeat within 10 % are to be predicted within 10 %, which a
+fit to the other networks too reaches (README has that figure, and says of which kinds the others are).
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ def test_whole_networks_are_predicted_from_microbenchmarks(result: own_cpu.Resul
     assert result.macs.mape.value is not None and result.networks.mape.value < result.macs.mape.value / 2
 
 
-def test_layers_are_ranked_and_more_than_half_are_close(result: own_cpu.Result) -> None:
+def test_layers_are_ranked_and_most_are_close(result: own_cpu.Result) -> None:
     assert result.layers.spearman.value is not None and result.layers.spearman.value >= 0.93
-    assert result.layers.median_ape.value is not None and result.layers.median_ape.value <= 0.12
+    assert result.layers.median_ape.value is not None and result.layers.median_ape.value <= 0.08
     count, share = result.repeatable
-    assert count > 400 and share >= 0.5
+    assert count > 400 and share >= 0.7
     assert 0 < result.noise < result.layers.median_ape.value
