@@ -12,7 +12,6 @@ from typing import Any
 from hwsim.device import Device
 from hwsim.device.library import available
 from hwsim.validation.calibration import Calibration
-from hwsim.validation.constants import entry_name
 from hwsim.version import __version__
 
 
@@ -57,7 +56,7 @@ def profile_text(
             f"interval: [{_number(item.low)}, {_number(item.high)}], note: {json.dumps(note)}}}"
         )
         _place(tree, item.path.split("."), f"{item.value:.0f}" if ".padded." in item.path else cell)
-    lines += _block(tree, device)
+    lines += _block(tree)
     return "\n".join(lines)
 
 
@@ -101,7 +100,7 @@ def _place(tree: dict[str, Any], steps: list[str], cell: str) -> None:
     tree[steps[-1]] = cell
 
 
-def _block(tree: Mapping[str, Any], device: Device, depth: int = 0, path: tuple[str, ...] = ()) -> list[str]:
+def _block(tree: Mapping[str, Any], depth: int = 0, path: tuple[str, ...] = ()) -> list[str]:
     """Nested keys as lines; the entries of named lists as such."""
     indent = "  " * depth
     lines: list[str] = []
@@ -112,9 +111,9 @@ def _block(tree: Mapping[str, Any], device: Device, depth: int = 0, path: tuple[
             lines.append(f"{indent}{key}:")
             for name, inner in value.items():
                 fields = "".join(f", {field}: {_inline(cell)}" for field, cell in inner.items())
-                lines.append(f"{indent}  - {{{_identity(name, device, key)}{fields}}}")
+                lines.append(f"{indent}  - {{name: {name}{fields}}}")
         else:
-            lines += [f"{indent}{key}:", *_block(value, device, depth + 1, (*path, key))]
+            lines += [f"{indent}{key}:", *_block(value, depth + 1, (*path, key))]
     return lines
 
 
@@ -123,11 +122,3 @@ def _inline(cell: Any) -> str:
     if isinstance(cell, str):
         return cell
     return "{" + ", ".join(f"{name}: {inner}" for name, inner in cell.items()) + "}"
-
-
-def _identity(name: str, device: Device, key: str) -> str:
-    """How an entry of a named list says which one it is."""
-    if key == "memory":
-        return f"name: {name}"
-    found = next((precision for precision in device.precisions if entry_name(precision) == name), None)
-    return f"input: {found.input}, weight: {found.weight}" if found else f"name: {name}"

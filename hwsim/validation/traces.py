@@ -11,7 +11,7 @@ import numpy as np
 
 from hwsim.errors import UsageError
 from hwsim.validation.measured import Measured, Measurement
-from hwsim.validation.naming import OVERHEAD_OPS, is_overhead
+from hwsim.validation.naming import is_overhead
 
 Event = Mapping[str, Any]
 _MARK = "_kernel_time"
@@ -81,7 +81,7 @@ def onnxruntime(events: Sequence[Event], warm_up: int = 1) -> Measured:
 
 def _row(name: str, op: str, durations: Sequence[float], scope: str = "") -> Measurement:
     low, least, spread = summary(durations)
-    scope = scope or ("overhead" if is_overhead(name, op) or op in OVERHEAD_OPS else "layer")
+    scope = scope or ("overhead" if is_overhead(name, op) else "layer")
     return Measurement(
         name=name,
         scope=scope,  # type: ignore[arg-type]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,10 @@ def test_twice_as_slow_is_a_bias_of_a_half() -> None:
     found = compare(Cases((Case("tiny", prepared(), _rows(2.0)),)), DEVICE)
     assert found.statistics.bias.value == pytest.approx(0.5)
     assert found.statistics.total_error.value == pytest.approx(-0.5)
+    for entry in found.entries:
+        assert (entry.ratio, entry.error) == (pytest.approx(0.5), pytest.approx(-0.5))
+    nothing = replace(found.entries[0], measured=0.0)
+    assert nothing.ratio == nothing.error == math.inf
     worst = found.worst(1)[0]
     assert worst.measured == max(entry.measured for entry in found.entries)
     assert worst.bound_by and worst.share == 1.0

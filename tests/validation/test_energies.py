@@ -18,7 +18,7 @@ from hwsim.device import load
 from hwsim.device.records import Operand
 from hwsim.errors import UsageError
 from hwsim.validation.cases import Case, Cases
-from hwsim.validation.energies import _given, _paths, calibrate_energies
+from hwsim.validation.energies import _fit, _given, _paths, _Rows, _values, calibrate_energies
 from hwsim.validation.measured import Measurement
 from hwsim.validation.profile import profile_text
 
@@ -143,6 +143,20 @@ def test_what_a_profile_says_of_a_component() -> None:
     both = [*(dram.read_j or {}).values(), *(dram.write_j or {}).values()]
     assert _given(device, "dram") == pytest.approx(1e12 * sum(both) / len(both))
     assert math.isnan(_given(replace(device, vector=None), "vector"))
+
+
+def test_of_many_small_shares_all_are_fitted() -> None:
+    """Twelve components of a twelfth each: none decides a tenth of any row, so none is left as the profile has it."""
+    names = tuple(f"level{place:02}" for place in range(12))
+    counts = np.full((20, 12), 1e-12) * np.linspace(1, 3, 20)[:, None]
+    rows = _Rows(names, counts, counts.sum(axis=1) * 2.0, np.ones(20), ("0",) * 20)
+    problem, x = _fit(rows, np.ones(12), 0)
+    assert tuple(constant.path for constant in problem.constants) == names
+    assert problem.predict(x)[0] == pytest.approx(rows.measured, rel=0.02)
+    some = _Rows(("a", "b"), np.array([[1.0, 0.001]] * 9), np.full(9, 3.0), np.ones(9), ("0",) * 9)
+    problem, x = _fit(some, np.array([2.0, 2.0]), 0)
+    assert [constant.path for constant in problem.constants] == ["a"]  # b stays, a makes up for it
+    assert _values(some, np.array([2.0, 2.0]), problem, x) == pytest.approx([3 - 0.002, 2.0], rel=1e-3)
 
 
 def test_where_energies_stand_in_a_profile() -> None:

@@ -231,6 +231,16 @@ def test_plausible_values_of_one_rate_are_student_s_interval(rows: int) -> None:
         assert half * (1 - 1e-6) <= edge <= half + step / 2**6 * (1 + 1e-6)
 
 
+def test_rows_that_agree_to_the_last_digit_are_not_believed_that_far() -> None:
+    """To a ten-thousandth: what is measured has more in it than a model of a few constants."""
+    problem = one_rate([0.0] * 2)
+    problem.strength = 1e-9
+    ((low, high),) = plausible(problem, problem.sheet)
+    half = student(1) * 1e-4 / math.sqrt(2)
+    for edge in (problem.sheet[0] - low, high - problem.sheet[0]):
+        assert half * (1 - 1e-6) <= edge <= half + 0.02 / 2**6
+
+
 def test_plausible_values_end_at_what_is_physical() -> None:
     """A time that hardly matters may be nothing; a rate whose rows scatter much may be all of the peak."""
     problem = one_rate([0.6, -0.6] * 3)

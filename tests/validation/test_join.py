@@ -58,6 +58,12 @@ def test_duplicate_names_are_repeats() -> None:
     assert "repeats" in joined.notes[0]
 
 
+def test_parts_that_do_not_vary_have_a_sum_that_does_not() -> None:
+    for first, second, together in ((0.0, 0.0, 0.0), (0.0, 0.5, 0.125), (0.1, None, None)):
+        (item,) = join([_row("first", 3.0, spread=first), _row("first_relu", 1.0, spread=second)], prepared()).joined
+        assert item.row.spread == together
+
+
 def test_repeats_scatter_about_their_mean() -> None:
     """Rows of one name, of which one has an energy only: medians of what is known, the sample's deviation over its mean."""
     times = (1.0, 2.0, 9.0, 3.0)
@@ -92,7 +98,24 @@ def test_in_a_complete_profile_a_silent_layer_ran_inside_of_a_neighbour() -> Non
     assert joined.placed == ("pool",) and not joined.silent
     assert _found(joined)["second"][0] == ("second", "pool")
     # not where much of the time found no layer: then the pool may be among those rows
-    assert not join([*rows, _row("ghost")], prepared(), complete=True).placed
+    for lost, placed in ((1.0, ()), (0.17, ()), (0.15, ("pool",))):  # a twentieth of 3.17 is 0.159
+        assert join([*rows, _row("ghost", lost, op="Odd")], prepared(), complete=True).placed == placed
+
+
+def test_a_silent_layer_that_none_feeds_ran_inside_of_one_that_it_feeds() -> None:
+    joined = join([_row("second"), _row("pool"), _row("classifier")], prepared(), complete=True)
+    assert joined.placed == ("first",) and not joined.silent
+    assert _found(joined)["second"][0] == ("second", "first")
+    lonely = join([_row("pool"), _row("classifier")], prepared(), complete=True)  # no product runs inside of a pool
+    assert lonely.silent == ("first", "second") and not lonely.placed
+
+
+def test_a_row_of_two_layers_joins_the_rows_of_either() -> None:
+    rows = [_row("first", 1.0), _row("pool", 8.0), _row("second", 2.0), _row("both", 4.0, covers=("first", "second"))]
+    joined = join(rows, prepared())
+    assert {item.layers: item.row.latency_s for item in joined.joined} == {("first", "second"): 7.0, ("pool",): 8.0}
+    assert joined.silent == ("classifier",)
+    assert joined.notes == ("3 rows are parts of 1 layers here: their figures are added up",)
 
 
 def test_operators_and_models() -> None:

@@ -57,6 +57,27 @@ def test_onnxruntime_profile(tmp_path: Path) -> None:
     assert layers == pytest.approx(170e-6)
 
 
+def test_a_profile_without_runs_has_a_repeat_an_event(tmp_path: Path) -> None:
+    """Nodes alone, each as often as it ran; copies that the runtime puts in are no layers, by operator or by name."""
+    events = [
+        event
+        for run, slow in enumerate((1.0, 3.0, 2.0))
+        for event in (
+            _event("conv_kernel_time", 100.0 * run, 10 * slow, op_name="Conv"),
+            _event("to_host_kernel_time", 100.0 * run + 50, slow, op_name="MemcpyToHost"),
+            _event("ReorderOutput_7_kernel_time", 100.0 * run + 60, slow, op_name="Odd"),
+        )
+    ]
+    found = _read(tmp_path, events)
+    rows = _by_name(found)
+    assert {name: row.scope for name, row in rows.items()} == {
+        "conv": "layer", "to_host": "overhead", "ReorderOutput_7": "overhead",
+    }  # fmt: skip
+    assert (rows["conv"].repeats, rows["conv"].minimum_s) == (3, pytest.approx(10e-6))
+    assert rows["conv"].latency_s == pytest.approx(12e-6)  # the 10th percentile of 10, 20 and 30
+    assert not found.notes
+
+
 def test_a_profile_cut_off_while_it_was_written_is_read(tmp_path: Path) -> None:
     text = json.dumps(_runs(4)).removesuffix("]") + ","
     assert _by_name(_read(tmp_path, text))["fc"].latency_s == pytest.approx(40e-6)
@@ -67,6 +88,7 @@ def test_what_is_no_json_is_told_by_its_line(tmp_path: Path) -> None:
         ('{"rows": [\n\n{"name": }]}', 3, "Expecting value"),
         ("{" * 3, 1, "Expecting property name"),
         ('{"a": ' + "[" * 200_000, 1, "nested too deeply"),
+        ('[{"ph": "X"},\n{"ph": y', 2, "Expecting value"),  # the end is missing, and what there is is broken
     ):
         with pytest.raises(UsageError, match=rf"profile\.json:{line}: not JSON: {words}"):
             _read(tmp_path, text)
@@ -161,6 +183,38 @@ def test_any_chrome_trace(tmp_path: Path) -> None:
     events.append({"ph": "M", "name": "process_name", "args": {"name": "x"}})
     (row,) = _read(tmp_path, {"traceEvents": events}).rows
     assert (row.name, row.latency_s, row.repeats) == ("conv1", pytest.approx(11e-6), 3)
+
+
+def test_copies_in_a_trace_belong_to_no_layer(tmp_path: Path) -> None:
+    events = [
+        _event("Reformatting CopyNode for x", 0, 5.0, "mine"),
+        _event("conv", 9, 4.0, "mine"),
+        _event("conv", 99, 6.0, "mine"),
+    ]
+    copied, ran = _read(tmp_path, {"traceEvents": events}).rows
+    assert (copied.scope, ran.scope) == ("overhead", "layer")
+    assert (ran.minimum_s, ran.latency_s) == (pytest.approx(4e-6), pytest.approx(5e-6))
+
+
+def test_calls_on_two_threads_are_not_inside_of_each_other(tmp_path: Path) -> None:
+    """Copies and fills of a GPU's memory are its time as kernels are; a call that ends when the next one begins does not contain it."""
+    events = [
+        _event("aten::conv2d", 0, 100, "cpu_op", **{"External id": 1}),
+        {**_event("aten::relu", 10, 20, "cpu_op", **{"External id": 2}), "tid": 2},
+        _event("aten::add", 100, 5, "cpu_op", **{"External id": 3}),
+        _event("aten::mul", 104, 1, "cpu_op", **{"External id": 4}),
+    ]
+    plain = _read(tmp_path, {"traceEvents": events})
+    assert [(row.name, row.latency_s) for row in plain.rows] == [
+        ("conv2d 1", pytest.approx(100e-6)), ("relu 1", pytest.approx(20e-6)), ("add 1", pytest.approx(5e-6)),
+    ]  # fmt: skip
+    assert plain.notes == ("a row a call, in order",) and {row.repeats for row in plain.rows} == {1}
+    kinds = ("kernel", "gpu_memcpy", "gpu_memset", "gpu_other")
+    launched = [_event(kind, 200, 7.0, kind, **{"External id": place + 1}) for place, kind in enumerate(kinds)]
+    found = _read(tmp_path, {"traceEvents": [*events, *launched, _event("kernel", 300, 1.0, "kernel")]})
+    assert [(row.name, row.latency_s) for row in found.rows] == [
+        (f"{name} 1", pytest.approx(7e-6)) for name in ("conv2d", "relu", "add")
+    ]
 
 
 def test_traces_leave_out_what_has_no_name_or_takes_no_time(tmp_path: Path) -> None:
@@ -258,6 +312,26 @@ def test_a_file_that_is_wrong_all_over_is_told_in_part(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         _read(tmp_path, f"name,{'y' * 5000}\n", "t.csv")
     assert len(caught.value.findings[0]) == 799 and "yyy…yyy" in caught.value.findings[0]
+
+
+def test_what_vela_calls_an_operator(tmp_path: Path) -> None:
+    """By the newest of its names for it; a row without a name of its own has its operator's."""
+    for column in ("TFLite_operator", "Original Operator", "NNG Operator"):
+        (row,) = _read(tmp_path, f"{column},Op Cycles,Name\nConv2D,10,\n", "v.csv", clock_hz=1e9).rows
+        assert (row.name, row.op, row.output) == ("Conv2D", "Conv2D", "")
+    columns = "TFLite_operator,Original Operator,NNG Operator,Op Cycles,Name\n"
+    (row,) = _read(tmp_path, f"{columns},b,c,10,n\n", "v.csv", clock_hz=1e9).rows
+    assert (row.name, row.op, row.output) == ("n", "b", "n")
+    (row,) = _read(tmp_path, "Op Cycles,Name\n10,n\n", "v.csv", clock_hz=1e9).rows
+    assert row.op == ""
+
+
+def test_a_file_larger_than_any_measurement(tmp_path: Path) -> None:
+    path = tmp_path / "large.json"
+    with path.open("wb") as file:
+        file.truncate((256 << 20) + 1)  # takes no room
+    with pytest.raises(UsageError, match=r"large\.json: larger than 256 MiB: trim the profile"):
+        read(path)
 
 
 def test_the_hash_and_the_file_are_kept(tmp_path: Path) -> None:

@@ -95,13 +95,17 @@ def test_no_rows_say_so() -> None:
 
 
 def test_zeros_nan_and_negatives_are_left_out_and_counted() -> None:
-    found = statistics([1.0, 1.0, math.nan, 1.0, -1.0, 2.0], [1.0, 0.0, 1.0, -3.0, 2.0, math.inf])
-    assert found.n == 1
+    pairs = [
+        (1.0, 1.0), (0.0, 0.5), (math.nan, 1.0), (2.0, math.inf), (math.inf, math.nan),
+        (1.0, 0.0), (-1.0, 0.0), (1.0, -3.0), (1.0, -0.25), (-1.0, -1.0), (0.5, -1e-9), (-0.25, 2.0), (-1e-9, 1.0),
+    ]  # fmt: skip
+    found = statistics(*zip(*pairs, strict=True))  # type: ignore[arg-type]
+    assert found.n == 2 and found.mape.value == 0.5
     assert dict(found.left_out) == {
-        "not a finite number": 2,
-        "measured zero": 1,
-        "measured below zero": 1,
-        "predicted below zero": 1,
+        "not a finite number": 3,
+        "measured zero": 2,
+        "measured below zero": 4,
+        "predicted below zero": 2,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from hwsim.errors import UsageError
 from hwsim.report.files import csv_text
-from hwsim.validation.measured import QUANTITIES, Measured, Measurement, fastest
+from hwsim.validation.measured import QUANTITIES, Measured, Measurement, fastest, measurement
 from hwsim.validation.readers import read
 from hwsim.validation.tables import from_csv, from_json, to_json, to_rows
 
@@ -27,14 +28,70 @@ def test_units_are_in_the_column_name() -> None:
     assert row.where == "m.csv:2"
 
 
-@pytest.mark.parametrize(("stem", "unit"), [(stem, unit) for stem, units in QUANTITIES.items() for unit in units])
-def test_every_unit_is_read_at_its_factor(stem: str, unit: str) -> None:
-    (row,) = from_csv(f"name,{stem}_{unit}{'' if stem == 'latency' else ',latency_s'}\na,2{'' if stem == 'latency' else ',1'}\n", "m") \
-        if stem != "throughput" else from_csv("name,throughput_per_s\na,2\n", "m")  # fmt: skip
-    names = {"latency": "latency_s", "minimum": "minimum_s", "energy": "energy_j", "power": "power_w", "dram": "dram_bytes",
-             "clock": "clock_hz", "throughput": "latency_s"}  # fmt: skip
-    expected = 0.5 if stem == "throughput" else 2 * QUANTITIES[stem][unit]
-    assert getattr(row, names[stem]) == pytest.approx(expected)
+#: Powers of ten of what may stand before a unit, of small quantities and of large ones; bytes are counted in powers of two as well.
+SMALL, LARGE = {"p": -12, "n": -9, "u": -6, "m": -3, "": 0}, {"": 0, "k": 3, "m": 6, "g": 9}
+UNITS = {
+    **{f"{stem}_{prefix}s": ("latency_s" if stem == "latency" else "minimum_s", 10.0**power)
+       for stem in ("latency", "minimum") for prefix, power in SMALL.items() if prefix != "p"},
+    **{f"energy_{prefix}j": ("energy_j", 10.0**power) for prefix, power in SMALL.items()},
+    **{f"power_{prefix}w": ("power_w", 10.0**SMALL[prefix]) for prefix in ("u", "m", "")},
+    **{f"clock_{prefix}hz": ("clock_hz", 10.0**power) for prefix, power in LARGE.items()},
+    **{f"dram_{prefix}b": ("dram_bytes", 10.0**power) for prefix, power in LARGE.items() if prefix},
+    **{f"dram_{prefix}ib": ("dram_bytes", 1024.0 ** (power // 3)) for prefix, power in LARGE.items() if prefix},
+    "dram_bytes": ("dram_bytes", 1.0), "throughput_per_s": ("latency_s", 0.25),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("column", UNITS)
+def test_every_unit_is_read_at_its_factor(column: str) -> None:
+    """Two of each; two a second take half a second."""
+    beside = "" if UNITS[column][0] == "latency_s" else ",latency_s"
+    (row,) = from_csv(f"name,{column}{beside}\na,2{',1' if beside else ''}\n", "m")
+    field, factor = UNITS[column]
+    assert getattr(row, field) == pytest.approx(2 * factor, rel=1e-12)
+
+
+def test_there_are_no_other_units() -> None:
+    assert {f"{stem}_{unit}" for stem, units in QUANTITIES.items() for unit in units} == set(UNITS)
+
+
+def test_values_that_are_none_say_what_would_help() -> None:
+    """Long ones in part; separators only where there are any; shares and energies from nothing on, the rest above."""
+    for column, value, words in (
+        ("latency_us", "twelve", r"'twelve' is not a number$"),
+        ("latency_us", "1,2", r"'1,2' is not a number \(use a point, and no separators between thousands\)$"),
+        ("latency_us", "x" * 38, f"'{'x' * 38}' is not a number$"),
+        ("latency_us", "x" * 39, f"'{'x' * 36}\\.\\.\\. is not a number$"),
+        ("spread", -0.5, "-0.5 is below 0$"), ("energy_mj", -1e-6, "-1e-06 is below 0$"), ("dram_kb", -0.25, "-0.25 is below 0$"),
+        ("power_w", 0, "0 is not above 0$"), ("latency_us", -0.5, "-0.5 is not above 0$"), ("clock_mhz", 0.0, "0.0 is not above 0$"),
+        ("batch", 0, "0 is not a whole number of at least 1$"), ("repeats", 0.5, "0.5 is not a whole number of at least 1$"),
+        ("latency_us", True, "True is not a number$"), ("latency_s", 1e400, "inf is not a finite number$"),
+        ("energy_pj", 1e-320, "1e-320 is out of range$"), ("latency_ns", 1e-323, "e-323 is out of range$"),
+    ):  # fmt: skip
+        row, wrong = measurement({"name": "a", column: value}, "m")
+        assert row is None
+        (message,) = [text for name, text in wrong if name == column]
+        assert re.search(words, message), message
+    free = {"name": "a", "energy_mj": 0, "dram_kb": 0, "spread": 0, "latency_us": 1, "batch": 1.0, "repeats": "3"}
+    row, wrong = measurement(free, "m")
+    assert row is not None and not wrong
+    assert (row.energy_j, row.dram_bytes, row.spread, row.batch, row.repeats) == (0, 0, 0, 1, 3)
+
+
+def test_a_throughput_stands_for_a_latency() -> None:
+    row, wrong = measurement({"name": "a", "throughput_per_s": 4, "latency_us": 1}, "m")
+    assert row is None and wrong == [("throughput_per_s", "given beside a latency: give one of them")]
+    row, wrong = measurement({"name": "a", "throughput_per_s": 1e-320, "batch": 1}, "m")
+    assert row is None and "is out of range" in wrong[0][1]
+
+
+def test_a_table_lists_some_layers_and_quotes_are_closed(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text('name,latency_us\n"a, b",1\n')
+    found = read(path)
+    assert found.rows[0].name == "a, b" and not found.complete  # others may have run
+    with pytest.raises(UsageError, match=r"m\.csv:2: \(row\): "):
+        from_csv('name,latency_us\n"a"b,1\n', "m.csv")
 
 
 def test_throughput_is_a_latency_of_the_batch() -> None:
@@ -90,6 +147,34 @@ def test_json_mistakes_have_their_line() -> None:
     with pytest.raises(UsageError) as caught:
         from_json(text, "m.json")
     assert [line.split(": ")[0] for line in str(caught.value).splitlines()] == ["m.json:3", "m.json:4"]
+
+
+def test_a_table_is_known_by_its_rows_or_by_its_schema(tmp_path: Path) -> None:
+    path = tmp_path / "t.json"
+    path.write_text('\n\n{"rows": [\n{"name": "a", "latency_us": 3}, {"name": "b",\n "latency_us": 4}]}')
+    assert [row.where for row in read(path).rows] == [f"{path}:4", f"{path}:4"]
+    path.write_text('{"schema": "hwsim/measured/1"}')
+    with pytest.raises(UsageError, match=r"t\.json:1: rows: must be a list of rows"):
+        read(path)
+
+
+def test_what_is_written_is_in_the_units_that_people_use() -> None:
+    row = Measurement(
+        "a",
+        latency_s=3e-6,
+        minimum_s=2e-6,
+        energy_j=5e-3,
+        power_w=7.0,
+        dram_bytes=11.0,
+        clock_hz=13e6,
+        spread=0.5,
+        batch=2,
+    )
+    (plain,) = to_rows(Measured((row,)))
+    assert plain == {
+        "scope": "layer", "name": "a", "latency_us": 3.0, "minimum_us": 2.0, "energy_mj": 5.0, "power_w": 7.0, "dram_bytes": 11.0,
+        "clock_mhz": 13.0, "batch": 2, "spread": 0.5,
+    }  # fmt: skip
 
 
 def test_lines_without_a_row_are_skipped() -> None:
