@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from hwsim.device import LevelConstraint
 from hwsim.kernels.jit import passed
 from hwsim.kernels.packed import Int, MappingArrays
 from hwsim.kernels.search_exchange import climb
@@ -20,11 +21,14 @@ from hwsim.kernels.search_join import join
 from hwsim.kernels.search_pairs import pairs
 from hwsim.kernels.search_survey import Carried, Prices, survey
 from hwsim.kernels.search_terms import COUNT, FIXED, ORDERS, PERFECT, SPATIAL, tabulate
+from hwsim.mapping import Hierarchy
 from hwsim.search.improving import begin, counted_by, exact_of, of_one, opened
 from hwsim.search.problem import staying
 from hwsim.search.proof import _listing, _setup
 from hwsim.search.terms import terms_of
-from tests.search.tiny import Pattern, descend, patterns_of
+from hwsim.workload import DIMS, LoopNest
+from tests.counts import nests
+from tests.search.tiny import Pattern, descend, one_of, patterns_of
 
 OBJECTIVES = ("edp", "energy", "latency")
 #: Mappings that are priced of one pattern at most.
@@ -349,6 +353,23 @@ def test_a_survey_keeps_the_best_of_simple_mappings_and_of_one_carried_over() ->
             spread = np.cumprod(problem.factors[SPATIAL], axis=0)
             assert (extents[:-1] <= np.maximum(tile, spread * np.maximum(none[1], 1))[:-1]).all()
     assert compared > 60
+
+
+@pytest.mark.parametrize("extent", [5, 6, 7])
+def test_where_constraints_leave_no_choice_they_are_taken_as_they_are(extent: int) -> None:
+    """Two of K inside and three outside: six at most, and no level that could take more."""
+    free = {"read_j": (1.0,) * 3, "fill_j": (1.0,) * 3, "update_j": (1.0,) * 3}
+    levels = tuple(
+        nests.level(name, constraint=LevelConstraint(fixed={"K": number}), **free)
+        for name, number in (("inner", 2), ("outer", 3))
+    )
+    chip, pick = Hierarchy("fixed", levels, mac_j=1.0), random.Random(0)
+    found = list(one_of(LoopNest(k=extent, c=4), chip, True, False, pick, "energy"))
+    assert len(found) == (extent <= 6)
+    for pattern in found:
+        for simple in range(3):
+            value, trips, _ = surveyed(pattern, np.ones((2, 8), np.int64), np.zeros(2, np.int64), simple, 0)
+            assert math.isfinite(value) and trips[:, DIMS.index("K")].tolist() == [2, 3]
 
 
 def surveyed(pattern: Pattern, tile: Int, order: Int, simple: int, most: int) -> tuple[float, Int, Int]:

@@ -138,8 +138,14 @@ def _trips(extent: int, factors: Int, perfect: bool) -> list[tuple[int, ...]]:
 
 def patterns_of(seed: int, objective: str, most: int = 12) -> Iterator[Pattern]:
     """One spatial pattern of a tiny problem, with some choice of kept operands; of one with a window where ``most`` is 0."""
-    nest, hierarchy, exact, perfect = tiny_problem(seed, most) if most else window_problem(seed)
-    space, pick = space_of(nest, hierarchy, exact, perfect), random.Random(seed)
+    yield from one_of(*(tiny_problem(seed, most) if most else window_problem(seed)), random.Random(seed), objective)
+
+
+def one_of(
+    nest: LoopNest, hierarchy: Hierarchy, exact: bool, perfect: bool, pick: random.Random, objective: str
+) -> Iterator[Pattern]:
+    """One spatial pattern of a problem, with some choice of kept operands; none where there is none."""
+    space = space_of(nest, hierarchy, exact, perfect)
     listed = at_work(space, patterns(space, math.inf))
     if len(listed.steps):
         keep, row = pick.choice(space.keeps), pick.randrange(len(listed.steps))

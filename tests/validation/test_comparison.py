@@ -152,6 +152,11 @@ def test_the_json_record_is_finite_and_whole(capsys: pytest.CaptureFixture[str],
     assert record["statistics"]["mape"]["value"] == pytest.approx(0.2, rel=1e-4)
     assert [layer["joined_by"] for layer in record["layers"]] == ["name"] * 3
     assert all(key in record for key in ("baseline", "noise_floor", "join", "not_joined", "warnings"))
+    assert record["baseline"]["n"] == record["statistics"]["n"] == 3
+    rows = tuple(
+        Measurement(name, latency_s=1.0) for name in ("pool",)
+    )  # no MACs, so no guess that is proportional to them
+    assert compare(Cases((Case("tiny", prepared(), rows),)), DEVICE).to_dict()["baseline"] is None
 
 
 def test_nothing_to_compare_is_a_mistake_in_a_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

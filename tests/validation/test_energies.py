@@ -159,6 +159,15 @@ def test_of_many_small_shares_all_are_fitted() -> None:
     assert _values(some, np.array([2.0, 2.0]), problem, x) == pytest.approx([3 - 0.002, 2.0], rel=1e-3)
 
 
+def test_no_energy_is_below_nothing() -> None:
+    """The more of one component, the less the rows take: it takes nothing."""
+    beside = np.linspace(0, 1, 12)
+    rows = _Rows(("a", "b"), np.stack([np.ones(12), beside], axis=1), 2 - 0.2 * beside, np.ones(12), ("0",) * 12)
+    for sheet in ((math.nan, math.nan), (2.0, 1.0)):
+        values = _values(rows, np.array(sheet), *_fit(rows, np.array(sheet), 0))
+        assert values[1] == 0 and values[0] == pytest.approx(1.9, abs=0.03)
+
+
 def test_where_energies_stand_in_a_profile() -> None:
     """Each key with its value over the component's: standing power in the unit that the profile has, prices of precisions in proportion."""
     eyeriss = load("eyeriss_v1")
