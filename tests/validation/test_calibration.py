@@ -271,8 +271,34 @@ def test_too_little_and_the_wrong_rung_are_answered() -> None:
         _fit(Cases((Case("spread", SPREAD, case.rows[:1]),)))
     with pytest.raises(UsageError, match="mapping rung"):
         calibrate(Cases((case,)), load_device(BASE), rung="mapping")
-    with pytest.raises(UsageError, match="no constant"):
+    with pytest.raises(
+        UsageError, match=r"no constant of the profile decides .* \(asked for: memory\.nothing\.efficiency\)$"
+    ):
         _fit(Cases((case,)), only=("memory.nothing.efficiency",))
+
+
+def test_a_part_that_is_forgotten_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A microsecond of layers that take ten: what no constant explains cannot be fitted."""
+    device = load_device(BASE, ["overheads.per_kernel_us=1"])
+    terms(SPREAD, device, "roofline")
+    monkeypatch.setattr("hwsim.validation.terms._overheads", lambda _: [])
+    with pytest.raises(UsageError, match="its roofline model has times that no constant explains"):
+        terms(SPREAD, device, "roofline")
+
+
+@pytest.mark.parametrize("name", ["t4", "ethos_u55_128", "cortex_m7", "eyeriss_v1"])
+def test_the_parts_of_any_device_make_the_whole(name: str) -> None:
+    """Whatever precision its layers run at, first or last of those that it has; with units that overlap and such that do not."""
+    device = load_device(name, ["overheads.per_kernel_us=2", "overheads.per_inference_us=30"])
+    prepared = prepare("light_squeezenet", bits="w16a16" if name == "eyeriss_v1" else None)
+    apart = terms(prepared, device, "roofline")
+    expected = [layer.latency_s for layer in estimate(prepared, device, rung="roofline").layers]
+    np.testing.assert_allclose(apart.latency({}), expected, rtol=1e-9)
+    share = f"memory.{device.memories[-1].name}.efficiency"
+    values = {"overheads.per_kernel_us": 20.0, "overheads.per_inference_us": 0.0, share: 0.25}
+    slower = load_device(name, [f"{path}={value}" for path, value in values.items()])
+    expected = [layer.latency_s for layer in estimate(prepared, slower, rung="roofline").layers]
+    np.testing.assert_allclose(apart.latency(values), expected, rtol=1e-9)
 
 
 def test_the_command_writes_a_profile_that_predicts_what_it_fitted(

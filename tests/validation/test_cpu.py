@@ -55,6 +55,16 @@ def test_parts_make_the_whole_again() -> None:
         assert {"kernels.tile_cycles", "memory.l3.by_operand.weight", "overheads.per_kernel_us"} <= paths
 
 
+def test_an_inference_takes_its_own_time_once() -> None:
+    prepared = NETWORKS["light_squeezenet"]
+    device = load_device(BASE, ["overheads.per_inference_us=500"])
+    apart = terms(prepared, device, "cpu")
+    expected = [layer.latency_s for layer in estimate(prepared, device).layers]
+    assert np.allclose(apart.latency({}), expected)
+    without = apart.latency({"overheads.per_inference_us": 0.0})
+    assert (apart.latency({}) - without).sum() == pytest.approx(500e-6)
+
+
 def test_a_fit_finds_the_constants_of_a_core(tmp_path: Path) -> None:
     found = _cases(0.02)
     fitted = calibrate(found, load_device(BASE, ["clock_mhz=3000"]), samples=10, hold_out="layer")
@@ -112,6 +122,7 @@ def test_a_small_outermost_cache_is_taken_as_it_is() -> None:
         assert told.notes[-1].endswith(f"by the fit of {len(tried)} sizes")
     device = load_device(BASE)
     own = [memory for memory in device.memories if memory.type == "cache"][-1].capacity or 0
-    said = []
-    machine(few, lambda given: load_device(BASE, given), {}, said.append)
-    assert len(said) == sum(size * 1024**2 <= own for size in (8, 16, 32, 64, 128))
+    for sizes, most in (({}, own), ({3: 200 * 1024**2}, 200 * 1024**2)):
+        said = []
+        machine(few, lambda given: load_device(BASE, given), sizes, said.append)
+        assert said == [f"trying l3 of {2**power} MiB" for power in range(3, 8) if 2**power * 1024**2 <= most]

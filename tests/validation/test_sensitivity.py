@@ -125,6 +125,17 @@ def test_what_binds_may_change_on_the_way() -> None:
     assert {item.path: item.value for item in found.constants} == pytest.approx(truth, rel=0.1)
 
 
+def test_nothing_changed_is_the_same_device() -> None:
+    device = load_device(
+        BASE, ["overheads.per_kernel_us=3", "overheads.per_inference_us=5", "memory.dram.efficiency=0.7"]
+    )
+    same = changed(device, {})
+    assert (same.precisions, same.memories) == (device.precisions, device.memories)
+    assert same.overheads.kernel_s == pytest.approx(3e-6) and same.overheads.inference_s == pytest.approx(5e-6)
+    assert same.vector is not None and device.vector is not None
+    assert same.vector.ops_per_s == pytest.approx(device.vector.ops_per_s)
+
+
 def test_what_can_matter_to_a_network() -> None:
     """Bandwidths that are known either way, rates of the functions that it has, and both overheads, beside its classes of work."""
     device = load_device(BASE)
