@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hwsim.kernels.packed import INPUT, OUTPUT, READ, UPDATE, WEIGHT, Int
 from hwsim.kernels.search_terms import FREE_OF
 from hwsim.search.needs import least_inputs
+from hwsim.search.residence import Residence, residence
 from hwsim.search.space import Keep, Space
 from hwsim.search.terms import Terms, inputs_apart, steps_apart, terms_of
 
@@ -81,7 +82,8 @@ class Anywhere:
 
     rest : energy [J] but for words between PEs and the nearest level that keeps each operand. rates [3] : energy of such a word [J];
     alone [3] : words if each served one PE; least [3] : words of each tensor; nearest [3] : that level. total : with the least of
-    such words [J]. cycles : least time of what passes the ports of the outermost level.
+    such words [J]. cycles : least time of what passes the ports of the outermost level. again : what passes it again, where anything is
+    known of that.
     """
 
     keep: Keep
@@ -92,6 +94,7 @@ class Anywhere:
     nearest: tuple[int, int, int]
     total: float
     cycles: float
+    again: Residence | None = None
 
     def of(self, space: Space, factors: Int) -> Reals:
         """Least energy of each of many patterns [T] [J]; factors [T, L, 8]."""
@@ -142,7 +145,8 @@ def anywhere(space: Space) -> list[Anywhere]:
             energy += needed[operand] * float(terms.words[0, :-1, operand, :, 0].sum())
         total = max(least, energy + _shared(space, rates * numbers, reach, lows))
         at = (nearest[0], nearest[1], nearest[2])
-        found.append(Anywhere(keep, energy, rates, numbers, floor, at, total, _transfer(space, passing)))
+        again = residence(space, keep, needed[INPUT])
+        found.append(Anywhere(keep, energy, rates, numbers, floor, at, total, _transfer(space, passing), again))
     return found
 
 
@@ -150,7 +154,56 @@ def beyond(space: Space, known: list[Anywhere], steps: float, objective: str) ->
     """What no pattern with so many compute steps or more can beat, under any of some choices of kept operands."""
     energy = np.array([some.total for some in known])
     cycles = least_cycles(space, np.full(len(known), steps), np.array([some.cycles for some in known]))
-    return float(values(space, energy, cycles, objective).min())
+    found = values(space, energy, cycles, objective)
+    fewest = np.array([math.prod(space.extents) / float(space.packed.fanout.astype(np.float64).prod())])
+    for place, some in enumerate(known):
+        if some.again is not None:
+            spread = np.minimum(2.0, [some.again.spread]), np.array([some.again.spread])
+            given = energy[place : place + 1], cycles[place : place + 1], fewest, spread, np.ones(1, np.bool_)
+            found[place] = max(found[place], _least(space, some.again, *given, objective)[0])
+    return float(found.min())
+
+
+def coarse(space: Space, known: Anywhere, factors: Int, steps: Reals, objective: str) -> Reals:
+    """What no mapping of each pattern [T] can beat under a choice of kept operands, found quickly; factors [T, L, 8]."""
+    energy, cycles = known.of(space, factors), least_cycles(space, steps, known.cycles)
+    found = values(space, energy, cycles, objective)
+    if known.again is None:
+        return found
+    every = np.ones(len(factors), np.bool_)
+    given = _ideal(space, factors), known.again.children(factors), every
+    return np.maximum(found, _least(space, known.again, energy, cycles, *given, objective))
+
+
+def fine(space: Space, known: Anywhere, terms: Terms, factors: Int, steps: Reals, objective: str) -> Reals:
+    """The same, with every boundary moving each word once into all that need it."""
+    energy, cycles = floors(space, terms, steps)
+    found = values(space, energy, cycles, objective)
+    if known.again is None:
+        return found
+    given = _ideal(space, factors), known.again.children(factors), known.again.holds(terms)
+    return np.maximum(found, _least(space, known.again, energy, cycles, *given, objective))
+
+
+def _ideal(space: Space, factors: Int) -> Reals:
+    """Compute steps of patterns none of whose children ever idles [T]."""
+    found: Reals = math.prod(space.extents) / factors.astype(np.float64).prod(axis=(1, 2))
+    return found
+
+
+def _least(
+    space: Space,
+    again: Residence,
+    energy: Reals,
+    cycles: Reals,
+    ideal: Reals,
+    spread: tuple[Reals, Reals],
+    some: NDArray[np.bool_],
+    objective: str,
+) -> Reals:
+    """The objective of each pattern [T] at the least of the ways in which words come again."""
+    ways = values(space, *again.floors(space, energy, cycles, ideal, spread, some), objective)
+    return np.asarray(ways.min(axis=0))
 
 
 def _shared(space: Space, alone: Reals, reach: Reals, lows: Reals) -> float:

@@ -15,7 +15,7 @@ from hwsim.kernels.search_join import join
 from hwsim.kernels.search_terms import CHOICE, COMPUTE, Problem
 from hwsim.kernels.search_tiles import tiles
 from hwsim.mapping.pack import unpack_mapping
-from hwsim.search.bounds import anywhere, beyond, floors, least_cycles, values
+from hwsim.search.bounds import anywhere, beyond, coarse, fine, least_cycles
 from hwsim.search.improving import counted_by, exact_of, improve, of_one, only, opened
 from hwsim.search.patterns import Patterns, at_work, children_of, further, patterns
 from hwsim.search.problem import build, staying
@@ -173,13 +173,12 @@ class _Queue:
         for number, keep in enumerate(self.space.keeps):
             if self._beyond(float(steps[0]), number) >= limit:
                 continue
-            cycles = least_cycles(self.space, steps, self._anywhere[number].cycles)
-            energy = self._anywhere[number].of(self.space, factors)
-            some = np.flatnonzero(values(self.space, energy, cycles, self.objective) < limit)
+            known = self._anywhere[number]
+            some = np.flatnonzero(coarse(self.space, known, factors, steps, self.objective) < limit)
             if not len(some):
                 continue
             terms = terms_of(self.space, keep, factors[some])
-            found = values(self.space, *floors(self.space, terms, steps[some]), self.objective)
+            found = fine(self.space, known, terms, factors[some], steps[some], self.objective)
             for row in np.flatnonzero(found < limit):
                 fresh = _Job(_FLOOR, job.listing, number, start + int(some[row]))
                 self._terms[fresh] = terms, int(row)

@@ -1,0 +1,293 @@
+"""What capacities make pass the outermost level again, whatever the pattern and the tiles.
+
+A level next to the outermost one holds a tile of an operand on the whole chip: its capacity times its instances. A tile stays for a
+stretch of time that is a part of the loop tree, and stretches of the three operands that contain the same product are nested. So
+
+- the longest of the three covers what the two others have gone through while they stayed: y1 values of the dims that one does not
+  depend on, times y2 of the other's, are as many words of the third, which its level holds all at a time. That bounds how often
+  words come again (an operand is fetched products / y times), where tiles are no windows;
+- of the three words of a product, not all come once, unless one tensor fits as a whole. What the cheapest way costs to pay for that
+  in every product is bounded by its linear programming dual, prices of the products that no word's next fetch is dearer than.
+
+Children of which the last round of tiles needs only some keep what they hold meanwhile. They idle then: where a share of the words stays
+so, the nest takes longer by a known factor, and the least of all such ways counts. The idea is that of bounds on the traffic of
+programs with a small memory (Hong and Kung, STOC 1981), for mappings that have one tile an operand and level.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim.kernels.packed import INPUT, OUTPUT, READ, UNLIMITED, UPDATE, WEIGHT, Int
+from hwsim.kernels.search_terms import FREE_OF
+from hwsim.search.space import Keep, Space, free_of
+from hwsim.search.terms import Terms
+
+Reals = NDArray[np.float64]
+Three = tuple[float, float, float]
+#: By how much more than the capacity a region may be whose words all but stay: between neighbours, a bound holds.
+_LARGER = (1.0, 1.003, 1.008, 1.013, 1.02, 1.027, 1.035, 1.045, 1.06, 1.08, 1.1, 1.15, 1.2, 1.3, 1.4, 1.5)
+#: Shares of the words that children hold which need no second tile.
+_ALONE = (0.0, 0.035, 0.05, 0.07, 0.1, 0.15, 0.2, 0.4, 1.0)
+#: Shares in a mean of bounds that count a word as coming twice.
+_MEANS = (0.0, 0.1, 0.2, 0.35)
+#: Numbers of both, for every way to have both [2, W].
+_WAYS = np.array(list(itertools.product(range(len(_LARGER)), range(len(_ALONE))))).T
+#: By how much slower a way is that there is not.
+_NEVER = 1e18
+#: Windows up to this many taps along an axis are looked at one by one.
+_MOST_TAPS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Residence:
+    """What passes the outermost level again, under one choice of kept operands.
+
+    holders [3] : the level next to the outermost that keeps each operand. spread : instances at most that one of them has.
+    energy [G] : least energy of that [J], and ports [3, G] the cycles that it takes to read, to write, or both through one port, where regions are larger than
+    the capacity by ``_LARGER``. once [3] : cycles of what passes once.
+    """
+
+    holders: tuple[int, int, int]
+    spread: float
+    energy: Reals
+    ports: Reals
+    once: Reals
+
+    def floors(
+        self,
+        space: Space,
+        energy: Reals,
+        cycles: Reals,
+        ideal: Reals,
+        spread: tuple[Reals, Reals],
+        some: NDArray[np.bool_],
+    ) -> tuple[Reals, Reals]:
+        """Energy [J] and cycles [W, T] of W ways of each pattern: every mapping is no better in both than one of them.
+
+        energy, cycles : what is known of the patterns [J, cycle]; ideal : compute steps if no child idled; spread : fewest and most
+        children along a dim that is spread outside of a holder, 1 none; some : patterns that this holds for.
+        """
+        larger, alone = _WAYS if self.spread > 1 else _WAYS[:, :1]
+        sizes, shares = np.array(_LARGER), np.array(_ALONE)
+        fewest, most = spread
+        ratio, share = sizes[np.maximum(larger - 1, 0)][:, None], np.where(some, 1 - shares[alone, None], 0.0)
+        least = 1 / (2 * most - 1)  # all but one of the children have a second tile
+        idling = np.where(alone[:, None] > 0, np.maximum(least, shares[np.maximum(alone - 1, 0), None]), 0.0)
+        slower = (1 + idling) * (1 + fewest * (ratio - 1)) / ratio
+        never = (fewest <= 1) & ((larger > 0) | (alone > 0))[:, None]
+        never |= (alone[:, None] > 0) & (shares[alone, None] < least)
+        computing = np.where(some, np.where(never, _NEVER, slower), 1.0) * ideal / space.packed.macs_per_pe
+        passing = np.zeros_like(computing)
+        for once, ports in zip(self.once, self.ports, strict=True):
+            passing = np.maximum(passing, once + share * ports[larger, None])
+        passing = np.where(some, passing, 0.0)
+        together = np.maximum(computing, passing) if space.packed.overlapped[-1] else computing + passing
+        return energy + share * self.energy[larger, None], np.maximum(cycles, together)
+
+    def holds(self, terms: Terms) -> NDArray[np.bool_]:
+        """Patterns whose floors have no word pass the outermost level more often than once [T]."""
+        still = np.stack([terms.still[:, level, operand, 0] for operand, level in enumerate(self.holders)])
+        return np.asarray((still <= 1.0).all(axis=0))
+
+    def children(self, factors: Int) -> tuple[Reals, Reals]:
+        """Fewest children, of more than one, and most along a dim outside of an operand's holder, 1 where there are none [T]."""
+        fewest, most = np.full(len(factors), math.inf), np.ones(len(factors))
+        for operand, level in enumerate(self.holders):
+            dims = [dim for dim in range(8) if FREE_OF[dim] != operand]
+            along = factors[:, level + 1 :, dims].prod(axis=1).astype(np.float64)
+            fewest = np.minimum(fewest, np.where(along > 1, along, math.inf).min(axis=1))
+            most = np.maximum(most, along.max(axis=1))
+        return np.where(np.isinf(fewest), 1.0, fewest), most
+
+
+def residence(space: Space, keep: Keep, touched: float) -> Residence | None:
+    """What is known of a choice of kept operands; None where nothing is. touched : inputs that the nest needs [1].
+
+    Nothing is known in the reference's rules, of groups, of an operand that only the outermost level keeps, and where children lie
+    outside of a holder at more than one level, or not at the next.
+    """
+    packed, extents, levels = space.packed, space.extents, space.levels
+    if not space.exact or extents[1] > 1:
+        return None
+    holders = [max((level for level in range(levels - 1) if keep[level][operand]), default=-1) for operand in range(3)]
+    fans = packed.fanout.astype(np.float64).prod(axis=1)
+    if min(holders) < 0 or any((fans[level + 2 :] > 1).any() for level in holders):
+        return None
+    capacities = np.empty((3, len(_LARGER)))
+    for operand, level in enumerate(holders):
+        bits = int(packed.pool_bits[level, packed.pool[level, operand]])
+        words = math.inf if bits >= UNLIMITED else bits * fans[level + 1 :].prod() / space.word_bits[operand]
+        capacities[operand] = np.array(_LARGER) * words
+    needed = (touched, *(_volume(space, operand) for operand in (WEIGHT, OUTPUT)))
+    shape = _shape(space)
+    again = np.array([_again(shape, cost, needed, capacities) for cost in _costs(space)])
+    if not again[:, 0].any():
+        return None
+    into = [needed[operand] * int(space.packed_nest.bits[operand]) for operand in (INPUT, WEIGHT)]
+    out = needed[OUTPUT] * min(int(space.packed_nest.bits[2]), int(space.packed_nest.bits[3]))
+    read, write, shared = (float(rate) for rate in packed.bandwidth[-1])
+    once = np.array([sum(into) / read, out / write, (sum(into) + out) / shared])
+    spread = max(float(fans[level + 1]) for level in holders)
+    return Residence((holders[0], holders[1], holders[2]), spread, again[0], again[1:], once)
+
+
+def _costs(space: Space) -> list[Three]:
+    """What one more fetch of a word of each operand costs: energy [J], cycles of reading, of writing, of both through one port. A sum that
+    is fetched again was written before it was complete."""
+    packed, bits = space.packed, [int(one) for one in space.packed_nest.bits]
+    energy = np.where(np.isnan(packed.energy[-1]), 0.0, packed.energy[-1]) / (int(packed.block[-1]) or 1)
+    read, write, shared = (float(rate) for rate in packed.bandwidth[-1])
+    sums = bits[3] * float(energy[UPDATE, OUTPUT] + energy[READ, OUTPUT])
+    return [
+        (bits[0] * float(energy[READ, INPUT]), bits[1] * float(energy[READ, WEIGHT]), sums),
+        (bits[0] / read, bits[1] / read, bits[3] / read),
+        (0.0, 0.0, bits[3] / write),
+        (bits[0] / shared, bits[1] / shared, 2 * bits[3] / shared),
+    ]
+
+
+def _volume(space: Space, operand: int) -> float:
+    return float(math.prod(space.extents[dim] for dim in range(8) if FREE_OF[dim] != operand))
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """A nest without groups. free [3] : values of the dims that an operand does not depend on. axes : positions, taps, stride, dilation,
+    pad, size of height and width. images, channels : N and C."""
+
+    free: Three
+    axes: tuple[tuple[int, int, int, int, int, int], tuple[int, int, int, int, int, int]]
+    images: int
+    channels: int
+
+    @property
+    def plain(self) -> bool:
+        """Whether no window slides, over padding or at all."""
+        return all(
+            taps == 1 and pad == 0 and (positions - 1) * stride < size
+            for positions, taps, stride, _, pad, size in self.axes
+        )
+
+
+def _shape(space: Space) -> _Shape:
+    extents = space.extents
+    free = tuple(float(math.prod(extents[dim] for dim in free_of(operand))) for operand in range(3))
+    return _Shape((free[0], free[1], free[2]), (space.axis(0), space.axis(1)), extents[0], extents[3])
+
+
+def _again(shape: _Shape, cost: Three, needed: Sequence[float], capacities: Reals) -> Reals:
+    """Least cost of the words that come again, whatever the mapping [G]. needed [3], capacities [3, G] : words [1]."""
+    found = np.array([_not_all_once(shape, cost, needed, [float(room) for room in rooms]) for rooms in capacities.T])
+    return np.maximum(found, _stretches(shape, cost, capacities)) if shape.plain else found
+
+
+def _stretches(shape: _Shape, cost: Three, capacities: Reals) -> Reals:
+    """The first bound of the module's text: the least over which operand stays longest, and how long the others do [G].
+
+    A word comes a whole number of times: twice at least where it does not stay for all that needs it. Any mean of that and of how often it
+    comes by the length of its stays is a bound; the best of some counts.
+    """
+    products = math.prod(shape.free)
+    twice = np.stack(np.meshgrid(*(_MEANS,) * 3, indexing="ij")).reshape(3, 1, -1)
+    best = np.full((capacities.shape[1], twice.shape[2]), math.inf)
+    for longest in range(3):
+        one, other = (operand for operand in range(3) if operand != longest)
+        most, least = shape.free[one], shape.free[other]
+        room = np.clip(capacities[longest], 1.0, most * least)[:, None]
+        first, second = (products * cost[operand] * (1 - twice[operand]) for operand in (one, other))
+        extra = [products / shape.free[operand] * cost[operand] * twice[operand] for operand in (one, other)]
+
+        def comes(stays: Reals, room: Reals = room, given: tuple[Reals, Reals] = (first, second)) -> Reals:
+            rest = np.clip(room / stays, 1.0, least)  # noqa: B023
+            return np.asarray(given[0] * (1 / stays - 1 / most) + given[1] * (1 / rest - 1 / least))  # noqa: B023
+
+        low, high = np.clip(room / least, 1.0, most), np.minimum(most, room)
+        balance = np.sqrt(first * room / np.maximum(second, np.finfo(float).tiny))
+        both = comes(np.clip(balance, low, high)) + extra[0] + extra[1]
+        ways = (both, comes(high) + extra[1] + np.where(high < most, extra[0], 0.0), comes(low) + extra[0])
+        found = np.minimum.reduce(np.broadcast_arrays(*ways))
+        best = np.minimum(best, np.where(most * least <= room, 0.0, found))
+    return np.asarray(np.maximum(0.0, best.max(axis=1)))
+
+
+def _not_all_once(shape: _Shape, cost: Three, needed: Sequence[float], capacities: Sequence[float]) -> float:
+    """The second bound of the module's text: prices of the products, once alike, once alike for every input."""
+    if any(words <= room for words, room in zip(needed, capacities, strict=True)):
+        return 0.0
+    meeting, most, by_tap, by_position = _pairs(*shape.axes)
+    if not meeting:
+        return 0.0
+    staying = min(needed[INPUT], _staying(shape, capacities[INPUT]))
+    filters = shape.free[INPUT]
+    alike = min(cost[INPUT] / (filters * most), cost[WEIGHT] / shape.free[WEIGHT], cost[OUTPUT] / shape.free[OUTPUT])
+    products = filters * shape.images * shape.channels * meeting
+    uniform = alike * (products - staying * filters * most)
+    each = cost[INPUT] / filters
+    within = [1.0]
+    if each > 0:
+        within += [
+            cost[WEIGHT] / (each * shape.images * by_tap),
+            cost[OUTPUT] / (each * shape.channels * by_position),
+        ]
+    return max(0.0, uniform, min(within) * cost[INPUT] * (needed[INPUT] - staying))
+
+
+@lru_cache(maxsize=256)
+def _pairs(
+    height: tuple[int, int, int, int, int, int], width: tuple[int, int, int, int, int, int]
+) -> tuple[float, float, float, float]:
+    """Pairs of a position and a tap that meet data; the most of one input; the most, over taps and over positions, of the sum of one
+    over the pairs of each input that it meets. Of both axes together [1]."""
+    found = np.ones(4)
+    for positions, taps, stride, dilation, pad, size in (height, width):
+        address = np.arange(positions)[:, None] * stride + np.arange(taps)[None, :] * dilation - pad
+        data = (address >= 0) & (address < size)
+        known, count = np.unique(address[data], return_counts=True)
+        each = np.zeros(address.shape)
+        each[data] = 1.0 / count[np.searchsorted(known, address[data])]
+        found *= (data.sum(), count.max(initial=1), each.sum(axis=0).max(), each.sum(axis=1).max())
+    return float(found[0]), float(found[1]), float(found[2]), float(found[3])
+
+
+def _staying(shape: _Shape, capacity: float) -> float:
+    """Inputs at most that are in all tiles which take turns, so that they need not leave [1]: the edges that windows of two tiles have
+    in common, or what all groups of taps reach."""
+    if shape.plain:
+        return 0.0
+    sides = [_turns(*axis) for axis in shape.axes]
+    if not all(sides):
+        return math.inf
+    other = shape.images * shape.channels
+    found = 0.0
+    edges = [max(0, min((axis[1] - 1) * axis[3] + 1 - axis[2], axis[5])) for axis in shape.axes]
+    wholes = [max(whole for whole, _ in side) for side in sides]
+    found = max(edges[0] * wholes[1], wholes[0] * edges[1], found)
+    for (large, common), (wide, shared) in itertools.product(*sides):
+        if large * wide * other <= capacity and (common < wholes[0] or shared < wholes[1]):
+            found = max(found, common * shared)
+    return found * other
+
+
+@lru_cache(maxsize=256)
+def _turns(positions: int, taps: int, stride: int, dilation: int, pad: int, size: int) -> tuple[tuple[int, int], ...]:
+    """For each number of taps in a group, inputs along one axis of the largest group, and those that all groups reach; none where there
+    are many taps."""
+    if taps > _MOST_TAPS:
+        return ()
+    rows = np.arange(positions) * stride - pad
+    found = []
+    for group in range(1, taps + 1):
+        sets = []
+        for first in range(0, taps, group):
+            reached = (rows[:, None] + np.arange(first, min(taps, first + group))[None, :] * dilation).ravel()
+            sets.append(set(reached[(reached >= 0) & (reached < size)].tolist()))
+        found.append((max(len(one) for one in sets), len(set.intersection(*sets))))
+    return tuple(found)
