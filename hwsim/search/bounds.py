@@ -158,31 +158,50 @@ def beyond(space: Space, known: list[Anywhere], steps: float, objective: str) ->
     fewest = np.array([math.prod(space.extents) / float(space.packed.fanout.astype(np.float64).prod())])
     for place, some in enumerate(known):
         if some.again is not None:
-            spread = np.minimum(2.0, [some.again.spread]), np.array([some.again.spread])
+            few = np.minimum(2.0, [some.again.spread])
+            spread = few, few, few * np.where(few > 1, math.inf, 1.0)
             given = energy[place : place + 1], cycles[place : place + 1], fewest, spread, np.ones(1, np.bool_)
             found[place] = max(found[place], _least(space, some.again, *given, objective)[0])
     return float(found.min())
 
 
-def coarse(space: Space, known: Anywhere, factors: Int, steps: Reals, objective: str) -> Reals:
-    """What no mapping of each pattern [T] can beat under a choice of kept operands, found quickly; factors [T, L, 8]."""
+def coarse(space: Space, known: Anywhere, factors: Int, steps: Reals, objective: str, limit: float) -> Reals:
+    """What no mapping of each pattern [T] can beat under a choice of kept operands, found quickly; factors [T, L, 8].
+
+    What is above ``limit`` anyway is not looked at closely.
+    """
     energy, cycles = known.of(space, factors), least_cycles(space, steps, known.cycles)
-    found = values(space, energy, cycles, objective)
-    if known.again is None:
-        return found
-    every = np.ones(len(factors), np.bool_)
-    given = _ideal(space, factors), known.again.children(factors), every
-    return np.maximum(found, _least(space, known.again, energy, cycles, *given, objective))
+    return _closer(space, known, factors, (energy, cycles), np.ones(len(factors), np.bool_), objective, limit)
 
 
-def fine(space: Space, known: Anywhere, terms: Terms, factors: Int, steps: Reals, objective: str) -> Reals:
+def fine(
+    space: Space, known: Anywhere, terms: Terms, factors: Int, steps: Reals, objective: str, limit: float
+) -> Reals:
     """The same, with every boundary moving each word once into all that need it."""
-    energy, cycles = floors(space, terms, steps)
-    found = values(space, energy, cycles, objective)
+    holds = known.again.holds(terms) if known.again is not None else np.zeros(len(factors), np.bool_)
+    return _closer(space, known, factors, floors(space, terms, steps), holds, objective, limit)
+
+
+def _closer(
+    space: Space,
+    known: Anywhere,
+    factors: Int,
+    least: tuple[Reals, Reals],
+    holds: NDArray[np.bool_],
+    objective: str,
+    limit: float,
+) -> Reals:
+    """The objective at the least energy and cycles of patterns [T]; of those below the limit, and which it ``holds`` for, with what passes
+    the outermost level again."""
+    found = values(space, *least, objective)
     if known.again is None:
         return found
-    given = _ideal(space, factors), known.again.children(factors), known.again.holds(terms)
-    return np.maximum(found, _least(space, known.again, energy, cycles, *given, objective))
+    some = np.flatnonzero(holds & (found < limit))
+    energy, cycles = (figures[some] for figures in least)
+    children, every = known.again.children(factors[some]), np.ones(len(some), np.bool_)
+    closer = _least(space, known.again, energy, cycles, _ideal(space, factors[some]), children, every, objective)
+    found[some] = np.maximum(found[some], closer)
+    return found
 
 
 def _ideal(space: Space, factors: Int) -> Reals:
@@ -197,7 +216,7 @@ def _least(
     energy: Reals,
     cycles: Reals,
     ideal: Reals,
-    spread: tuple[Reals, Reals],
+    spread: tuple[Reals, Reals, Reals],
     some: NDArray[np.bool_],
     objective: str,
 ) -> Reals:

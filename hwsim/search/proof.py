@@ -41,6 +41,8 @@ _RATIOS = (1.02, 1.1, 1.25, 1.6, 2.5, 6.0, math.inf)
 #: Patterns whose floors are found at a time, those with the fewest steps first.
 _AT_A_TIME = 4096
 _FIRST = 1024
+#: Climbs in a row that find nothing better, after which no others are made.
+_FRUITLESS = 12
 #: Mappings looked at in one climb at most.
 _LOOKED = 20_000
 #: Tiles looked at between looks at the clock.
@@ -64,7 +66,7 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
     """
     queue = _Queue(space, objective)
     tasted: list[tuple[float, _Job]] = []
-    begun = 0
+    begun = idle = 0
     while queue.least < progress.value or tasted:
         if tasted and (begun >= _TASTED or queue.least >= progress.value):
             for waits in tasted:
@@ -92,8 +94,10 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
         budget, each = _share(begun) if job.stage == _BOUNDED else (_ALL, _ALL)
         begun += job.stage == _BOUNDED
         budget = min(budget, max(0, progress.left))
-        if job.stage == _BOUNDED and begun <= _TASTED:
+        if job.stage == _BOUNDED and begun <= _TASTED and idle < _FRUITLESS:
+            before = progress.value
             _climb(space, setup, space.keeps[job.keep], queue.along(job), progress)
+            idle = 0 if progress.value < before else idle + 1
         left = _solve(space, setup, space.keeps[job.keep], queue.along(job), progress, budget, each)
         if left < progress.value:
             tasted.append((max(bound, left), job.at(_BEGUN)))
@@ -174,11 +178,11 @@ class _Queue:
             if self._beyond(float(steps[0]), number) >= limit:
                 continue
             known = self._anywhere[number]
-            some = np.flatnonzero(coarse(self.space, known, factors, steps, self.objective) < limit)
+            some = np.flatnonzero(coarse(self.space, known, factors, steps, self.objective, limit) < limit)
             if not len(some):
                 continue
             terms = terms_of(self.space, keep, factors[some])
-            found = fine(self.space, known, terms, factors[some], steps[some], self.objective)
+            found = fine(self.space, known, terms, factors[some], steps[some], self.objective, limit)
             for row in np.flatnonzero(found < limit):
                 fresh = _Job(_FLOOR, job.listing, number, start + int(some[row]))
                 self._terms[fresh] = terms, int(row)

@@ -33,13 +33,61 @@ from hwsim.search.terms import Terms
 Reals = NDArray[np.float64]
 Three = tuple[float, float, float]
 #: By how much more than the capacity a region may be whose words all but stay: between neighbours, a bound holds.
-_LARGER = (1.0, 1.003, 1.008, 1.013, 1.02, 1.027, 1.035, 1.045, 1.06, 1.08, 1.1, 1.15, 1.2, 1.3, 1.4, 1.5)
+_LARGER = (
+    1.0,
+    1.005,
+    1.01,
+    1.015,
+    1.02,
+    1.025,
+    1.03,
+    1.045,
+    1.06,
+    1.08,
+    1.1,
+    1.15,
+    1.2,
+    1.3,
+    1.4,
+    1.5,
+    1.8,
+    2.25,
+    math.inf,
+)
 #: Shares of the words that children hold which need no second tile.
-_ALONE = (0.0, 0.035, 0.05, 0.07, 0.1, 0.15, 0.2, 0.4, 1.0)
+_ALONE = (0.0, 0.035, 0.07, 0.12, 0.2, 0.3, 0.45, 0.65, 1.0)
 #: Shares in a mean of bounds that count a word as coming twice.
-_MEANS = (0.0, 0.1, 0.2, 0.35)
-#: Numbers of both, for every way to have both [2, W].
-_WAYS = np.array(list(itertools.product(range(len(_LARGER)), range(len(_ALONE))))).T
+_MEANS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.35)
+#: The same along the others, where it is so along the dim with the fewest children too.
+_SECOND = (1.0, 1.005, 1.01, 1.02, 1.045, 1.1, 1.2, 1.5, math.inf)
+#: Along one dim alone, with two children at least, there is no more.
+_MOST_ALONG_ONE = _LARGER.index(1.5)
+
+
+def _ways() -> Reals:
+    """Every way to have larger regions and children alone [7, W]: number in ``_LARGER`` along the dim with the fewest children, along
+    the others, of all together, number in ``_ALONE``; the least that the first, the second and the share alone may be."""
+    found = []
+    for alone, share in enumerate(_ALONE):
+        below = _ALONE[max(0, alone - 1)]
+        for place in range(len(_LARGER)):
+            begun = _LARGER[max(0, place - 1)]
+            if place <= _MOST_ALONG_ONE:
+                found.append((place, 0, place, alone, begun, 1.0, below))
+            if place:
+                found.append((0, place, place, alone, 1.0, begun, below))
+        if alone % 2:
+            continue
+        below = _ALONE[max(0, alone - 2)] if share else 0.0
+        for first, second in itertools.product(range(1, _MOST_ALONG_ONE + 1), range(1, len(_SECOND))):
+            number = _LARGER.index(_SECOND[second])
+            product = _LARGER[first] * _SECOND[second] * (1 - 1e-12)
+            both = next(place for place, ratio in enumerate(_LARGER) if ratio >= product)
+            found.append((first, number, both, alone, _LARGER[first - 1], _SECOND[second - 1], below))
+    return np.array(found, np.float64).T
+
+
+_WAYS = _ways()
 #: By how much slower a way is that there is not.
 _NEVER = 1e18
 #: Windows up to this many taps along an axis are looked at one by one.
@@ -51,8 +99,8 @@ class Residence:
     """What passes the outermost level again, under one choice of kept operands.
 
     holders [3] : the level next to the outermost that keeps each operand. spread : instances at most that one of them has.
-    energy [G] : least energy of that [J], and ports [3, G] the cycles that it takes to read, to write, or both through one port, where regions are larger than
-    the capacity by ``_LARGER``. once [3] : cycles of what passes once.
+    energy [G] : least energy of that [J], and ports [3, G] the cycles that it takes to read, to write, or both through one port, where
+    regions are larger than the capacity by ``_LARGER``. once [3] : cycles of what passes once.
     """
 
     holders: tuple[int, int, int]
@@ -67,45 +115,60 @@ class Residence:
         energy: Reals,
         cycles: Reals,
         ideal: Reals,
-        spread: tuple[Reals, Reals],
+        spread: tuple[Reals, Reals, Reals],
         some: NDArray[np.bool_],
     ) -> tuple[Reals, Reals]:
         """Energy [J] and cycles [W, T] of W ways of each pattern: every mapping is no better in both than one of them.
 
-        energy, cycles : what is known of the patterns [J, cycle]; ideal : compute steps if no child idled; spread : fewest and most
-        children along a dim that is spread outside of a holder, 1 none; some : patterns that this holds for.
+        energy, cycles : what is known of the patterns [J, cycle]; ideal : compute steps if no child idled; spread : see ``children``;
+        some : patterns that this holds for.
         """
-        larger, alone = _WAYS if self.spread > 1 else _WAYS[:, :1]
-        sizes, shares = np.array(_LARGER), np.array(_ALONE)
-        fewest, most = spread
-        ratio, share = sizes[np.maximum(larger - 1, 0)][:, None], np.where(some, 1 - shares[alone, None], 0.0)
-        least = 1 / (2 * most - 1)  # all but one of the children have a second tile
-        idling = np.where(alone[:, None] > 0, np.maximum(least, shares[np.maximum(alone - 1, 0), None]), 0.0)
-        slower = (1 + idling) * (1 + fewest * (ratio - 1)) / ratio
-        never = (fewest <= 1) & ((larger > 0) | (alone > 0))[:, None]
-        never |= (alone[:, None] > 0) & (shares[alone, None] < least)
+        ways = _WAYS if self.spread > 1 else _WAYS[:, :1]
+        first, second, both, alone = (ways[row, :, None].astype(np.int64) for row in range(4))
+        begun, also, below = (ways[row, :, None] for row in range(4, 7))
+        fewest, following, every = spread
+        several = following > 1
+        never = (fewest <= 1) & ((first > 0) | (alone > 0)) | ~several & (second > 0)
+        # all that some children hold may stay where a region is a little larger, not what the one with a second tile holds
+        one = np.where(first > 0, 1 - 1 / fewest, 0.0)
+        other = np.where(second > 0, 1 - fewest / every, 0.0)
+        # of a round that only some children need there is one more at most than they are
+        least = 1 / (2 * every / np.where(several, fewest, 1.0) - 1)
+        share = np.array(_ALONE)[alone]
+        never |= (alone > 0) & (share < least)
+        idling = np.where(alone > 0, np.maximum(least, below), 0.0)
+        slower = (1 + idling) * (fewest - (fewest - 1) / begun) * (following - (following - 1) / also)
         computing = np.where(some, np.where(never, _NEVER, slower), 1.0) * ideal / space.packed.macs_per_pe
+        share = np.where(some, 1 - share, 0.0)
+
+        def again(costs: Reals) -> Reals:
+            here = (1 - one) * ((1 - other) * costs[0] + other * costs[second])
+            return np.asarray(share * (here + one * ((1 - other) * costs[first] + other * costs[both])))
+
         passing = np.zeros_like(computing)
         for once, ports in zip(self.once, self.ports, strict=True):
-            passing = np.maximum(passing, once + share * ports[larger, None])
+            if ports[0] > 0 or once > 0:
+                passing = np.maximum(passing, once + again(ports))
         passing = np.where(some, passing, 0.0)
         together = np.maximum(computing, passing) if space.packed.overlapped[-1] else computing + passing
-        return energy + share * self.energy[larger, None], np.maximum(cycles, together)
+        return energy + again(self.energy), np.maximum(cycles, together)
 
     def holds(self, terms: Terms) -> NDArray[np.bool_]:
         """Patterns whose floors have no word pass the outermost level more often than once [T]."""
         still = np.stack([terms.still[:, level, operand, 0] for operand, level in enumerate(self.holders)])
         return np.asarray((still <= 1.0).all(axis=0))
 
-    def children(self, factors: Int) -> tuple[Reals, Reals]:
-        """Fewest children, of more than one, and most along a dim outside of an operand's holder, 1 where there are none [T]."""
-        fewest, most = np.full(len(factors), math.inf), np.ones(len(factors))
+    def children(self, factors: Int) -> tuple[Reals, Reals, Reals]:
+        """Fewest children, of more than one, along a dim outside of an operand's holder, the next fewest, 1 where there are none, and the
+        product over all such dims [T]."""
+        along = np.ones((len(factors), 8))
         for operand, level in enumerate(self.holders):
-            dims = [dim for dim in range(8) if FREE_OF[dim] != operand]
-            along = factors[:, level + 1 :, dims].prod(axis=1).astype(np.float64)
-            fewest = np.minimum(fewest, np.where(along > 1, along, math.inf).min(axis=1))
-            most = np.maximum(most, along.max(axis=1))
-        return np.where(np.isinf(fewest), 1.0, fewest), most
+            here = factors[:, level + 1 :].prod(axis=1).astype(np.float64)
+            here[:, free_of(operand)] = 1.0
+            along = np.maximum(along, here)
+        ranked = np.sort(np.where(along > 1, along, math.inf), axis=1)
+        fewest, following = (np.where(np.isinf(ranked[:, place]), 1.0, ranked[:, place]) for place in range(2))
+        return fewest, following, along.prod(axis=1)
 
 
 def residence(space: Space, keep: Keep, touched: float) -> Residence | None:
