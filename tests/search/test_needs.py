@@ -9,10 +9,16 @@ import numpy as np
 import pytest
 
 from hwsim.counts import Counts, count
+from hwsim.kernels.jit import inline_kernel
+from hwsim.kernels.packed import Int, Q, S
+from hwsim.kernels.search_needs import needed
+from hwsim.kernels.search_terms import SPATIAL, Problem
 from hwsim.mapping import Hierarchy, LevelLoops, Mapping
 from hwsim.search.needs import needs_of, share_of
-from hwsim.search.patterns import _distinct
+from hwsim.search.patterns import _distinct, at_work, children_of, patterns
+from hwsim.search.problem import build
 from hwsim.search.space import space_of
+from hwsim.search.terms import terms_of
 from hwsim.workload import LoopNest
 from tests.counts.nests import level
 
@@ -78,6 +84,41 @@ def test_no_mapping_needs_less(seed: int) -> None:
             assert isinstance(found, Counts)
             counted.append(found.levels[-1].input.total.reads)
     assert min(counted) == round(float(share[0]) * nest.q * nest.s)
+
+
+@inline_kernel
+def needed_in(nearest: int, tile: Int, problem: Problem) -> float:
+    """A way in from Python."""
+    return needed(nearest, tile, problem)
+
+
+def test_shares_of_tiles_are_those_of_sets_of_addresses() -> None:
+    """Positions and taps spread over the array, whatever the tiles of a PE: of its steps, those that need an input of their own."""
+    asked = 0
+    for seed in range(6):
+        nest, rng = nest_of(seed), random.Random(seed)
+        space = space_of(nest, CHIP, True, False)
+        listed = at_work(space, patterns(space, math.inf))
+        children = children_of(space, listed.along_x, listed.along_y)
+        keep = next(
+            keep for keep in space.keeps if not keep[0][0] and keep[1][0]
+        )  # inputs lie in the array, not in the PEs
+        for row in rng.sample(range(len(children)), min(6, len(children))):
+            problem = build(space, keep, children[row], "energy", terms_of(space, keep, children[row : row + 1]))
+            if problem is None:
+                continue
+            number, taps = (int(problem.factors[SPATIAL, 1, dim]) for dim in (Q, S))
+            for _ in range(4):
+                step, tap_step = rng.randint(1, nest.q + 1), rng.randint(1, nest.s + 1)
+                tile = np.ones((3, 8), np.int64)
+                tile[0, Q], tile[0, S] = step, tap_step
+                step, tap_step = min(step, nest.q), min(tap_step, nest.s)
+                expected = walked(
+                    nest, min(number, -(-nest.q // step)), step, min(taps, -(-nest.s // tap_step)), tap_step
+                )
+                assert needed_in(1, tile, problem) == pytest.approx(expected / (nest.q * nest.s))
+                asked += number > 1 and taps > 1
+    assert asked > 10
 
 
 def test_dims_spread_over_two_levels_are_left_to_others() -> None:
