@@ -187,7 +187,7 @@ def _networks(device: Device, technology: Technology, filled: _Filled) -> tuple[
         if network.hop_j or any(key.startswith(name) for key in device.quantities):
             found.append(network)
             continue
-        edge = pitch * (device.array.pes / max(1, instances[inner])) ** 0.5
+        edge = pitch * (device.array.pes / instances[inner]) ** 0.5
         hop = wire_energy(technology, edge).times(8, f"over {1e3 * edge:.3g} mm")
         found.append(replace(network, hop_j=filled.add(f"{name}byte", hop, 1e12, "pJ/B")))
     return tuple(found)

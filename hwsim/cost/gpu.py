@@ -210,8 +210,9 @@ def pack(chip: Gpu, calls: Calls, constants: Constants = SHARED) -> Chip:
     matrix = chip.matrix
     relative = constants.matrix_flop if matrix else constants.integer_flop if chip.integer else 1.0
     node = chip.node_nm / 14 if chip.node_nm else 0.0  # energy falls in proportion to the node
-    limited = chip.power_w is not None and chip.node_nm is not None
-    power_w = max((chip.power_w or 0.0) - constants.standing_w, 0.1 * (chip.power_w or 0.0)) if limited else math.inf
+    power_w = math.inf
+    if chip.power_w is not None and chip.node_nm is not None:
+        power_w = max(chip.power_w - constants.standing_w, 0.1 * chip.power_w)
     l2_rate = chip.l2_rate or _L2_BYTES_PER_CYCLE * chip.sms * chip.clock_hz
     return Chip(
         sms=float(chip.sms),

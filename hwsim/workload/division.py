@@ -120,11 +120,11 @@ def _piece(nest: LoopNest, dim: str, part: int, parts: int) -> LoopNest:
     low, high = extent * part // parts, extent * (part + 1) // parts
     if dim == "q":
         begin, end = _window(low, high, nest.stride_h, nest.pad_top, nest.s, nest.dilation_h, nest.input_height)
-        pad = max(0, nest.pad_top - low * nest.stride_h) if nest.pad_top > 0 else 0
+        pad = max(0, nest.pad_top - low * nest.stride_h)
         return replace(nest, q=high - low, height=end - begin, pad_top=pad)
     if dim == "p":
         begin, end = _window(low, high, nest.stride_w, nest.pad_left, nest.r, nest.dilation_w, nest.input_width)
-        pad = max(0, nest.pad_left - low * nest.stride_w) if nest.pad_left > 0 else 0
+        pad = max(0, nest.pad_left - low * nest.stride_w)
         return replace(nest, p=high - low, width=end - begin, pad_left=pad)
     return replace(nest, **{dim: high - low})
 
