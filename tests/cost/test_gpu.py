@@ -21,6 +21,7 @@ from hwsim.cost.gpu import (
     Calls,
     Constants,
     Gpu,
+    _large_winograd,
     _small_winograd,
     convolutions,
     gpu,
@@ -188,7 +189,7 @@ def test_a_call_costs_microseconds_whatever_it_asks_for(calls: Calls) -> None:
 
 
 @pytest.mark.parametrize(
-    "size", [(8, 17), (8, 16), (9, 16), (17, 8), (16, 9), (7, 15), (15, 7), (33, 33), (1, 1), (40, 24)]
+    "size", [(8, 17), (16, 8), (8, 16), (9, 16), (17, 8), (16, 9), (7, 15), (15, 7), (33, 33), (1, 1), (40, 24)]
 )
 def test_blocks_of_winograd_s_convolution_lie_the_better_way(size: tuple[int, int]) -> None:
     """A block has 16 x 8 outputs: a product of 32 rows for each, of as many blocks as cover the image one way or the other."""
@@ -202,6 +203,20 @@ def test_blocks_of_winograd_s_convolution_lie_the_better_way(size: tuple[int, in
     sizes = tuple(np.array(float(number)) for number in (3, 64, 96, tall, broad))
     seconds = _small_winograd(chip, sizes[:3], sizes[3:], np.array(inputs), (32, 32), free, SHARED)  # type: ignore[arg-type]
     assert float(seconds) == pytest.approx(float(found.kernel_s) + 25 * weights / chip.memory_rate)
+
+
+@pytest.mark.parametrize("size", [(4, 4), (5, 8), (13, 27)])
+def test_36_products_lie_between_transforms_through_memory(size: tuple[int, int]) -> None:
+    """Of 4 x 4 outputs each; inputs, filters and results are transformed as float32, in three kernels."""
+    chip, free = gpu(_LOADED["p4"]), replace(QUEUED, floor_s=0.0, gap_s=0.0)
+    places = 3 * math.ceil(size[0] / 4) * math.ceil(size[1] / 4)
+    found = products(chip, places, 96, 64, batch=36, a_along_k=False, calls=EAGER_CONVOLUTION)
+    sizes = tuple(np.array(float(number)) for number in (3, 64, 96, *size))
+    seconds = _large_winograd(chip, sizes[:3], sizes[3:], np.array(5e6), EAGER_CONVOLUTION, SHARED)  # type: ignore[arg-type]
+    moved = 5e6 + 36 * 4 * (places * (64 + 96) + 64 * 96)
+    expected = float(found.kernel_s) / SHARED.winograd_share + moved / chip.memory_rate + 3 * EAGER_CONVOLUTION.again_s
+    assert float(seconds) == pytest.approx(expected)
+    assert float(found.kernel_s) != float(products(chip, places, 96, 64, batch=36, calls=free).kernel_s)
 
 
 def test_convolutions_take_the_fastest_way() -> None:
@@ -253,7 +268,9 @@ def test_integers_of_a_plain_product_run_on_dot_products_before_ampere() -> None
 
 
 def test_constants_are_within_bounds() -> None:
+    """Shares of what is attained, the exponent of the clock, and what operations take beside float32 ones are no more than all of it."""
     shares = ("memory_share", "strided_share", "l1_misses", "spread", "tile_share", "matrix_tile_share", "droop")
+    shares += ("gather_share", "winograd_share", "matrix_flop", "integer_flop")
     assert all(0 < getattr(Constants(), name) <= 1 for name in shares)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwsim.cost.area import COMPONENTS, area, own_technology, pe_pitch
-from hwsim.device import Array, Device, Pool, Precision
+from hwsim.device import Array, Device, Pool, Precision, Vector
 from hwsim.device.technology import (
     Estimated,
     Technology,
@@ -138,11 +138,35 @@ def _with_bits(bits: int) -> Device:
     return small(precisions=(Precision(f"int{bits}", f"int{bits}", "int32", 1.0),))
 
 
+def test_the_area_is_known_as_well_as_its_overhead_is() -> None:
+    modelled = sum(part.area.value for part in area(small()).parts)
+    told = Estimated(0.5, "1", "chips", "estimated", low=0.25, high=1.5)
+    assert area(small(), overhead=told).interval == pytest.approx((1.25 * modelled, 2.5 * modelled))
+    for end in ("low", "high"):
+        assert area(small(), overhead=replace(told, **{end: None})).interval is None
+
+
 def test_pe_pitch_is_the_edge_of_a_pe_with_its_share_of_the_overhead() -> None:
     found = area(small())
     parts = found.by_component
     own = (parts["mac_array"] + parts["latches"] + parts["register_files"]) / 16 * (1 + found.overhead.value)
     assert pe_pitch(small(), ALADDIN) == pytest.approx(math.sqrt(own))
+
+
+def test_what_pes_share_takes_no_room_in_them() -> None:
+    """Neither a register file of each row, nor the lanes of a vector unit, be there as many as PEs."""
+    rows = memory("shared", (1, 4), 64, "regfile", width_bits=8)
+    device = small(memories=(small().memories[0], rows, *small().memories[1:]), vector=Vector(64e9), networks=())
+    assert {part.instances for part in area(device).parts if part.component == "vector"} == {64}
+    assert pe_pitch(device, ALADDIN) == pytest.approx(pe_pitch(small(), ALADDIN))
+
+
+@pytest.mark.parametrize("inside", [1, 2, 3])
+def test_two_children_need_a_switch(inside: int) -> None:
+    levels = (memory("spad", (inside, 1), 64), *small().memories[1:])
+    found = area(small(array=Array(inside, 1), memories=levels, networks=())).by_component["network"]
+    assert found == pytest.approx(spread(ALADDIN, 48, inside).area.value if inside > 1 else 0)
+    assert (found > 0) == (inside > 1)
 
 
 def test_a_device_without_a_node_says_so() -> None:

@@ -102,6 +102,14 @@ def test_a_hop_of_zero_that_the_profile_gives_stays() -> None:
     assert with_technology(given).networks[0].hop_j == 0
 
 
+def test_wires_with_a_price_hide_no_others() -> None:
+    """The first network's price stays, the second one's is filled in."""
+    levels = (small().memories[0], memory("row", (1, 4), 4096, "sram", width_bits=64), *small().memories[1:])
+    given = small(memories=levels, networks=(Network("row", "spad", hop_j=1e-15), Network("buffer", "row")))
+    first, second = with_technology(given).networks
+    assert (first.hop_j, first.inner, second.inner) == (1e-15, "spad", "row") and second.hop_j > 0
+
+
 def test_a_level_with_several_instances_inside_gets_a_network() -> None:
     device = with_technology(small(networks=()))
     assert [(network.outer, network.inner) for network in device.networks] == [("buffer", "spad")]
