@@ -168,7 +168,7 @@ def systolic(
     work = m * k * n
     moves = {"output": (work, work, 0), "weight": (work, loading, work), "input": (loading, work, work)}[dataflow]
     fetched = _dram_reads(nest, dataflow, cols, row_folds, column_folds, buffers)
-    spilled = 0 if partials == 1 or _fits(min(cols, on_cols) * stream, buffers[2]) else m * n * (partials - 1)
+    spilled = 0 if _fits(min(cols, on_cols) * stream, buffers[2]) else m * n * (partials - 1)
     read_bits = (fetched[0] * nest.input.bits, fetched[1] * nest.weight.bits, spilled * nest.accumulator.bits)
     write_bits = (0, 0, m * n * nest.output.bits + spilled * nest.accumulator.bits)
 

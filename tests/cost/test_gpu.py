@@ -4,6 +4,7 @@ import heapq
 import itertools
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,6 +33,7 @@ from hwsim.cost.gpu import (
 from hwsim.device import available, load
 from hwsim.device.technology import off_chip_energy, off_chip_types
 from hwsim.errors import ProfileError
+from hwsim.kernels.gpu import gemm_times
 
 FREE = replace(
     SHARED, slab_cycles=0.0, alone=1e-9, wave_s=0.0, split_s=0.0, tile_loss=0.0, tile_share=1.0, flop_j=1e-30
@@ -431,3 +433,51 @@ def test_energy_of_memory_and_power_above_what_the_board_takes_anyway() -> None:
     small = replace(gpu(_LOADED["t4"]), power_w=SHARED.standing_w / 2)
     assert pack(small, QUEUED).power_w == pytest.approx(0.1 * SHARED.standing_w / 2)
     assert pack(replace(small, power_w=None), QUEUED).power_w == math.inf
+
+
+def _alone(chip: Gpu, tile: tuple[int, int], held: int, constants: Constants, *problem: float) -> tuple[Any, Any]:
+    """Times and traffic of one product (batch, m, n, k, unsplit) of float32 in tiles of one size, of which an SM holds so many."""
+    batch, m, n, k = problem
+    row = (batch, m, n, k, 4.0, 4 * batch * m * k, 4 * batch * k * n, 0, 0, 0, 4 * batch * m * n, 0)
+    times, traffic, chosen = np.zeros((1, 4)), np.zeros((1, 2)), np.zeros((1, 2), np.int64)
+    packed = pack(chip, QUEUED, constants)
+    gemm_times(
+        np.array([row], float),
+        np.array([[*tile, held]], float),
+        np.ones((1, 1), np.int64),
+        packed,
+        times,
+        traffic,
+        chosen,
+    )
+    return times[0], traffic[0]
+
+
+@pytest.mark.parametrize(
+    ("problem", "touched"),
+    [
+        # two SMs with two blocks of 128 x 128 each: a wave of 2 x 2 blocks touches 256 rows and as many columns
+        ((1, 1024, 1024, 512), 512),
+        ((1, 1024, 128, 512), 4 * 128 + 128), ((1, 128, 1024, 512), 128 + 4 * 128),  # of one column, or one row, four blocks of it
+        ((8, 128, 128, 512), 4 * 256), ((8, 256, 128, 512), 2 * (256 + 128)),  # as many products as a wave has room for
+        ((8, 384, 128, 512), 2 * (384 + 128)),  # the second one of which is not all of it
+    ],
+)  # fmt: skip
+def test_what_a_wave_touches_is_fetched_once_as_far_as_l2_holds_it(problem: tuple[int, ...], touched: int) -> None:
+    batch, m, n, k = problem
+    chip = replace(FAST, sms=2, l2_bytes=0.3 * touched * k * 4 * SHARED.spread)
+    _, (moved, through) = _alone(chip, (128, 128), 2, SHARED, *problem)
+    down, across = m // 128, n // 128
+    again = 0.7  # of what L2 does not hold
+    a, b = batch * m * k * (1 + again * (across - 1)), batch * k * n * (1 + again * (down - 1))
+    assert moved == pytest.approx(4 * (a + b + batch * m * n))
+    assert through == pytest.approx(4 * batch * down * across * (128 + 128) * k * SHARED.l1_misses)
+
+
+@pytest.mark.parametrize("tile", TILES)
+def test_smaller_tiles_attain_less_of_the_peak(tile: tuple[int, int]) -> None:
+    """All of the share of a 128 x 128 one where 1 / rows + 1 / columns is a 64th; more of it costs tile_loss times as much."""
+    constants = replace(FREE, tile_share=0.9, tile_loss=20.0)
+    (_, compute, _, _), _ = _alone(replace(FAST, sms=1), tile, 1, constants, 1, tile[0], tile[1], 800)
+    share = 0.9 * (1 + 20 / 64) / (1 + 20 * (1 / tile[0] + 1 / tile[1]))
+    assert compute == pytest.approx(tile[0] * tile[1] * 800 / (FAST.macs_per_cycle * FAST.clock_hz * min(1.0, share)))
