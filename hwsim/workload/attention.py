@@ -6,6 +6,7 @@ Masks, causal or windowed, do not lower the count: B · H · Sq · Skv · (D + D
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from hwsim.graph import Tensor
@@ -113,6 +114,14 @@ def _packed(call: Call, tokens: int, position: int) -> tuple[int, int]:
     return 1, tokens
 
 
+#: Operand with the past keys, and operands that are added to scores, by operator of com.microsoft.
+_PLACES: Mapping[str, tuple[int | None, tuple[int, ...]]] = {
+    "MultiHeadAttention": (6, (4, 5)),
+    "DecoderMaskedMultiHeadAttention": (5, (3, 4)),
+    "PackedMultiHeadAttention": (None, (6,)),
+}
+
+
 def multi_head(call: Call) -> Demand:
     """com.microsoft MultiHeadAttention and its packed and decoding kin.
 
@@ -122,18 +131,12 @@ def multi_head(call: Call) -> Demand:
     query, out = call.need(0, 2), call.result(2)
     heads = max(1, call.integer("num_heads", 1))
     key, value = call.input(1), call.input(2)
-    past = next(
-        (
-            tensor
-            for tensor in call.inputs[3:]
-            if tensor is not None and len(tensor.shape) == 4 and _is_past(tensor, heads)
-        ),
-        None,
-    )
+    place, masks = _PLACES.get(call.layer.op, (None, ()))
+    past = None if place is None else call.input(place)
     if call.layer.op == "PackedMultiHeadAttention":
         batch, queries = _packed(call, query.shape[0], 4)
     elif call.layer.op == "DecoderMaskedSelfAttention":
-        return _masked_self(call, query, out, heads, past)
+        return _masked_self(call, query, out, heads)
     else:
         batch, queries = query.shape[0], query.shape[1] if len(query.shape) > 2 else 1
     packed = len(query.shape) in (4, 5) and key is None
@@ -145,15 +148,11 @@ def multi_head(call: Call) -> Demand:
             keys, past = key.shape[2], None
         elif len(key.shape) > 1:
             keys = key.shape[1]
-    if past is not None:
+    if past is not None and len(past.shape) == 4:
         keys = _with_past(call, past, keys)
     shape = Heads(batch, heads, heads, queries, keys, width, value_width)
-    masked = any(tensor is not None for tensor in call.inputs[4:6])
+    masked = any(call.input(mask) is not None for mask in masks)
     return Demand(products_of(shape, query, key or query, value or query, out), scores_work(call, shape, masked))
-
-
-def _is_past(tensor: Tensor, heads: int) -> bool:
-    return tensor.role == "activation" and tensor.shape[1] == heads
 
 
 def _with_past(call: Call, past: Tensor, keys: int) -> int:
@@ -164,7 +163,7 @@ def _with_past(call: Call, past: Tensor, keys: int) -> int:
     return past.shape[-2] + keys
 
 
-def _masked_self(call: Call, x: Tensor, out: Tensor, heads: int, past: Tensor | None) -> Demand:
+def _masked_self(call: Call, x: Tensor, out: Tensor, heads: int) -> Demand:
     weight = call.need(1, 2)
     projected = Tensor("", (), out.dtype)
     tokens = x.elements // x.shape[-1] if x.shape[-1] else 0
@@ -172,9 +171,9 @@ def _masked_self(call: Call, x: Tensor, out: Tensor, heads: int, past: Tensor | 
         x, weight, operand(projected), groups=1, rows=tokens, reduction=x.shape[-1], columns=weight.shape[1]
     )
     buffer = call.input(4)
-    keys = buffer.shape[3] if buffer is not None and len(buffer.shape) == 5 else past.shape[2] if past else 1
     width = out.shape[-1] // heads
     queries = x.shape[1] if len(x.shape) > 2 else 1
+    keys = buffer.shape[3] if buffer is not None and len(buffer.shape) == 5 else queries
     shape = Heads(x.shape[0], heads, heads, queries, keys, width, width)
     return Demand(
         projection + products_of(shape, projected, projected, projected, out), scores_work(call, shape, False)

@@ -109,6 +109,71 @@ def test_multi_head_layouts():
     assert found.macs == 2 * 2 * 6 * (9 + 5) * 32
 
 
+def test_values_of_another_width_and_masks_of_either_kind():
+    """Keys 8 wide, values 6; a mask of keys or a bias of scores is added to each score, a bias of the projections is not."""
+    q, k, v = activation("q", 2, 6, 32), activation("k", 2, 9, 32), activation("v", 2, 9, 24)
+    bias, keys, scores = parameter("b", 88), activation("m", 2, 9, dtype="int32"), activation("s", 2, 4, 6, 9)
+    for extra, masked in (([], False), ([bias], False), ([None, keys], True), ([None, None, scores], True)):
+        found = work("MultiHeadAttention", [q, k, v, *extra], [activation("y", 2, 6, 24)], {"num_heads": 4}, CONTRIB)
+        assert found.macs == 2 * 4 * 6 * 9 * (8 + 6)
+        assert [nest.k for nest in found.nests] == [9, 6] and [nest.c for nest in found.nests] == [8, 9]
+        functions = [one.function for one in found.vectors]
+        assert functions == (["mul", "add", "softmax"] if masked else ["mul", "softmax"])
+        assert [one.elements for one in found.vectors] == [2 * 4 * 6 * 9] * len(functions)
+
+
+@pytest.mark.parametrize(
+    ("offset", "batch", "sequence"),
+    [((2, 8), 2, 8), (None, 1, 10), ((10,), 1, 10)],
+)
+def test_packed_heads_count_the_padded_sequences(offset, batch, sequence):
+    """Ten tokens of two sequences of up to eight, or of one."""
+    q, k, v = (activation(name, 10, 32) for name in "qkv")
+    told = None if offset is None else activation("o", *offset, dtype="int32")
+    found = work(
+        "PackedMultiHeadAttention", [q, k, v, None, told], [activation("y", 10, 32)], {"num_heads": 4}, CONTRIB
+    )
+    assert found.macs == 2 * batch * sequence * sequence * 32
+
+
+def test_a_decoder_projects_its_token_and_looks_at_all_of_its_buffer():
+    """One token of a batch of two against 64 kept ones; against itself where nothing is kept."""
+    x, w, y = activation("x", 2, 1, 32), parameter("w", 32, 96), activation("y", 2, 1, 32)
+    buffer = activation("past", 2, 2, 4, 64, 8)
+    found = work("DecoderMaskedSelfAttention", [x, w, parameter("b", 96), None, buffer], [y], {"num_heads": 4}, CONTRIB)
+    assert [nest.macs for nest in found.nests] == [2 * 32 * 96, 2 * 4 * 64 * 8, 2 * 4 * 64 * 8]
+    assert [nest.weight_role for nest in found.nests] == ["parameter", "activation", "activation"]
+    assert [(one.function, one.elements) for one in found.vectors] == [("mul", 2 * 4 * 64), ("softmax", 2 * 4 * 64)]
+    found = work("DecoderMaskedSelfAttention", [x, w, parameter("b", 96)], [y], {"num_heads": 4}, CONTRIB)
+    assert found.macs == 2 * 32 * 96 + 2 * (2 * 4 * 1 * 8)
+    narrow = activation("y", 2, 1, 24)  # heads of six
+    inputs = [x, parameter("w", 32, 72), None, None, buffer]
+    found = work("DecoderMaskedSelfAttention", inputs, [narrow], {"num_heads": 4}, CONTRIB)
+    assert found.macs == 2 * 32 * 72 + 2 * (2 * 4 * 64 * 6)
+
+
+def test_a_bias_of_scores_is_no_past():
+    """Of as many heads, queries and keys as there are: it has the extents of kept keys, and is none."""
+    q, k, v = activation("q", 2, 6, 32), activation("k", 2, 9, 32), activation("v", 2, 9, 32)
+    bias, y = activation("s", 2, 4, 6, 9), activation("y", 2, 6, 32)
+    past = [activation("pk", 2, 4, 5, 8), activation("pv", 2, 4, 5, 8)]
+    found = work("MultiHeadAttention", [q, k, v, None, None, bias, *past], [y], {"num_heads": 4}, CONTRIB)
+    assert found.macs == 2 * 2 * 6 * (9 + 5) * 32
+    one = [activation(name, 2, 1, 32) for name in "qkv"]
+    given = [*one, None, activation("s", 2, 4, 1, 6), *past]
+    found = work("DecoderMaskedMultiHeadAttention", given, [activation("y", 2, 1, 32)], {"num_heads": 4}, CONTRIB)
+    assert found.macs == 2 * 2 * (5 + 1) * 32
+    assert [one.function for one in found.vectors] == ["mul", "add", "softmax"]
+    plain = work(
+        "DecoderMaskedMultiHeadAttention",
+        [*one, None, None, *past],
+        [activation("y", 2, 1, 32)],
+        {"num_heads": 4},
+        CONTRIB,
+    )
+    assert plain.macs == found.macs and [one.function for one in plain.vectors] == ["mul", "softmax"]
+
+
 def test_grouped_queries_share_keys():
     batch, tokens, heads, key_heads, width, past = 1, 3, 8, 2, 16, 10
     q = activation("q", batch, tokens, heads * width)
@@ -141,6 +206,18 @@ def test_linear_attention_updates_and_queries_a_state(rule, products):
     found = work("LinearAttention", operands, [y], attributes)
     states = batch * tokens * width * value_width
     assert found.macs == states * (key_heads * (products - 1) + heads)
+    # results are scaled; a state decays at every token; a correction is a difference and a factor
+    gated, delta = rule.startswith("gated"), rule.endswith("delta")
+    expected = [
+        y.elements,
+        *([states * key_heads] if gated else []),
+        *([2 * batch * key_heads * tokens * value_width] if delta else []),
+    ]
+    assert [one.operations for one in found.vectors] == expected
+    assert [(nest.g, nest.p, nest.c, nest.k) for nest in found.nests][:: products - 1] == [
+        (batch * key_heads, width, tokens, value_width),
+        (batch * key_heads, tokens * heads // key_heads, width, value_width),
+    ]
 
 
 def test_heads_that_do_not_divide_name_the_node():

@@ -144,6 +144,22 @@ def test_a_pool_needs_the_rows_of_its_windows_and_the_channels_that_it_makes() -
     assert [part.needed["x"] for part in by_channels] == [Slice("channels", 0, 2, 4), Slice("channels", 2, 4, 4)]
 
 
+@pytest.mark.parametrize("by", ["rows", "channels"])
+def test_what_is_added_to_a_part_is_needed_as_it_is_made(by: By) -> None:
+    """A residual folded into a convolution: of its result's size, so each part adds the slice that it makes."""
+    builder = Network.builder("one").input("x", (1, 4, 6, 5)).relu(name="start")
+    start = builder.current
+    built = builder.conv(4, kernel=3, name="conv", bias=False).add(start, name="sum").build()
+    prepared = hwsim.prepare(built, bits="w8a8")
+    place = next(place for place, (layer, _) in enumerate(prepared.priced) if layer.op == "Conv")
+    layer, work = prepared.priced[place]
+    if "sum" not in layer.fused:
+        pytest.skip("the sum is a layer of its own")
+    (residual,) = {name for name in layer.inputs if prepared.network.tensors[name].role == "activation"}
+    for part in divide(layer, work, prepared.network, 2, by):
+        assert part.made is not None and part.needed[residual].low <= part.made.low
+
+
 def test_rows_of_a_convolution_are_rows_of_its_height() -> None:
     """6 rows of 5 columns with windows of 3 and padding of one: halves make 3 rows each, and need 4 of the 6."""
     found = _parts("Conv", [IMAGE, parameter("w", 4, 4, 3, 3)], RESULT, 2, "rows", pads=(1, 1, 1, 1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from hwsim.errors import ModelError
@@ -169,8 +171,40 @@ def test_a_vector_is_no_matrix_of_a_product() -> None:
 
 
 def test_a_sort_of_which_only_the_places_are_wanted() -> None:
-    """TopK with its first output left out: 7 kept of 100, so three comparisons an element."""
+    """TopK with its first output left out: 8 kept of 100 are told apart in four comparisons an element."""
     layer = Layer("node", "TopK", ("x",), ("", "i"), {})
-    found = network([layer], [X, activation("i", 4, 7, dtype="int64")])
+    found = network([layer], [X, activation("i", 4, 8, dtype="int64")])
     (operation,) = lower(layer, found).vectors
-    assert (operation.function, operation.operations, operation.elements) == ("sort", 3 * 400, 400)
+    assert (operation.function, operation.operations, operation.elements) == ("sort", 4 * 400, 400)
+
+
+@pytest.mark.parametrize(
+    ("axis", "length", "transforms"), [(None, 8, 20), (0, 4, 40), (2, 5, 32), (-2, 5, 32), (-3, 8, 20), (9, 5, 32)]
+)
+def test_transforms_go_along_an_axis(axis: int | None, length: int, transforms: int) -> None:
+    """Of 4 x 8 x 5 complex numbers: along the second axis where nothing is said, the last one where there is no such axis."""
+    attributes = {} if axis is None else {"axis": axis}
+    (found,) = work("DFT", [a(4, 8, 5, 2)], [y(4, 8, 5, 2)], attributes).vectors
+    assert (
+        found.operations == transforms * math.ceil(5 * length * math.log2(length)) and found.elements == 4 * 8 * 5 * 2
+    )
+
+
+@pytest.mark.parametrize(
+    ("domain", "shape", "positions", "rows"),
+    [
+        ("", (2, 3, 7, 16), (2, 7), 14), ("", (2, 3, 70, 16), (2, 70), 100), ("", (2, 3, 4, 16), None, 100),
+        (CONTRIB, (2, 7, 48), (2, 7), 14), (CONTRIB, (2, 7, 48), (1,), 7), (CONTRIB, (2, 3, 7, 16), (1,), 1),
+    ],
+)  # fmt: skip
+def test_of_rotary_tables_the_rows_of_the_positions_are_read(
+    domain: str, shape: tuple[int, ...], positions: tuple[int, ...] | None, rows: int
+) -> None:
+    """Two tables of a hundred rows of 8 float16; three operations an element."""
+    tables = [parameter(name, 100, 8, dtype="float16") for name in ("cos", "sin")]
+    where = None if positions is None else activation("p", *positions, dtype="int64")
+    inputs = [a(*shape), where, *tables] if domain else [a(*shape), *tables, where]
+    found = work("RotaryEmbedding", inputs, [y(*shape)], {}, domain)
+    read = dict(found.reads)
+    assert read["cos"] == read["sin"] == rows * 8 * 2
+    assert [one.operations for one in found.vectors] == [3 * math.prod(shape)]
