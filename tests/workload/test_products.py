@@ -150,7 +150,29 @@ def test_dynamic_quantization_multiplies_integers():
         "int32",
         "float32",
     )
-    assert {op.function for op in found.vectors} == {"quantize", "dequantize"}
+    # the range (two comparisons) and four operations an element on the way in, a factor and an offset on the way out
+    assert [(op.function, op.operations, op.elements) for op in found.vectors] == [
+        ("quantize", 6 * 64, 64), ("dequantize", 2 * 32, 32),
+    ]  # fmt: skip
+    scaled = work(
+        "MatMulIntegerToFloat",
+        [activation("x", 4, 16, dtype="uint8"), w],
+        [activation("y", 4, 8)],
+        domain="com.microsoft",
+    )
+    assert [(op.function, op.operations) for op in scaled.vectors] == [("dequantize", 64)]
+
+
+@pytest.mark.parametrize(("bits", "kept"), [(None, 4), (2, 2), (8, 8), (1, 1), (0, 1), (16, 8)])
+def test_blocks_of_a_few_bits_are_weights(bits, kept):
+    """16 rows of 32 by 24 columns, which the attributes say, or else the operands."""
+    x, blob = activation("x", 2, 8, 32), parameter("b", 24, 1, 16, dtype="uint8")
+    for attributes in ({"K": 32, "N": 24}, {}):
+        given = attributes if bits is None else {**attributes, "bits": bits}
+        (nest,) = work(
+            "MatMulNBits", [x, blob, parameter("s", 24)], [activation("y", 2, 8, 24)], given, "com.microsoft"
+        ).nests
+        assert (nest.p, nest.k, nest.c, nest.weight.bits, nest.input.dtype) == (16, 24, 32, kept, "float32")
 
 
 def test_one_bit_products():

@@ -116,3 +116,30 @@ def test_vector_work_of_experts_by_hand(activation_type: str):
     by_function = {item.function: item.operations for item in found.vectors}
     assert by_function[function] == each * tokens * top * hidden
     assert by_function["softmax"] == SOFTMAX * tokens * count
+
+
+@pytest.mark.parametrize(("bits", "kept"), [(None, 4), (1, 1), (2, 2), (8, 8), (0, 8), (9, 8)])
+def test_weights_of_experts_are_as_wide_as_the_node_says(bits: int | None, kept: int) -> None:
+    x, router = activation("x", 8, 16), activation("p", 8, 4)
+    first = parameter("w1", 4, 32, 16 * kept // 8, dtype="uint8")
+    second, scales = parameter("w2", 4, 16, 32 * kept // 8, dtype="uint8"), parameter("s", 4, 32)
+    given = {"k": 2} if bits is None else {"k": 2, "expert_weight_bits": bits}
+    found = work("QMoE", [x, router, first, scales, None, second, scales], [activation("y", 8, 16)], given, CONTRIB)
+    assert {nest.weight.bits for nest in found.nests} == {kept}
+    assert found.macs == 2 * 8 * 2 * 16 * 32
+    assert dict(found.reads)["w1"] == first.bytes
+
+
+@pytest.mark.parametrize(
+    ("tokens", "top", "experts", "groups"), [(6, 1, 4, 3), (5, 1, 8, 5), (7, 1, 4, 1), (8, 2, 4, 4), (1, 0, 4, 1)]
+)
+def test_tokens_are_spread_over_as_many_experts_as_divide_them(
+    tokens: int, top: int, experts: int, groups: int
+) -> None:
+    """Each token chooses one expert at least."""
+    x, router = activation("x", tokens, 16), activation("p", tokens, experts)
+    first, second = parameter("w1", experts, 32, 16), parameter("w2", experts, 16, 32)
+    found = work("MoE", [x, router, first, None, second], [activation("y", tokens, 16)], {"k": top}, CONTRIB)
+    chosen = tokens * max(1, top)
+    assert {(nest.g, nest.p) for nest in found.nests} == {(groups, chosen // groups)}
+    assert dict(found.reads)["w2"] == second.bytes * min(experts, chosen) // experts
