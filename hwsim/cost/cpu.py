@@ -18,7 +18,7 @@ from typing import Literal
 from hwsim.device import Device, Kernels
 from hwsim.workload import LoopNest
 
-Form = Literal["direct", "pointwise", "first", "depthwise", "gathered", "product"]
+Form = Literal["direct", "pointwise", "first", "depthwise", "gathered", "product", "pool"]
 #: Convolutions in blocked layout: inputs are laid out anew before them where they are not yet.
 BLOCKED: frozenset[Form] = frozenset({"direct", "pointwise", "depthwise"})
 
@@ -69,7 +69,7 @@ def core_of(device: Device) -> Core:
 
 
 def form_of(nest: LoopNest, core: Core) -> Form:
-    """Which kernel runs a nest.
+    """Which kernel runs a nest; of pools, which are none, ``pool_cycles`` is asked.
 
     Blocked ones need their channels in whole blocks, or few enough that their tails are filled up; a first layer reads its few
     channels as they come. What is left gathers its windows into columns of a matrix.
@@ -103,6 +103,12 @@ def cycles(nest: LoopNest, core: Core) -> Cycles:
     return Cycles(one.steps * times, one.beyond * times, one.tiles * times, one.results * times)
 
 
+def pool_cycles(nest: LoopNest, core: Core) -> Cycles:
+    """Cycles of a pool in blocked layout, its windows a depthwise nest's: the same tiles, without weights."""
+    one = _windows(nest, "pool", core)
+    return Cycles(one.steps * nest.n, 0.0, one.tiles * nest.n, one.results * nest.n)
+
+
 def _gathered(nest: LoopNest, core: Core) -> Cycles:
     """Windows as columns of a matrix, one product an image and group."""
     reduction, outputs = nest.c * nest.s * nest.r, nest.q * nest.p
@@ -118,14 +124,17 @@ def _gathered(nest: LoopNest, core: Core) -> Cycles:
     )
 
 
-def _tile(outputs: int, blocks: int, steps: int, core: Core, rate: float | None = None, shared: bool = True) -> float:
-    """Cycles of one tile. rate : bytes of weights that come in a cycle, None where loads bound them; shared : outputs share inputs."""
+def _tile(outputs: int, blocks: int, steps: int, core: Core, form: Form = "direct", rate: float | None = None) -> float:
+    """Cycles of one tile. rate : bytes of weights that come in a cycle, None where loads bound them.
+
+    Outputs of depthwise convolutions and of pools share no inputs, and pools have no weights.
+    """
     kernels = core.kernels
-    if shared:
+    if form in ("depthwise", "pool"):
+        loads = issued = outputs + (form == "depthwise")
+    else:
         loads = outputs + 1 if blocks == 1 else blocks + 1 if outputs == 1 else outputs + blocks
         issued = loads if blocks == 1 or outputs == 1 else loads + outputs * blocks
-    else:
-        loads = issued = outputs + 1
     each = max(outputs * blocks / core.pipes, loads / kernels.loads_per_cycle)
     if rate is not None:
         each = max(each, 4 * core.lanes * blocks / rate)
@@ -172,7 +181,7 @@ def _pointwise(nest: LoopNest, core: Core) -> Cycles:
 
 def _windows(nest: LoopNest, form: Form, core: Core) -> Cycles:
     """A window at a time of one block of input channels (of one channel in a first layer), summed up in memory."""
-    depthwise = form == "depthwise"
+    depthwise = form in ("depthwise", "pool")
     deep = core.lanes if form == "direct" else 1
     passes = {"direct": -(-nest.c // core.lanes), "first": nest.c}.get(form, 1)
     sets = Counter({1: -(-nest.g // core.lanes)}) if depthwise else _sets(nest.k, core)
@@ -190,9 +199,9 @@ def _windows(nest: LoopNest, form: Form, core: Core) -> Cycles:
             for height, rows in heights.items():
                 for outputs, times in whole.items():
                     taps = height * nest.r * deep
-                    total += rows * times * _tile(outputs, blocks, taps, core, rate, not depthwise)
+                    total += rows * times * _tile(outputs, blocks, taps, core, form, rate)
                 for width, times in alone.items():
-                    total += rows * times * _tile(1, blocks, height * width * deep, core, rate, not depthwise)
+                    total += rows * times * _tile(1, blocks, height * width * deep, core, form, rate)
             return total
 
         near = all_rows(None)

@@ -7,18 +7,18 @@ Each summand goes with one constant of the profile or its inverse, so a calibrat
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from hwsim.cost.cpu import core_of, cycles, form_of
+from hwsim.cost.cpu import core_of, cycles, form_of, pool_cycles
 from hwsim.device import Device, Memory, precision_for
 from hwsim.device.records import Operand, Precision
 from hwsim.errors import UsageError
 from hwsim.estimation import caches, energy, roofline, zeros
 from hwsim.estimation.assembly import Assumptions, off_chip_bytes, operand_bits
 from hwsim.estimation.caches import Run
+from hwsim.estimation.extents import pool_nest, runs_of
 from hwsim.estimation.library import Kernel
 from hwsim.estimation.records import LayerEstimate, Traffic
 from hwsim.estimation.residency import Residency
@@ -43,10 +43,8 @@ BIAS = "bias"
 #: Kernels whose sums are so short that storing them takes time of its own.
 _SHALLOW = frozenset({"depthwise", "gathered"})
 
-#: Moves of which a run ends where an axis is cut or joined.
-MOVES = frozenset({"Concat", "Split", "Slice", "Gather", "Pad", "Expand"})
 #: A pool over a whole image is a chain of sums; one over channels in no whole blocks goes row by row.
-GLOBAL_POOL, ROW_POOL = "global_pool", "row_pool"
+POOL, GLOBAL_POOL, ROW_POOL = "pool", "global_pool", "row_pool"
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +221,14 @@ def _elementwise(layer: Layer, work: Work, network: Network, device: Device, run
             products -= op.function == "mul"
             continue
         name = _pool(layer, network, device) if op.function == "pool" else op.function
-        yield Summand(("function", name, "", ""), op.operations * cycle)
+        windows = pool_nest(layer, network) if name == POOL else None
+        if windows is None:
+            yield Summand(("function", name, "", ""), op.operations * cycle)
+        else:
+            found = pool_cycles(windows, core_of(device))
+            yield Summand(("function", POOL, "", ""), found.steps * device.array.pes * cycle)
+            yield Summand(_TILE, found.tiles * cycle)
+            yield Summand(_RESULT, found.results * cycle)
     if not work.nests:
         count, length = runs_of(layer, network)
         moved = 0.0 if work.vectors else sum(size for _, size in work.writes) / 4
@@ -236,44 +241,12 @@ def _pool(layer: Layer, network: Network, device: Device) -> str:
     shape = network.tensors[layer.inputs[0]].shape
     if layer.op.startswith("Global") or (len(shape) == 4 and layer.attributes.get("kernel_shape") == shape[2:]):
         return GLOBAL_POOL
-    return "pool" if len(shape) < 2 or shape[1] % device.array.x == 0 else ROW_POOL
+    return POOL if len(shape) < 2 or shape[1] % device.array.x == 0 else ROW_POOL
 
 
-def runs_of(layer: Layer, network: Network) -> tuple[int, int]:
-    """Runs that a layer without products goes through its tensors in, and the elements of one [1].
-
-    A run lies in one piece before and after a move, or meets one and the same element of a smaller operand.
-    """
-    shapes = [
-        network.tensors[name].shape
-        for name in (*layer.inputs, *layer.outputs)
-        if name in network.tensors and network.tensors[name].role == "activation" and network.tensors[name].elements
-    ]
-    if len(shapes) < 2:
-        return 1, 1 << 30
-    whole, rank = shapes[-1], len(shapes[-1])
-    smaller = min(shapes[:-1], key=math.prod)
-    order = layer.attributes.get("perm")
-    length = 1
-    for axis in reversed(range(rank)):
-        own = smaller[axis - rank] if rank - axis <= len(smaller) else 1
-        if layer.op == "Transpose":
-            if not isinstance(order, tuple) or order[axis] != axis:
-                break
-        elif layer.op in MOVES:
-            if own != whole[axis]:
-                length *= min(own, whole[axis])
-                break
-        elif own != 1 and math.prod(smaller) != math.prod(whole):
-            break
-        length *= whole[axis]
-    return max(1, math.prod(whole) // max(1, length)), length
-
-
-def _hidden(work: Work, device: Device) -> bool:
-    """Whether a layer's results come so slowly, each after a long sum, that storing them hides behind the next."""
-    core = core_of(device)
-    return any(form_of(nest, core) != "gathered" for nest in work.nests)
+def _hidden(work: Work) -> bool:
+    """Whether a layer's results come so slowly, each of a window or a sum, that storing them hides behind the next."""
+    return bool(work.nests) or any(op.function == "pool" for op in work.vectors)
 
 
 def _in_place(work: Work, device: Device) -> bool:
@@ -306,26 +279,29 @@ def _again(layer: Layer, work: Work, runs: Sequence[Run]) -> int:
     return max(0, sum(op.function != "compare" for op in work.vectors) - 1)
 
 
-def _sources(layer: Layer, work: Work, device: Device, residency: Residency) -> Iterator[tuple[Operand, float, float]]:
-    """Operand, bytes and distance [B] of everything that a layer moves. Writing takes a line in and puts it out again: twice the bytes."""
+def _sources(layer: Layer, work: Work, residency: Residency) -> Iterator[tuple[Operand, float, float, bool]]:
+    """Operand, bytes and distance [B] of everything that a layer moves, and whether its kernels wait for it.
+
+    Writing takes a line in and puts it out again: twice the bytes.
+    """
     runs = residency.reach.runs.get(layer.name, ())
-    hidden = _hidden(work, device)
+    hidden = _hidden(work)
     for run in runs:
         for flow in run.flows:
-            if flow.operand != "output":
-                yield flow.operand, flow.bytes, flow.distance
-            elif not (hidden and run.kernel.kind == "own"):
-                yield flow.operand, 2 * flow.bytes, flow.distance
+            if flow.operand == "output":
+                yield flow.operand, 2 * flow.bytes, flow.distance, not (hidden and run.kernel.kind == "own")
+            else:
+                yield flow.operand, flow.bytes, flow.distance, True
     results = sum(size for _, size in work.writes)
     for _ in range(_again(layer, work, runs)):
-        yield "output", 2 * results, 2.0 * results
-        yield "input", results, 2.0 * results
+        yield "output", 2 * results, 2.0 * results, True
+        yield "input", results, 2.0 * results, True
 
 
 def _flows(layer: Layer, work: Work, device: Device, residency: Residency) -> dict[str, dict[Operand, Traffic]]:
     """Bytes that each level serves, by operand."""
     found: dict[str, dict[Operand, float]] = {memory.name: {} for memory in device.memories}
-    for operand, size, distance in _sources(layer, work, device, residency):
+    for operand, size, distance, _ in _sources(layer, work, residency):
         for level, share in caches.shares(distance, device).items():
             found[level][operand] = found[level].get(operand, 0.0) + share * size
     return {
@@ -340,9 +316,9 @@ def _transfers(layer: Layer, work: Work, device: Device, residency: Residency) -
     """What comes from the innermost cache is in the steps of the kernels."""
     inner = next((memory.name for memory in device.memories if memory.type == "cache"), "")
     levels = {memory.name: rate for memory in device.memories if (rate := _rate(memory)) and memory.name != inner}
-    for operand, size, distance in _sources(layer, work, device, residency):
+    for operand, size, distance, waited in _sources(layer, work, residency):
         for level, share in caches.shares(distance, device).items():
-            if level in levels:
+            if waited and level in levels:
                 yield Summand(("bandwidth", level, operand, ""), share * size / levels[level])
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwsim.cost.cpu import core_of, cycles, form_of
+from hwsim.cost.cpu import core_of, cycles, form_of, pool_cycles
 from hwsim.device import load
 from hwsim.workload import LoopNest
 from tests.oracles.cpu_kernels import multiplied, walked
@@ -53,6 +53,25 @@ def test_cycles_are_those_of_a_walk_through_the_loops(nest: LoopNest) -> None:
     assert (found.tiles, found.results) == (tiles, results)
     assert found.beyond == 0
     assert cycles(nest, replace(CORE, near=0.0, next_rate=8.0)).beyond >= 0
+
+
+@settings(deadline=None, max_examples=60)
+@given(convolutions())
+def test_cycles_of_pools_are_those_of_a_walk_without_weights(nest: LoopNest) -> None:
+    windows = replace(nest, g=nest.g * nest.k, k=1, c=1)
+    found = pool_cycles(windows, CORE)
+    steps, tiles, results = walked(windows, CORE, "pool")
+    assert found.steps == pytest.approx(steps)
+    assert (found.tiles, found.results) == (tiles, results)
+
+
+def test_a_pool_by_hand() -> None:
+    """A row of 14, padded on either side: 12 whole windows in two tiles, two alone that see six taps of nine (four in the corners)."""
+    nest = LoopNest(g=32, q=14, p=14, s=3, r=3, height=14, width=14, pad_top=1, pad_left=1)
+    found = pool_cycles(nest, CORE)
+    inside, edge = 2 * 9 * 6 / 2 + 2 * 6 / 2, 2 * 6 * 6 / 2 + 2 * 4 / 2
+    assert found.steps == 2 * (12 * inside + 2 * edge)
+    assert (found.tiles, found.results) == (2 * 14 * 4, 2 * 14 * 14)
 
 
 def random_nest(form: str, pick: random.Random) -> LoopNest:

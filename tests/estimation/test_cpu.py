@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ import hwsim
 from hwsim.cost.cpu import core_of
 from hwsim.errors import UsageError
 from hwsim.estimation import caches, cpu
+from hwsim.estimation.extents import pool_nest, runs_of
 from hwsim.estimation.library import kernels
 from hwsim.estimation.residency import Residency, residency
 from hwsim.estimation.room import SHARED, spans
@@ -73,6 +75,30 @@ def test_code_is_as_far_away_as_it_last_ran() -> None:
     assert all(after.latency_s >= before.latency_s for before, after in zip(layers, slow, strict=True))
 
 
+def test_windows_of_pools_by_their_attributes() -> None:
+    net = Network.builder("n").input("x", (2, 32, 15, 11)).pool(3, stride=2, padding=1, name="p").build()
+    nest = pool_nest(net.layers[0], net)
+    assert nest is not None
+    assert (nest.n, nest.g, nest.q, nest.p, nest.s, nest.r) == (2, 32, 8, 6, 3, 3)
+    assert (nest.stride_h, nest.pad_top, nest.pad_left, nest.height, nest.width) == (2, 1, 1, 15, 11)
+    layer = replace(net.layers[0], attributes={"kernel_shape": (3, 3), "strides": (2, 2), "auto_pad": "SAME_UPPER"})
+    same = pool_nest(layer, net)
+    assert same is not None and (same.pad_top, same.pad_left) == (1, 1)
+    line = Network.builder("n").input("x", (2, 32, 15)).activation("Neg").build()
+    assert pool_nest(Layer("p", "MaxPool", ("x",), (line.layers[0].outputs[0],)), line) is None
+
+
+def test_stores_of_windows_hide_and_are_traffic() -> None:
+    device = hwsim.load_device(
+        "generic_x86_server_core", ["memory.dram.by_operand.output=0.001", "memory.l3.by_operand.output=0.001"]
+    )
+    network = Network.builder("n").input("x", (1, 64, 112, 112)).pool(3, stride=1, padding=1, name="p").relu().build()
+    pool, plain = (hwsim.estimate(network, given).layers[0] for given in (device, DEVICE))
+    assert pool.latency_s == plain.latency_s
+    written = sum(flow.write for flow in pool.traffic_bytes.values())
+    assert written == pytest.approx(64 * 112 * 112 * 4)
+
+
 def test_gathered_convolutions_go_over_their_results_once_more() -> None:
     def time(bias: bool, *changes: str) -> float:
         net = Network.builder("n").input("x", (1, 30, 16, 16)).activation("Neg").conv(30, kernel=1, bias=bias, name="c")
@@ -132,14 +158,14 @@ def test_runs_of_what_is_moved() -> None:
     net = Network.builder("n").input("x", (1, 2, 8, 7, 7)).activation("Neg").transpose(0, 2, 1, 3, 4, name="turn")
     prepared = hwsim.prepare(net.activation("Neg").build(), passes=())
     turn = next(layer for layer in prepared.network.layers if layer.name == "turn")
-    assert cpu.runs_of(turn, prepared.network) == (16, 49)
+    assert runs_of(turn, prepared.network) == (16, 49)
     net = Network.builder("n").input("x", (8, 16)).activation("Neg").transpose(name="turn")
     network = net.activation("Neg").build()
-    assert cpu.runs_of(network.layers[1], network) == (128, 1)
+    assert runs_of(network.layers[1], network) == (128, 1)
     net = Network.builder("n").input("s", (1, 8, 1, 1)).activation("Neg", name="scale")
     scale = net.current
     network = net.input("x", (1, 8, 5, 5)).activation("Neg").mul(scale, name="times").build()
-    assert cpu.runs_of(network.layers[-1], network) == (8, 25)
+    assert runs_of(network.layers[-1], network) == (8, 25)
 
 
 def test_a_profile_without_kernels_is_told_so() -> None:

@@ -9,10 +9,11 @@ from hwsim.workload import LoopNest
 def walked(nest: LoopNest, core: Core, form: str, near: bool = True) -> tuple[float, int, int]:
     """Cycles, tiles begun and vectors of results of a nest, as the library's loops go; near : all weights lie in the innermost cache."""
     kernels, lanes = core.kernels, core.lanes
-    blocks = -(-(nest.g if form == "depthwise" else nest.k) // lanes)
+    alone = form in ("depthwise", "pool")
+    blocks = -(-(nest.g if alone else nest.k) // lanes)
     sets = []
     while blocks:
-        sets.append(1 if form == "depthwise" else min(kernels.blocks, blocks))
+        sets.append(1 if alone else min(kernels.blocks, blocks))
         blocks -= sets[-1]
     if form == "pointwise":
         channels = -(-nest.c // lanes) * lanes
@@ -24,7 +25,7 @@ def walked(nest: LoopNest, core: Core, form: str, near: bool = True) -> tuple[fl
     cycles, begun, results = 0.0, 0, 0
     flat = form == "pointwise" and nest.stride_h == nest.stride_w == 1
     rows = [(0, nest.q * nest.p)] if flat else [(q, nest.p) for q in range(nest.q)]
-    for _ in range(nest.n * nest.repeat * (1 if form == "depthwise" else nest.g)):
+    for _ in range(nest.n * nest.repeat * (1 if alone else nest.g)):
         for size in sets:
             weights = 4 * lanes * size * nest.s * nest.r * passes[0][0]
             far = not near and form != "pointwise" and weights > core.near * (1 - kernels.spare_share)
@@ -37,7 +38,7 @@ def walked(nest: LoopNest, core: Core, form: str, near: bool = True) -> tuple[fl
                         else _inside(q, nest.stride_h, nest.pad_top, nest.s, nest.dilation_h, nest.input_height)
                     )
                     for outputs, wide in _tiles(nest, width, kernels.outputs, flat):
-                        cycles += _tile(core, outputs, size, high * wide * deep, form != "depthwise", rate)
+                        cycles += _tile(core, outputs, size, high * wide * deep, not alone, rate, form != "pool")
                         begun += 1
                     results += width * size
     return cycles, begun, results
@@ -93,10 +94,14 @@ def multiplied(rows: int, columns: int, reduction: int, core: Core) -> float:
     return cycles
 
 
-def _tile(core: Core, outputs: int, blocks: int, steps: int, shared: bool, rate: float | None) -> float:
+def _tile(
+    core: Core, outputs: int, blocks: int, steps: int, shared: bool, rate: float | None, weights: bool = True
+) -> float:
     """Multiplications, loads, weights from further out, or the chain of sums behind what the window of instructions hides."""
     multiplications = outputs * blocks
-    if not shared or blocks == 1:
+    if not weights:
+        loads, instructions = outputs, outputs
+    elif not shared or blocks == 1:
         loads, instructions = outputs + 1, outputs + 1
     elif outputs == 1:
         loads, instructions = blocks + 1, blocks + 1
