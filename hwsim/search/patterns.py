@@ -37,23 +37,24 @@ _LISTS, _LONG = 2, 100_000
 _LISTED: dict[tuple[object, ...], tuple[float, Patterns]] = {}
 
 
-def patterns(space: Space, most: float) -> Patterns:
-    """All patterns that leave at most so many compute steps, as long a list as was made last looked through first."""
-    key = _told(space)
+def patterns(space: Space, most: float, number: int = MOST) -> Patterns:
+    """All patterns that leave at most so many compute steps, as long a list as was made last looked through first; of more than ``number``
+    those with the fewest steps."""
+    key = (number, *_told(space))
     upto, known = _LISTED.get(key, (-np.inf, None))
     if known is None or most > upto:
-        known = _patterns(space, most)
+        known = _patterns(space, most, number)
         if len(known.steps) <= _LONG:
             if len(_LISTED) >= _LISTS:
                 _LISTED.pop(next(iter(_LISTED)))
             _LISTED[key] = min(most, known.upto), known
         return known
-    number = int(np.searchsorted(known.steps, most, side="right"))
-    dropped = min(known.dropped, float(known.steps[number]) if number < len(known.steps) else np.inf)
-    return Patterns(known.along_x[:number], known.along_y[:number], known.steps[:number], dropped, most)
+    end = int(np.searchsorted(known.steps, most, side="right"))
+    dropped = min(known.dropped, float(known.steps[end]) if end < len(known.steps) else np.inf)
+    return Patterns(known.along_x[:end], known.along_y[:end], known.steps[:end], dropped, most)
 
 
-def _patterns(space: Space, most: float) -> Patterns:
+def _patterns(space: Space, most: float, number: int) -> Patterns:
     """The same, listed.
 
     Patterns that differ only in how a dim's children are split between x and y count the same (where wires cost nothing) and are listed
@@ -73,8 +74,9 @@ def _patterns(space: Space, most: float) -> Patterns:
             continue
         left, group = np.unique(_left(extents, along_x * along_y, space.perfect), axis=0, return_inverse=True)
         parts_x, parts_y = [], []
-        for number, rest in enumerate(left):
-            here = np.flatnonzero(group.reshape(-1) == number)
+        ranked = np.argsort(group.reshape(-1), kind="stable")
+        ends = np.cumsum(np.bincount(group.reshape(-1), minlength=len(left)))
+        for rest, here in zip(left, np.split(ranked, ends[:-1]), strict=True):
             own_x, own_y, unlisted = _level_patterns(space, level, rest, most * further)
             dropped, upto = min(dropped, unlisted / further), min(upto, unlisted / further * (1 - 1e-12))
             grown_x = np.repeat(along_x[here], len(own_x), axis=0)
@@ -84,12 +86,12 @@ def _patterns(space: Space, most: float) -> Patterns:
             parts_x.append(grown_x)
             parts_y.append(grown_y)
         along_x, along_y = np.concatenate(parts_x), np.concatenate(parts_y)
-        if len(along_x) > MOST:
+        if len(along_x) > number:
             steps = _steps(extents, along_x * along_y)
             ranked = np.argsort(steps, kind="stable")
-            dropped = min(dropped, float(steps[ranked[MOST]]) / further)
+            dropped = min(dropped, float(steps[ranked[number]]) / further)
             upto = min(upto, dropped * (1 - 1e-12))
-            chosen = np.sort(ranked[:MOST])
+            chosen = np.sort(ranked[:number])
             along_x, along_y = along_x[chosen], along_y[chosen]
         if not len(along_x):
             break
@@ -151,6 +153,21 @@ def _told(space: Space) -> tuple[object, ...]:
     limited = (np.isfinite(packed.bandwidth), np.isfinite(packed.network), packed.min_utilization)
     told = (np.array(one).tobytes() for one in (*arrays, *limited))
     return space.extents, space.perfect, *told
+
+
+def steps_of(space: Space, children: Int) -> NDArray[np.float64]:
+    """Least compute steps of patterns [P], children [P, L, 8]."""
+    return _steps(np.array(space.extents, np.int64), children)
+
+
+def along_axis(space: Space, along: Int, level: int, axis: int) -> Int:
+    """Factors by dim [O, 8] that one axis of a level may have beside all others of a pattern; along [2, L, 8] : children along x and y."""
+    others = along.copy()
+    others[axis, level] = 1
+    spread = others.prod(axis=(0, 1))
+    left = tuple(-(-extent // int(factor)) for extent, factor in zip(space.extents, spread, strict=True))
+    allowed = tuple(map(int, space.along[level, axis]))
+    return _axis(left, int(space.packed.fanout[level, axis]), allowed, (0,) * 8, (ANY,) * 8, space.perfect, False)
 
 
 def _left(extents: Int, factors: Int, perfect: bool) -> Int:

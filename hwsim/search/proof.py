@@ -17,7 +17,7 @@ from hwsim.kernels.search_tiles import tiles
 from hwsim.mapping.pack import unpack_mapping
 from hwsim.search.bounds import anywhere, beyond, coarse, fine, least_cycles
 from hwsim.search.improving import counted_by, exact_of, improve, of_one, only, opened
-from hwsim.search.patterns import Patterns, at_work, children_of, further, patterns
+from hwsim.search.patterns import MOST, Patterns, at_work, children_of, further, patterns
 from hwsim.search.problem import build, staying
 from hwsim.search.progress import Progress
 from hwsim.search.space import Keep, Space
@@ -38,6 +38,8 @@ _TASTED, _TASTE, _EACH = 40, 10_000, 100
 _UNLISTED, _UNSEEN, _FLOOR, _BOUNDED, _BEGUN = range(5)
 #: Steps of the patterns that are listed first, next, and so on, in units of what a mesh that is always full would take.
 _RATIOS = (1.02, 1.1, 1.25, 1.6, 2.5, 6.0, math.inf)
+#: Patterns in a list at most where time is limited.
+_IN_A_HURRY = 20_000
 #: Patterns whose floors are found at a time, those with the fewest steps first.
 _AT_A_TIME = 4096
 _FIRST = 1024
@@ -64,7 +66,7 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
     its share of the work was spent. The first are only tasted, after a climb in each, for a good mapping lets all others be cut sooner;
     then whatever may still hold a better one is searched to its end.
     """
-    queue = _Queue(space, objective)
+    queue = _Queue(space, objective, MOST if math.isinf(progress.deadline) else _IN_A_HURRY)
     tasted: list[tuple[float, _Job]] = []
     begun = idle = 0
     while queue.least < progress.value or tasted:
@@ -120,8 +122,8 @@ class _Job:
 class _Queue:
     """Patterns in the order of the bounds that are known of them; those that fill the meshes less are listed when their turn comes."""
 
-    def __init__(self, space: Space, objective: str) -> None:
-        self.space, self.objective = space, objective
+    def __init__(self, space: Space, objective: str, longest: int) -> None:
+        self.space, self.objective, self._longest = space, objective, longest
         self._known: list[tuple[float, _Job]] = []
         self._others: list[tuple[float, _Job]] = []
         self.lists: list[Patterns] = []
@@ -198,7 +200,7 @@ class _Queue:
         while self._ratios and self._fewest * self._ratios[0] <= self._waits:
             ratio = self._ratios.pop(0)  # those with fewer steps only wait for the outermost level
         most = min(self._fewest * ratio, self._steps_below(limit))
-        listed = at_work(self.space, patterns(self.space, most))
+        listed = at_work(self.space, patterns(self.space, most, self._longest))
         for known in self.lists:
             listed = further(listed, known)
         self.lists.append(listed)

@@ -16,7 +16,8 @@ import numpy as np
 from hwsim.kernels.packed import OUTPUT, C, Int, R, S
 from hwsim.kernels.search_terms import BITS, FINAL_BITS, SPATIAL, Problem
 from hwsim.mapping import Hierarchy
-from hwsim.search.bounds import anywhere, beyond, floors, values
+from hwsim.search.bounds import anywhere, beyond, floors, least_cycles, values
+from hwsim.search.by_axis import free_to_spread, least_by_axis
 from hwsim.search.improving import improve
 from hwsim.search.patterns import Patterns, children_of, fewest_steps
 from hwsim.search.problem import build, within
@@ -87,14 +88,13 @@ class _Pattern:
 class _Promising:
     """The patterns with the least floors, whatever the capacities.
 
-    ranked : kept operands, places in ``listed`` and costs of a word. bound : no mapping costs less. built : problems made so far, None
+    ranked : kept operands, children along x and y, and costs of a word. bound : no mapping costs less. built : problems made so far, None
     where no factors cover a dim.
     """
 
     space: Space
     objective: str
-    listed: Patterns
-    ranked: tuple[tuple[Keep, int, Terms], ...]
+    ranked: tuple[tuple[Keep, tuple[Int, Int], Terms], ...]
     bound: float
     surveyed: Surveyed
     built: dict[int, _Pattern | None] = field(default_factory=dict)
@@ -102,8 +102,7 @@ class _Promising:
     def pattern(self, place: int) -> _Pattern | None:
         """One of the ranked patterns, its problem built when it is first asked for."""
         if place not in self.built:
-            keep, row, terms = self.ranked[place]
-            along = self.listed.along_x[row], self.listed.along_y[row]
+            keep, along, terms = self.ranked[place]
             children = children_of(self.space, along[0][None], along[1][None])[0]
             problem = build(self.space, keep, children, self.objective, terms)
             self.built[place] = None if problem is None else _Pattern(keep, along, problem)
@@ -127,8 +126,34 @@ def _promising(question: _Question) -> _Promising:
         found[0][0] if found else math.inf,
         beyond(space, anywhere(space), listed.dropped, objective) if math.isfinite(listed.dropped) else math.inf,
     )
-    ranked = tuple((space.keeps[number], row, costs[number].of(row)) for _, number, row in found[:_TRIED])
-    return _Promising(space, objective, listed, ranked, bound, surveyed(space, objective, NEAR))
+    ranked = [
+        (space.keeps[number], (listed.along_x[row], listed.along_y[row]), costs[number].of(row))
+        for _, number, row in found[:_TRIED]
+    ]
+    if least_cycles(space, np.zeros(1))[0] * space.packed.macs_per_pe > listed.dropped and free_to_spread(space):
+        ranked = [*_by_axis(space, listed, found, objective), *ranked]
+    return _Promising(space, objective, tuple(ranked), bound, surveyed(space, objective, NEAR))
+
+
+def _by_axis(
+    space: Space, listed: Patterns, found: list[tuple[float, int, int]], objective: str
+) -> list[tuple[Keep, tuple[Int, Int], Terms]]:
+    """Patterns that more steps make no slower, most promising first: found from the best of each choice of kept operands."""
+    starts = {number: row for _, number, row in reversed(found)}
+    reached = []
+    for number, row in starts.items():
+        keep = space.keeps[number]
+        least, *along = least_by_axis(space, keep, listed.along_x[row], listed.along_y[row], objective)
+        reached.append((least, number, (along[0], along[1])))
+    reached.sort(key=lambda item: item[:2])
+    return [
+        (
+            space.keeps[number],
+            along,
+            terms_of(space, space.keeps[number], children_of(space, *(one[None] for one in along))),
+        )
+        for _, number, along in reached
+    ]
 
 
 def _climbed(space: Space, pattern: _Pattern, absorbs: int, progress: Progress) -> bool:

@@ -184,14 +184,12 @@ def residence(space: Space, keep: Keep, touched: float) -> Residence | None:
     fans = packed.fanout.astype(np.float64).prod(axis=1)
     if min(holders) < 0 or any((fans[level + 2 :] > 1).any() for level in holders):
         return None
-    capacities = np.empty((3, len(_LARGER)))
+    held = []
     for operand, level in enumerate(holders):
         bits = int(packed.pool_bits[level, packed.pool[level, operand]])
-        words = math.inf if bits >= UNLIMITED else bits * fans[level + 1 :].prod() / space.word_bits[operand]
-        capacities[operand] = np.array(_LARGER) * words
-    needed = (touched, *(_volume(space, operand) for operand in (WEIGHT, OUTPUT)))
-    shape = _shape(space)
-    again = np.array([_again(shape, cost, needed, capacities) for cost in _costs(space)])
+        held.append(math.inf if bits >= UNLIMITED else bits * fans[level + 1 :].prod() / space.word_bits[operand])
+    needed = (touched, _volume(space, WEIGHT), _volume(space, OUTPUT))
+    again = _again(_shape(space), _costs(space), needed, (held[0], held[1], held[2]))
     if not again[:, 0].any():
         return None
     into = [needed[operand] * int(space.packed_nest.bits[operand]) for operand in (INPUT, WEIGHT)]
@@ -202,19 +200,19 @@ def residence(space: Space, keep: Keep, touched: float) -> Residence | None:
     return Residence((holders[0], holders[1], holders[2]), spread, again[0], again[1:], once)
 
 
-def _costs(space: Space) -> list[Three]:
+def _costs(space: Space) -> tuple[Three, ...]:
     """What one more fetch of a word of each operand costs: energy [J], cycles of reading, of writing, of both through one port. A sum that
     is fetched again was written before it was complete."""
     packed, bits = space.packed, [int(one) for one in space.packed_nest.bits]
     energy = np.where(np.isnan(packed.energy[-1]), 0.0, packed.energy[-1]) / (int(packed.block[-1]) or 1)
     read, write, shared = (float(rate) for rate in packed.bandwidth[-1])
     sums = bits[3] * float(energy[UPDATE, OUTPUT] + energy[READ, OUTPUT])
-    return [
+    return (
         (bits[0] * float(energy[READ, INPUT]), bits[1] * float(energy[READ, WEIGHT]), sums),
         (bits[0] / read, bits[1] / read, bits[3] / read),
         (0.0, 0.0, bits[3] / write),
         (bits[0] / shared, bits[1] / shared, 2 * bits[3] / shared),
-    ]
+    )
 
 
 def _volume(space: Space, operand: int) -> float:
@@ -246,10 +244,15 @@ def _shape(space: Space) -> _Shape:
     return _Shape((free[0], free[1], free[2]), (space.axis(0), space.axis(1)), extents[0], extents[3])
 
 
-def _again(shape: _Shape, cost: Three, needed: Sequence[float], capacities: Reals) -> Reals:
-    """Least cost of the words that come again, whatever the mapping [G]. needed [3], capacities [3, G] : words [1]."""
-    found = np.array([_not_all_once(shape, cost, needed, [float(room) for room in rooms]) for rooms in capacities.T])
-    return np.maximum(found, _stretches(shape, cost, capacities)) if shape.plain else found
+@lru_cache(maxsize=64)
+def _again(shape: _Shape, costs: tuple[Three, ...], needed: Three, held: Three) -> Reals:
+    """Least cost of the words that come again, whatever the mapping, by each of the costs [., G]. needed, held [3] : words [1]."""
+    capacities = np.array(_LARGER) * np.array(held)[:, None]
+    found = []
+    for cost in costs:
+        least = np.array([_not_all_once(shape, cost, needed, rooms) for rooms in capacities.T.tolist()])
+        found.append(np.maximum(least, _stretches(shape, cost, capacities)) if shape.plain else least)
+    return np.array(found)
 
 
 def _stretches(shape: _Shape, cost: Three, capacities: Reals) -> Reals:
@@ -273,7 +276,8 @@ def _stretches(shape: _Shape, cost: Three, capacities: Reals) -> Reals:
             return np.asarray(given[0] * (1 / stays - 1 / most) + given[1] * (1 / rest - 1 / least))  # noqa: B023
 
         low, high = np.clip(room / least, 1.0, most), np.minimum(most, room)
-        balance = np.sqrt(first * room / np.maximum(second, np.finfo(float).tiny))
+        with np.errstate(over="ignore"):  # what costs nothing may come as often as it likes
+            balance = np.sqrt(first * room / np.maximum(second, np.finfo(float).tiny))
         both = comes(np.clip(balance, low, high)) + extra[0] + extra[1]
         ways = (both, comes(high) + extra[1] + np.where(high < most, extra[0], 0.0), comes(low) + extra[0])
         found = np.minimum.reduce(np.broadcast_arrays(*ways))

@@ -1,0 +1,61 @@
+"""Spatial patterns found axis by axis, where there are too many to list.
+
+Where the outermost level's ports take longer than the products, many patterns that leave PEs idle are as fast as those that fill the mesh,
+and some of them move less inside. Each axis of each level in turn takes the factors with the least floor while the others stay, until none
+moves (coordinate descent).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from hwsim.kernels.packed import Int
+from hwsim.search.bounds import floors, values
+from hwsim.search.patterns import along_axis, children_of, steps_of
+from hwsim.search.space import ANY, Keep, Space
+from hwsim.search.terms import terms_of
+
+#: Rounds over all axes at most.
+_ROUNDS = 4
+
+
+def free_to_spread(space: Space) -> bool:
+    """Whether constraints leave the children of every dim free."""
+    return not space.spatial_fixed.any() and bool((space.spatial_at_most >= ANY).all())
+
+
+def least_by_axis(space: Space, keep: Keep, along_x: Int, along_y: Int, objective: str) -> tuple[float, Int, Int]:
+    """The floor of the pattern that one [L, 8] leads to, axis by axis, and its children along x and y [L, 8]."""
+    along = np.stack((along_x, along_y))
+    best = math.inf
+    for _ in range(_ROUNDS):
+        before = best
+        for level in range(space.levels):
+            for axis in range(2):
+                if space.packed.fanout[level, axis] > 1:
+                    best, along[axis, level] = _best(space, keep, along, level, axis, objective, best)
+        if not best < before:
+            break
+    return best, along[0], along[1]
+
+
+def _best(
+    space: Space, keep: Keep, along: Int, level: int, axis: int, objective: str, known: float
+) -> tuple[float, Int]:
+    """The least floor over the factors of one axis, and these [8]; what there is where none is below ``known``."""
+    options = along_axis(space, along, level, axis)
+    every = np.repeat(along[:, None], len(options), axis=1)  # [2, O, L, 8]
+    every[axis, :, level] = options
+    children = children_of(space, every[0], every[1])
+    need = space.packed.min_utilization * space.hierarchy.pes_x * space.hierarchy.pes_y
+    busy = children.astype(np.float64).prod(axis=(1, 2)) >= need * (1 - 1e-12)
+    if not busy.any():
+        return known, along[axis, level]
+    terms = terms_of(space, keep, children[busy])
+    found = values(space, *floors(space, terms, steps_of(space, children[busy])), objective)
+    place = int(found.argmin())
+    if not found[place] < known:
+        return known, along[axis, level]
+    return float(found[place]), options[busy][place]
