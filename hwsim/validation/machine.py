@@ -1,8 +1,8 @@
 """What of a profile this machine says itself, before constants are fitted: its caches, and the clock that its products show.
 
 The operating system gives the sizes of caches. Of the outermost, which other cores (and other tenants of a virtual machine) use too, a core
-gets a part that only measurements show: a few sizes up to the given one are tried, the one whose fit is best stays. No product runs faster
-than the structure of its kernels allows, so the fastest of the micro-benchmarks gives a clock that the vector units reach.
+gets a part that only measurements show: a few sizes up to the given one are tried, the smallest whose fit is about the best stays. No
+product runs faster than the structure of its kernels allows: the fastest of the micro-benchmarks gives a clock that the vector units reach.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ _FOLDER = Path("/sys/devices/system/cpu/cpu0/cache")
 _UNITS = {"K": 1024, "M": 1024**2, "G": 1024**3}
 #: Sizes of the outermost cache that are tried, as powers of two [MiB].
 _TRIED = (8, 16, 32, 64, 128)
+#: Of sizes whose fits are worse than the best by no more than that the smallest is taken: behind a larger one too few rows lie to tell what
+#: is beyond it [1].
+_AS_GOOD = 0.05
 #: Products shorter than that show the cost of a call as well [s].
 _SHORT = 5e-5
 
@@ -97,7 +100,7 @@ def machine(
             progress(f"trying {outer.name} of {size} MiB")
             key = f"memory.{outer.name}.capacity_kib={size * 1024}"
             losses[size] = loss_of(Cases(tuple(cases)), load([*chosen, key]))
-        best = min(losses, key=lambda size: losses[size])
+        best = min(size for size in tried if losses[size] <= (1 + _AS_GOOD) * min(losses.values()))
         chosen.append(f"memory.{outer.name}.capacity_kib={best * 1024}")
         notes.append(f"{outer.name}: {best} MiB of it serve this core, by the fit of {len(tried)} sizes")
     return Machine(tuple(chosen), tuple(notes))

@@ -54,7 +54,8 @@ def microbenchmarks() -> Iterator[Network]:
     yield _pointwise()
     yield _windows()
     yield _depthwise()
-    yield _groups()
+    yield _groups("micro_groups", _GROUPS, bias=False)
+    yield _groups("micro_biases", _GROUPS[:4], bias=True)
     yield _streams()
     yield _functions()
     yield _moves()
@@ -97,11 +98,12 @@ def _depthwise() -> Network:
     return builder.build()
 
 
-def _groups() -> Network:
-    builder = Network.builder("micro_groups")
-    for place, (channels, side, filters, groups) in enumerate(_GROUPS):
+def _groups(name: str, sizes: tuple[tuple[int, int, int, int], ...], bias: bool) -> Network:
+    """Convolutions whose windows are gathered; with a bias they go over their results once more."""
+    builder = Network.builder(name)
+    for place, (channels, side, filters, groups) in enumerate(sizes):
         builder = _chain(builder.input(f"x{place}", (1, channels, side, side)), place)
-        builder = builder.conv(filters, kernel=1 if groups != 2 else 3, groups=groups, bias=False)
+        builder = builder.conv(filters, kernel=1 if groups != 2 else 3, groups=groups, bias=bias)
         builder = builder.global_pool(name=f"end{place}")
     return builder.build()
 

@@ -13,6 +13,7 @@ from hwsim import load_device
 from hwsim.estimation import estimate, prepare
 from hwsim.validation.calibration import calibrate
 from hwsim.validation.cases import Case, Cases
+from hwsim.validation.constants import of_key
 from hwsim.validation.machine import caches, clock_of, machine
 from hwsim.validation.measured import Measurement
 from hwsim.validation.profile import profile_text
@@ -126,3 +127,22 @@ def test_a_small_outermost_cache_is_taken_as_it_is() -> None:
         said = []
         machine(few, lambda given: load_device(BASE, given), sizes, said.append)
         assert said == [f"trying l3 of {2**power} MiB" for power in range(3, 8) if 2**power * 1024**2 <= most]
+
+
+def test_of_sizes_that_fit_about_as_well_the_smallest_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    losses = {8: 1.06, 16: 1.04, 32: 1.0, 64: 1.01}
+    of_size = {size * 1024**2: loss for size, loss in losses.items()}
+    monkeypatch.setattr("hwsim.validation.machine.loss_of", lambda cases, device: of_size[device.memories[-2].capacity])
+    found = _cases(0.0)
+    told = machine(found.cases, lambda given: load_device(BASE, given), {3: 64 * 1024**2})
+    assert "memory.l3.capacity_kib=16384" in told.overrides
+
+
+def test_a_start_takes_no_longer_than_its_lines_from_memory() -> None:
+    def most(*changes: str) -> float:
+        constant, common = of_key(("start", "dram", "product", ""), load_device(BASE, changes))
+        assert common is None and constant.path == "memory.dram.product_start_us"
+        return constant.most
+
+    assert most() == 50
+    assert most("memory.dram.product_start_us=80") == 80
