@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from hwsim.device import LevelConstraint
 from hwsim.kernels.jit import passed
-from hwsim.kernels.packed import Int, MappingArrays
+from hwsim.kernels.packed import Int, MappingArrays, Q, S
+from hwsim.kernels.search_axes import axes
 from hwsim.kernels.search_exchange import climb
 from hwsim.kernels.search_join import join
 from hwsim.kernels.search_pairs import pairs
 from hwsim.kernels.search_survey import Carried, Prices, survey
-from hwsim.kernels.search_terms import COUNT, FIXED, ORDERS, PERFECT, SPATIAL, tabulate
+from hwsim.kernels.search_terms import COUNT, FIXED, LENGTH, ORDERS, PERFECT, SIZE, SPATIAL, tabulate
 from hwsim.mapping import Hierarchy
 from hwsim.search.improving import begin, counted_by, exact_of, of_one, opened
 from hwsim.search.problem import staying
@@ -469,3 +470,43 @@ def test_words_of_all_tiles_along_one_side_are_those_of_their_sets(side: int) ->
         for (rows, many), most in largest.items():
             at_least = min(value for (r, m), value in largest.items() if r >= rows and m >= many)
             assert words[1, rows, many] == at_least <= most
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_inputs_of_one_pe_that_sweeps_a_side_are_those_that_are_new(seed: int) -> None:
+    """Runs over tiles of positions, or of taps, again and again: each tile fetches what the one before it does not hold, the first one
+    what the last one of the run before does not. No less is fetched, and mostly no bound is below that; tiles lie next to each other."""
+    pick = random.Random(seed)
+    rows, taps, stride, dilation, pad = (
+        pick.randint(2, 6),
+        pick.randint(2, 4),
+        pick.randint(1, 2),
+        pick.randint(1, 2),
+        pick.randint(0, 1),
+    )
+    size = (rows - 1) * stride + (taps - 1) * dilation + 1 - pad
+    of = LoopNest(q=rows, s=taps, stride_h=stride, dilation_h=dilation, height=size, pad_top=pad)
+    chip = Hierarchy("one", (nests.level("pe", keeps=("always",) * 3), nests.level("dram")))
+    (pattern,) = one_of(of, chip, True, False, pick, "latency")
+    problem = pattern.problem
+    longest = problem.tables.shape[3]
+    plain, least = np.zeros((2, 2, 2, longest, longest))
+    axes(problem, plain, least, np.zeros((2, 2, 3, longest, longest)))
+    at = _addresses(rows, taps, np.array([stride, dilation, pad, size]))
+    met = asked = 0
+    for one, other in itertools.product(range(problem.factors[LENGTH, 0, Q]), range(problem.factors[LENGTH, 0, S])):
+        many, deep = int(problem.tables[SIZE, 0, Q, one]), int(problem.tables[SIZE, 0, S, other])
+        tiles = [
+            set(at[i : i + many, j : j + deep].ravel().tolist()) - {-1}
+            for i in range(0, rows, many)
+            for j in range(0, taps, deep)
+        ]
+        assert plain[0, 0, one, other] <= sum(map(len, tiles))
+        if min(many, rows) < rows and min(deep, taps) < taps:
+            continue  # two loops, whose order decides
+        new = sum(len(tile - before) for tile, before in zip(tiles, tiles[-1:] + tiles[:-1], strict=True))
+        new = new if len(tiles) > 1 else len(tiles[0])
+        assert least[0, 0, one, other] <= new
+        met += least[0, 0, one, other] == new
+        asked += 1
+    assert asked > 2 and met > 0.4 * asked
