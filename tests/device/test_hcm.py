@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from hwsim.cost.area import area
@@ -45,3 +47,18 @@ def test_an_element_multiplies_its_whole_kernel_in_a_cycle() -> None:
     device = load("hcm_28nm", ["pe.kernel=3x5"])
     assert [precision.macs_per_pe_per_cycle for precision in device.precisions] == [15.0]
     assert any("3×5 kernel extrapolates" in note for note in device.notes)
+
+
+@pytest.mark.parametrize("kernel", [(1, 1), (1, 4), (3, 5), (5, 3)])
+def test_other_kernels_by_the_formulas_of_the_paper(kernel: tuple[int, int]) -> None:
+    """k^2 (b^2 + 2 b + log2 k^2) bit operations; the quadratic fit goes with the taps, the linear one with the operations."""
+    taps = kernel[0] * kernel[1]
+    for bits in (2, 8):
+        operations = taps * (bits**2 + 2 * bits + math.log2(taps))
+        assert pe_bops(bits, kernel) == pytest.approx(operations)
+        assert pe_area_um2(bits, kernel, "linear") == pytest.approx(1.694 * operations + 153.46)
+        assert pe_area_um2(bits, kernel) == pytest.approx(pe_area_um2(bits) * taps / 9)
+
+
+def test_as_many_elements_fit_as_a_square_has() -> None:
+    assert [pes_in(1.0, area) for area in (1e6, 1e6 + 1, 250_000, 250_001, 1.0)] == [1, 0, 2, 1, 1000]

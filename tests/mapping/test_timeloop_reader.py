@@ -415,6 +415,15 @@ def test_binary_and_missing_files(tmp_path: Path) -> None:
             read_timeloop([path])
     with pytest.raises(MappingError, match="no architecture"):
         read_timeloop(write(tmp_path, PROBLEM))
+    with pytest.raises(MappingError, match=r"none\.yaml: cannot be read: No such file or directory$"):
+        read_timeloop([tmp_path / "none.yaml"])
+
+
+def test_the_outermost_level_keeps_everything_whatever_is_asked(tmp_path: Path) -> None:
+    lines = (f"  - {{target: {name}, type: bypass, bypass: [Inputs]}}" for name in ("DRAM", "GLB"))
+    asked = "\n".join(("mapspace:", "  constraints:", *lines, ""))
+    levels = read_timeloop(write(tmp_path, PROBLEM, FLAT, asked)).hierarchy.levels
+    assert levels[2].keeps == ("always",) * 3 and levels[1].keeps[0] == "never"
 
 
 def test_rates_of_reading_writing_and_both_are_told_apart(tmp_path: Path) -> None:

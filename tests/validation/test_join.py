@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -75,6 +77,16 @@ def test_repeats_scatter_about_their_mean() -> None:
     assert item.row.repeats == 1 + 5 + 2 + 1 + 1
     (alone,) = join([_row("first"), Measurement("first", energy_j=4.0)], prepared()).joined
     assert (alone.row.latency_s, alone.row.spread) == (1.0, None)
+
+
+def test_a_row_alone_stays_as_it_is() -> None:
+    row = _row("fused first", 2.0, power_w=3.0, covers=("first_relu",), spread=0.1, clock_hz=1e9)
+    (item,) = join([row], prepared()).joined
+    assert item.row is row and item.layers == ("first",)
+    parts = [replace(row, name="first"), _row("first_relu", 1.0, power_w=4.0, minimum_s=0.5)]
+    (item,) = join(parts, prepared()).joined  # powers of parts say nothing of their sum, nor does a fastest run of one
+    assert (item.row.latency_s, item.row.power_w, item.row.minimum_s) == (3.0, None, None)
+    assert item.row.name == "first" and item.row.covers == ("first_relu",)
 
 
 def test_a_row_of_several_layers() -> None:

@@ -224,3 +224,23 @@ def test_heads_that_do_not_divide_name_the_node():
     q, k = activation("q", 1, 3, 4, 8), activation("k", 1, 2, 4, 8)
     with pytest.raises(ModelError, match="3 query heads"):
         work("Attention", [q, k, k], [activation("y", 1, 3, 4, 8)])
+
+
+@pytest.mark.parametrize(
+    ("op", "domain", "wrong"),
+    [
+        ("Attention", "", 0), ("Attention", "", 1), ("Attention", "", 2), ("Attention", CONTRIB, 0), ("Attention", CONTRIB, 1),
+        ("DecoderMaskedSelfAttention", CONTRIB, 0), ("DecoderMaskedSelfAttention", CONTRIB, 1), ("MultiHeadAttention", CONTRIB, 0),
+        ("GroupQueryAttention", CONTRIB, 0), ("LinearAttention", "", 0), ("LinearAttention", "", 1), ("LinearAttention", "", 2),
+    ],
+)  # fmt: skip
+def test_operands_of_too_few_dims_name_the_node(op, domain, wrong):
+    """Three tensors of 1 x 32 x 32, one of them flat."""
+    inputs = [activation(name, 1, 32, 32) for name in "qkv"]
+    if op in ("Attention", "DecoderMaskedSelfAttention") and domain:
+        inputs[1] = parameter("k", 32, 96)
+    attributes = {"num_heads": 4, "q_num_heads": 4, "kv_num_heads": 4}
+    assert work(op, inputs, [activation("y", 1, 32, 32)], attributes, domain).macs > 0
+    inputs[wrong] = activation("flat", 32)
+    with pytest.raises(ModelError, match="node"):
+        work(op, inputs, [activation("y", 1, 32, 32)], attributes, domain)
