@@ -19,7 +19,8 @@ from hwsim.device.quantity import ByOperand, Count, NonNegative, Positive, Posit
         (Positive, 1e-18, ""), (Positive, 1e18, ""), (Positive, 0, "above 0"), (Positive, -1e-3, "above 0"),
         (NonNegative, 0, ""), (NonNegative, 1e18, ""), (NonNegative, -1e-3, "0 or more"),
         (Positive, 1.1e18, "less than or equal to 10{18} "), (NonNegative, 9e-19, "0 or at least 1e-18"),
-        (NonNegative, -1.1e18, "greater than or equal to -10{18} "), (Positive, True, "must be a number"), (Positive, "3", "must be a number"),
+        (NonNegative, -1.1e18, "greater than or equal to -10{18} "), (Positive, True, "must be a number"),
+        (Positive, "3", "must be a number"),
         (Positive, float("nan"), "finite"), (Positive, float("inf"), "finite"),
     ],
 )  # fmt: skip

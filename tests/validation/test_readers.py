@@ -131,6 +131,23 @@ def test_trtexec_times(tmp_path: Path) -> None:
     assert short.latency_s == pytest.approx(3e-3)
 
 
+@pytest.mark.parametrize("time", [-0.5, -1e-9, True, None, 1e18, "0.1"])
+@pytest.mark.parametrize("key", ["timeMs", "averageMs", "medianMs", "computeMs", "endComputeMs"])
+def test_times_in_ms_that_are_none(tmp_path: Path, key: str, time: object) -> None:
+    entry: dict[str, object] = {"name": "a", key: time}
+    if key == "endComputeMs":
+        entry["startComputeMs"] = 0.0
+    with pytest.raises(UsageError, match=rf"profile\.json: a: {key}: not a time in ms"):
+        _read(tmp_path, [{"count": 1}, {"timeMs": 1}, entry])
+
+
+def test_trtexec_times_that_are_nothing_or_long(tmp_path: Path) -> None:
+    found = _read(tmp_path, [{"count": 4}, {"name": "a", "timeMs": 0.0}, {"name": "b", "timeMs": 9e17}])
+    assert [row.latency_s for row in found.rows] == [0.0, pytest.approx(9e17 / 4 * 1e-3)]
+    uncounted = _read(tmp_path, [{"name": "a", "timeMs": 3.0}])
+    assert uncounted.rows[0].latency_s == pytest.approx(3e-3) and uncounted.rows[0].repeats is None
+
+
 def test_trtexec_times_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="timeMs: not a time"):
         _read(tmp_path, [{"count": 1}, {"name": "a", "timeMs": "fast"}])

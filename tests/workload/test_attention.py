@@ -164,6 +164,17 @@ def test_a_bias_of_scores_is_no_past():
     found = work("DecoderMaskedMultiHeadAttention", given, [activation("y", 2, 1, 32)], {"num_heads": 4}, CONTRIB)
     assert found.macs == 2 * 2 * (5 + 1) * 32
     assert [one.function for one in found.vectors] == ["mul", "add", "softmax"]
+    index = [*one, activation("m", 2, 6, dtype="int32"), None, *past]  # a mask of keys, or a bias: either is added
+    masked = work("DecoderMaskedMultiHeadAttention", index, [activation("y", 2, 1, 32)], {"num_heads": 4}, CONTRIB)
+    assert masked.vectors == found.vectors
+    flat, offset = [activation(name, 10, 32) for name in "qkv"], activation("o", 2, 8, dtype="int32")
+    for extra, functions in (
+        ([], ["mul", "softmax"]),
+        ([None, activation("s", 2, 4, 8, 8)], ["mul", "add", "softmax"]),
+    ):
+        inputs = [*flat, None, offset, *extra]
+        packed = work("PackedMultiHeadAttention", inputs, [activation("y", 10, 32)], {"num_heads": 4}, CONTRIB)
+        assert [one.function for one in packed.vectors] == functions
     plain = work(
         "DecoderMaskedMultiHeadAttention",
         [*one, None, None, *past],
