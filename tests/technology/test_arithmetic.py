@@ -19,6 +19,7 @@ from hwsim.device.technology import (
     adder,
     area_scale,
     bit_serial_mac,
+    energy_scale,
     local_memory_area,
     mac,
     mac_energies,
@@ -307,3 +308,19 @@ def test_every_figure_names_its_source_and_its_doubts() -> None:
     assert "Horowitz" in parts.energy.source and "Aladdin" in parts.energy.source
     assert parts.energy.extrapolated
     assert parts.area.quality == "estimated"
+
+
+@pytest.mark.parametrize("node", [5, 7, 28, 65, 90, 180])
+def test_components_follow_their_table_and_beyond_it_the_scaling_of_nodes(node: int) -> None:
+    """Aladdin's own nodes are 7 to 65 nm: an adder goes with the tabulated figures of its node, or of the nearest and from there by law."""
+    rows = {row[0]: row for row in table("aladdin")["scaled"]}
+    nearest = min(max(node, min(rows)), max(rows))
+    beside = adder(ALADDIN, "int32")
+    found = adder(Technology(node, "aladdin"), "int32")
+    assert beside.energy is not None and found.energy is not None
+    for place, one, other, law in (
+        (1, found.area.value, beside.area.value, area_scale(nearest, node).value),
+        (2, found.energy.value, beside.energy.value, energy_scale(nearest, node).value),
+    ):
+        assert one / other == pytest.approx(rows[nearest][place] / rows[40][place] * law)
+        assert (law == 1) == (node == nearest)
