@@ -74,6 +74,17 @@ def test_terms_are_no_more_than_the_price_and_mostly_the_price(batch: int) -> No
     assert equal > 0.6 * fitting > 100
 
 
+@pytest.mark.parametrize(
+    ("seeds", "most", "close"), [(range(400, 640), 0, (1563.030091, 1316)), (range(400, 560), 20, (693.003274, 600))]
+)
+def test_terms_are_as_close_to_the_price_as_they_were(seeds: range, most: int, close: tuple[float, int]) -> None:
+    """With windows and without: never above it, together as close as when these numbers were written, and as often the price itself."""
+    found = [pair for pattern in cases(seeds, most) for pair in sampled(pattern, 8)]
+    assert all(least <= price * (1 + 1e-9) for least, price in found)
+    assert sum(least / price for least, price in found) >= close[0] - 1e-6
+    assert sum(abs(least - price) <= 1e-9 * price for least, price in found) >= close[1]
+
+
 #: In these less is known before a mapping is counted: what a network adds up, which sums are complete, what neighbours share.
 _LESS = frozenset((200, 219, 220, 221, 231, 237, 242, 249, 252, 253, 255, 259, 261, 263, 266, 269, 270, 278, 279))
 
