@@ -539,3 +539,18 @@ def test_what_is_not_said_costs_nothing() -> None:
         0,
         1,
     )
+
+
+def test_a_link_and_kernels_that_are_said_in_part(tmp_path: Path) -> None:
+    """What is not said of a link to a host takes no time; of a library's kernels it is one of each, and free."""
+    path = tmp_path / "p.yaml"
+    path.write_text("name: p\nextends: generic_x86_server_core\ndefault_source: estimated\nhost: {link_gb_per_s: 16}\n")
+    device = load(path)
+    assert device.host is not None
+    assert (device.host.bandwidth, device.host.latency_s, device.host.j_per_byte) == (16e9, 0.0, None)
+    assert {(memory.kernel_start_s, memory.product_start_s) for memory in device.memories[:2]} == {(0.0, 0.0)}
+    starts = load(path, ["memory.l2.kernel_start_us=2", "memory.l2.product_start_us=3"])
+    second = next(memory for memory in starts.memories if memory.name == "l2")
+    assert (second.kernel_start_s, second.product_start_s) == pytest.approx((2e-6, 3e-6))
+    said = load(path, ["host.latency_us=2", "host.pj_per_bit=3"]).host
+    assert said is not None and said.latency_s == pytest.approx(2e-6) and said.j_per_byte == pytest.approx(24e-12)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from hwsim.device import Array, Device, Memory, Pool, Precision, precision_for
-from hwsim.device.precision import known_dtype
+from hwsim.device import Array, Device, Memory, Pool, Precision, load, precision_for
+from hwsim.device.precision import known_dtype, throughput_by_bits
 
 
 def device(*types: str) -> Device:
@@ -113,3 +115,24 @@ def test_integers_up_to_the_significand_are_exact_in_a_float(runs: str, bits: in
 )
 def test_widths_of_data_types(word: str, known: bool) -> None:
     assert known_dtype(word) is known
+
+
+def test_bits_come_one_by_one_where_weights_are_serial() -> None:
+    """Half as many weight bits take half the time; what is native is not said again; the rest is not listed."""
+    device = load("hcm_28nm")
+    serial = replace(
+        device.precisions[0], input="int8", weight="int8", serial="weight", macs_per_pe_per_cycle=1.0, mac_j=8e-12
+    )
+    device = replace(device, precisions=(serial,))
+    for bits, rate in ((8, 1.0), (4, 2.0), (2, 4.0), (1, 8.0)):
+        found, note = precision_for(device, "int8", f"int{bits}")
+        assert found.macs_per_pe_per_cycle == rate and found.mac_j == pytest.approx(8e-12 / rate)
+        said = f"runs bit by bit on hcm_28nm, at {rate:.3g} times the int8 rate"
+        assert note is None if bits == 8 else note is not None and note.endswith(said)
+    rows = throughput_by_bits(device)
+    widths = (1, 2, 4, 8)
+    assert [(row["weight_bits"], row["activation_bits"]) for row in rows] == [(w, a) for w in widths for a in widths]
+    whole = 2 * device.array.pes * device.clock_hz
+    assert [row["ops_per_s"] for row in rows] == [pytest.approx(whole * 8 / w) for w in widths for _ in widths]
+    assert [row["native"] for row in rows] == [w == a == 8 for w in widths for a in widths]
+    assert {row["runs_as"] for row in rows} == {"int8"}

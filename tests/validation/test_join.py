@@ -104,6 +104,11 @@ def test_what_does_not_join_is_said() -> None:
     assert joined.overhead_s == 1.0
 
 
+def test_overhead_without_a_time_takes_none() -> None:
+    rows = [_row("a", 0.25, scope="overhead"), Measurement("b", scope="overhead", energy_j=1.0), _row("first")]
+    assert join(rows, prepared()).overhead_s == 0.25
+
+
 def test_in_a_complete_profile_a_silent_layer_ran_inside_of_a_neighbour() -> None:
     rows = [_row("first"), _row("second"), _row("classifier")]
     joined = join(rows, prepared(), complete=True)

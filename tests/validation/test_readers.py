@@ -102,6 +102,8 @@ def test_malformed_events_are_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         _read(tmp_path, events)
     assert str(caught.value).count("event 1 (conv_kernel_time)") == 2
+    with pytest.raises(UsageError, match=rf"event 0 \({'n' * 40}\): dur: not a time in µs"):  # long names in part
+        _read(tmp_path, [{"ph": "X", "name": "n" * 99, "cat": "Node", "ts": 0, "dur": 2e18}])
 
 
 def test_trtexec_profile(tmp_path: Path) -> None:
@@ -173,6 +175,19 @@ def test_pytorch_profile_has_a_row_a_call(tmp_path: Path) -> None:
     assert (first.op, first.minimum_s, first.latency_s) == ("Conv", pytest.approx(300e-6), pytest.approx(302e-6))
     assert rows["relu 1"].latency_s == pytest.approx(50e-6)
     assert rows["conv2d 2"].latency_s == pytest.approx(100e-6)
+
+
+def test_of_calls_that_begin_together_the_longer_one_contains_the_other(tmp_path: Path) -> None:
+    events = [
+        _event("aten::addmm", 0, 90, "cpu_op"),
+        _event("aten::linear", 0, 100, "cpu_op"),
+        _event("aten::relu", 100, 5, "cpu_op"),
+    ]
+    rows = _read(tmp_path, {"traceEvents": events}).rows
+    assert [(row.name, row.latency_s) for row in rows] == [
+        ("linear 1", pytest.approx(100e-6)),
+        ("relu 1", pytest.approx(5e-6)),
+    ]
 
 
 def test_pytorch_profile_of_steps_that_differ(tmp_path: Path) -> None:
@@ -366,6 +381,17 @@ def test_the_spread_of_repeats_is_robust_and_relative() -> None:
     assert (low, least) == (pytest.approx(8.4), 8.0)
     assert spread == pytest.approx(2.0 / 1.349 / 10.0)
     assert summary(values[:2])[2] is None and summary([0.0] * 5)[2] is None
+
+
+def test_a_node_that_some_runs_skip_takes_nothing_in_them(tmp_path: Path) -> None:
+    """Two runs of 10 µs; of the second node the first one has 4, so that 3 and 7 are left beside them."""
+    events = [_event("model_run", at, 10.0, "Session") for at in (0.0, 100.0)]
+    events += [_event("a_kernel_time", at, 3.0, op_name="Conv") for at in (1.0, 101.0)]
+    events.append(_event("b_kernel_time", 5.0, 4.0, op_name="Relu"))
+    rows = _by_name(_read(tmp_path, events))
+    assert (rows["a"].repeats, rows["b"].repeats) == (2, 1)
+    assert rows["dispatch"].minimum_s == pytest.approx(3e-6)
+    assert rows["dispatch"].latency_s == pytest.approx(3.4e-6)  # a tenth of the way from 3 to 7
 
 
 def test_what_runs_beside_the_nodes_takes_no_less_than_nothing(tmp_path: Path) -> None:

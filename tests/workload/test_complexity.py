@@ -47,6 +47,10 @@ def test_totals_by_hand():
     first = found.layers[0]
     assert first.traffic_bytes == 4 * (3 * 64 + 8 * 27 + 8 + 8 * 64)
     assert first.intensity == 2 * first.macs / first.traffic_bytes
+    relu = next(layer for layer in found.layers if layer.op == "Relu")
+    for name in ("bops", "bops_product", "hcm_operations", "hcm_traffic_bits", "macs"):  # only products have bits
+        assert getattr(relu, name) == 0 < getattr(first, name)
+        assert getattr(found, name) == sum(getattr(layer, name) for layer in found.layers)
 
 
 def test_peak_counts_what_is_alive_at_once():
