@@ -98,12 +98,14 @@ _MOST_TAPS = 16
 class Residence:
     """What passes the outermost level again, under one choice of kept operands.
 
-    holders [3] : the level next to the outermost that keeps each operand. spread : instances at most that one of them has.
+    holders [3] : the level next to the outermost that keeps each operand; nearest [3] : the same, of outputs the innermost that keeps them,
+    where they wait until they are complete. spread : instances at most that one of these has.
     energy [G] : least energy of that [J], and ports [3, G] the cycles that it takes to read, to write, or both through one port, where
     regions are larger than the capacity by ``_LARGER``. once [3] : cycles of what passes once.
     """
 
     holders: tuple[int, int, int]
+    nearest: tuple[int, int, int]
     spread: float
     energy: Reals
     ports: Reals
@@ -162,7 +164,7 @@ class Residence:
         """Fewest children, of more than one, along a dim outside of an operand's holder, the next fewest, 1 where there are none, and the
         product over all such dims [T]."""
         along = np.ones((len(factors), 8))
-        for operand, level in enumerate(self.holders):
+        for operand, level in enumerate(self.nearest):
             here = factors[:, level + 1 :].prod(axis=1).astype(np.float64)
             here[:, free_of(operand)] = 1.0
             along = np.maximum(along, here)
@@ -177,17 +179,17 @@ def residence(space: Space, keep: Keep, touched: float) -> Residence | None:
     Nothing is known in the reference's rules, of groups, of an operand that only the outermost level keeps, and where children lie
     outside of a holder at more than one level, or not at the next.
     """
-    packed, extents, levels = space.packed, space.extents, space.levels
-    if not space.exact or extents[1] > 1:
+    packed, levels = space.packed, space.levels
+    if not space.exact or space.extents[1] > 1:
         return None
-    holders = [max((level for level in range(levels - 1) if keep[level][operand]), default=-1) for operand in range(3)]
+    keepers = [[level for level in range(levels - 1) if keep[level][operand]] for operand in range(3)]
     fans = packed.fanout.astype(np.float64).prod(axis=1)
-    if min(holders) < 0 or any((fans[level + 2 :] > 1).any() for level in holders):
+    if not all(keepers):
         return None
-    held = []
-    for operand, level in enumerate(holders):
-        bits = int(packed.pool_bits[level, packed.pool[level, operand]])
-        held.append(math.inf if bits >= UNLIMITED else bits * fans[level + 1 :].prod() / space.word_bits[operand])
+    nearest = [kept[0] if operand == OUTPUT else kept[-1] for operand, kept in enumerate(keepers)]
+    if any((fans[level + 2 :] > 1).any() for level in nearest):
+        return None
+    held = [max(_words(space, level, operand, fans) for level in _holding(keepers, operand)) for operand in range(3)]
     needed = (touched, _volume(space, WEIGHT), _volume(space, OUTPUT))
     again = _again(_shape(space), _costs(space), needed, (held[0], held[1], held[2]))
     if not again[:, 0].any():
@@ -196,8 +198,23 @@ def residence(space: Space, keep: Keep, touched: float) -> Residence | None:
     out = needed[OUTPUT] * min(int(space.packed_nest.bits[2]), int(space.packed_nest.bits[3]))
     read, write, shared = (float(rate) for rate in packed.bandwidth[-1])
     once = np.array([sum(into) / read, out / write, (sum(into) + out) / shared])
-    spread = max(float(fans[level + 1]) for level in holders)
-    return Residence((holders[0], holders[1], holders[2]), spread, again[0], again[1:], once)
+    spread = max(float(fans[level + 1]) for level in nearest)
+    holders = keepers[0][-1], keepers[1][-1], keepers[2][-1]
+    return Residence(holders, (nearest[0], nearest[1], nearest[2]), spread, again[0], again[1:], once)
+
+
+def _holding(keepers: list[list[int]], operand: int) -> list[int]:
+    """Levels that may be the ones where words wait to be met again. Sums that reach the outermost of them complete waited further in."""
+    return keepers[operand] if operand == OUTPUT else keepers[operand][-1:]
+
+
+def _words(space: Space, level: int, operand: int, fans: Reals) -> float:
+    """Words of an operand that all instances of a level hold together [1]."""
+    packed, width = space.packed, space.word_bits[operand]
+    bits = int(packed.pool_bits[level, packed.pool[level, operand]])
+    if operand == OUTPUT and math.prod(space.extents[dim] for dim in free_of(OUTPUT)) <= fans[: level + 1].prod():
+        width = min(width, int(space.packed_nest.bits[2]))  # the network may add up all of a sum
+    return math.inf if bits >= UNLIMITED else float(bits * fans[level + 1 :].prod() / width)
 
 
 def _costs(space: Space) -> tuple[Three, ...]:

@@ -48,8 +48,8 @@ def hierarchy_of(pick: random.Random, words: tuple[float, float, float], side: t
             keeps=("always",) * 3,
         )
     ]
-    if pick.random() < 0.4:
-        shared = (Storage((True, True, True), 8 * int(sum(words) * pick.choice((0.2, 0.5)))),)
+    if pick.random() < 0.5:
+        shared = (Storage((True, True, True), 8 * int(sum(words) * pick.choice((0.2, 0.4, 0.7)))),)
         levels.append(level("buffer", (1, 1), shared, 5e-15, keeps=("free",) * 3))
     rate = pick.choice((None, 4.0, 16.0, 64.0))
     memory = (Storage((True, True, True), None),)
@@ -69,7 +69,8 @@ def problem(seed: int, largest: int) -> tuple[LoopNest, Hierarchy]:
         if pick.random() < 0.3:
             more |= {"pad_left": 1, "width": sizes["p"] * more["stride_w"], "height": sizes["q"] * more["stride_h"]}
         sizes |= more
-    nest = LoopNest(**sizes, input=BYTE, weight=BYTE, output=BYTE)  # type: ignore[arg-type]
+    wide = OperandType(pick.choice(("int32", "int8")))  # sums that are complete may be a quarter as wide
+    nest = LoopNest(**sizes, input=BYTE, weight=BYTE, output=BYTE, accumulator=wide)  # type: ignore[arg-type]
     words = tuple(float(size) for size in nest.elements)
     side = pick.choice(((1, 1), (2, 1), (2, 2), (4, 1), (3, 1)))
     return nest, hierarchy_of(pick, (words[0], words[1], words[2]), side)
