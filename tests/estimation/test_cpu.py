@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 import hwsim
-from hwsim.cost.cpu import core_of
+from hwsim.cost.cpu import core_of, cycles
 from hwsim.errors import UsageError
 from hwsim.estimation import caches, cpu
 from hwsim.estimation.extents import pool_nest, runs_of
@@ -16,7 +16,7 @@ from hwsim.estimation.library import kernels
 from hwsim.estimation.residency import Residency, residency
 from hwsim.estimation.room import SHARED, spans
 from hwsim.graph import Layer, Network
-from hwsim.workload import Work
+from hwsim.workload import LoopNest, Work
 
 DEVICE = hwsim.load_device("generic_x86_server_core")
 
@@ -73,6 +73,35 @@ def test_code_is_as_far_away_as_it_last_ran() -> None:
         net.build(), hwsim.load_device("generic_x86_server_core", ["memory.l1.kernel_start_us=9"])
     ).layers
     assert all(after.latency_s >= before.latency_s for before, after in zip(layers, slow, strict=True))
+
+
+def test_kernels_begin_with_what_was_pushed_out_since_their_code_ran() -> None:
+    net = (
+        Network.builder("n")
+        .input("x", (1, 1 << 20))
+        .activation("Neg", name="a")
+        .relu(name="b")
+        .activation("Neg", name="c")
+    )
+    prepared = hwsim.prepare(net.build(), passes=())
+    stays = residency(prepared, [work for _, work in prepared.priced], DEVICE, False, near=True)
+    for (layer, work), since in zip(prepared.priced, (0, stays.reach.once, 4 << 20), strict=True):
+        parts = cpu.summands(layer, work, prepared.network, DEVICE, stays)
+        found = {part.key[1]: part.seconds for part in parts if part.key[0] == "start"}
+        expected = {level: share * 1e-6 for level, share in caches.shares(since, DEVICE).items() if share}
+        assert found == pytest.approx(expected)
+
+
+def test_a_scaled_batch_norm_multiplies_in_its_convolutions_and_adds_apart() -> None:
+    prepared = hwsim.prepare("light_densenet121")
+    stays = residency(prepared, [work for _, work in prepared.priced], DEVICE, False, near=True)
+    layer, work = next((layer, work) for layer, work in prepared.priced if layer.op == "BatchNormalization")
+    parts = cpu.summands(layer, work, prepared.network, DEVICE, stays)
+    functions = {part.key[1]: part.seconds * DEVICE.clock_hz for part in parts if part.key[0] == "function"}
+    assert functions == pytest.approx({"add": 64 * 56 * 56, "compare": 64 * 56 * 56})
+    single = cycles(LoopNest(g=64, q=56, p=56), core_of(DEVICE))
+    tiles = sum(part.seconds for part in parts if part.key[:2] == ("time", "tile"))
+    assert tiles * DEVICE.clock_hz == pytest.approx(2 * single.tiles)
 
 
 def test_windows_of_pools_by_their_attributes() -> None:

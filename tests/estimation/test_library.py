@@ -140,6 +140,21 @@ def test_rooms_by_hand() -> None:
     assert found[e] == found[c]  # takes the room of its operand
 
 
+def test_of_dead_tensors_of_a_shape_the_one_that_died_last_makes_room() -> None:
+    a, b, c, d, e = (_array(name, 8) for name in "abcde")
+    steps = [
+        _step([], [a]),
+        _step([], [b]),
+        _step([a], []),
+        _step([b], []),
+        _step([], [c]),
+        _step([], [d]),
+        _step([c, d], [e]),
+    ]
+    found = spans(steps, {"e"})
+    assert found[c] == found[b] and found[d] == found[a]
+
+
 def test_the_smallest_gap_is_taken() -> None:
     a, b, c, d, e, f, g = (_array(*given) for given in zip("abcdefg", (10, 2, 6, 2, 5, 9, 1), strict=True))
     steps = [
