@@ -41,7 +41,7 @@ GATHER, PACK, MOVE, TRANSPOSE = "gather", "pack", "move", "transpose"
 #: Going over the results of a gathered convolution once more, to add its bias and to cut them off (onnxruntime/core/mlas/lib/activate.cpp).
 BIAS = "bias"
 #: Kernels whose sums are so short that storing them takes time of its own.
-_SHALLOW = frozenset({"depthwise", "gathered"})
+_SHALLOW = frozenset({"first", "depthwise", "gathered"})
 
 #: A pool over a whole image is a chain of sums; one over channels in no whole blocks goes row by row.
 POOL, GLOBAL_POOL, ROW_POOL = "pool", "global_pool", "row_pool"

@@ -128,6 +128,14 @@ def test_stores_of_windows_hide_and_are_traffic() -> None:
     assert written == pytest.approx(64 * 112 * 112 * 4)
 
 
+@pytest.mark.parametrize(("channels", "results"), [(3, 3 * 2 * 56 * 56), (16, 0)])
+def test_sums_of_a_first_layer_are_added_to_memory_a_channel_at_a_time(channels: int, results: int) -> None:
+    net = Network.builder("n").input("x", (1, channels, 56, 56)).conv(32, kernel=3, bias=False, name="c").build()
+    device = hwsim.load_device("generic_x86_server_core", ["kernels.result_cycles=5"])
+    before, after = (hwsim.estimate(net, given).layers[0].latency_s for given in (DEVICE, device))
+    assert after - before == pytest.approx(results * (5 - 3) / DEVICE.clock_hz, abs=1e-12)
+
+
 def test_gathered_convolutions_go_over_their_results_once_more() -> None:
     def time(bias: bool, *changes: str) -> float:
         net = Network.builder("n").input("x", (1, 30, 16, 16)).activation("Neg").conv(30, kernel=1, bias=bias, name="c")
