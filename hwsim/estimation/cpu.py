@@ -2,6 +2,7 @@
 
 Everything adds: a core waits for what its prefetchers have not brought in time, and what they have is in the rates (a leading-loads view:
 Keramidas et al., "Interval-based models for run-time DVFS orchestration in superscalar processors," CF 2010, doi:10.1145/1787275.1787338).
+Only stores of sums and windows, which leave through a buffer while the next ones are summed up, cost nothing.
 Each summand goes with one constant of the profile or its inverse, so a calibration can take a layer apart without running the rung again.
 """
 
@@ -43,7 +44,8 @@ BIAS = "bias"
 #: Kernels whose sums are so short that storing them takes time of its own.
 _SHALLOW = frozenset({"first", "depthwise", "gathered"})
 
-#: A pool over a whole image is a chain of sums; one over channels in no whole blocks goes row by row.
+#: A pool in blocks goes through tiles: its rate is to all lanes and pipes as its time by their structure is to its time. One over a whole
+#: image is a chain of sums; one over channels in no whole blocks goes row by row.
 POOL, GLOBAL_POOL, ROW_POOL = "pool", "global_pool", "row_pool"
 
 
