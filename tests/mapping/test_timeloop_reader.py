@@ -201,6 +201,14 @@ def test_buffers_that_are_held_twice(tmp_path: Path, given: str, times: int) -> 
     assert read_timeloop(write(tmp_path, PROBLEM, texts)).hierarchy.levels[0].buffering == times
 
 
+@pytest.mark.parametrize(("given", "mesh"), [("meshX: 1", (1, 1)), ("meshY: 1", (1, 1)), ("word_bits: 8", (1, 1))])
+def test_a_mesh_that_is_not_said_is_one(tmp_path: Path, given: str, mesh: tuple[int, int]) -> None:
+    texts = FLAT.replace("GLB, entries: 4096, instances: 1, meshX: 1, word_bits: 8", f"GLB, entries: 4096, {given}")
+    texts = texts if "word_bits" in given else texts.replace(given, f"{given}, word_bits: 8")
+    level = read_timeloop(write(tmp_path, PROBLEM, texts, MAPPING)).hierarchy.levels[1]
+    assert (level.mesh_x, level.mesh_y) == mesh
+
+
 @pytest.mark.parametrize("mesh", ["instances: 8, meshX: 4", "instances: 8, meshY: 2", "meshX: 4, meshY: 2"])
 def test_meshes_by_any_two_of_their_numbers(tmp_path: Path, mesh: str) -> None:
     texts = FLAT.replace("entries: 6, instances: 8, meshX: 4", f"entries: 6, {mesh}")

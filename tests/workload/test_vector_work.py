@@ -208,3 +208,13 @@ def test_of_rotary_tables_the_rows_of_the_positions_are_read(
     read = dict(found.reads)
     assert read["cos"] == read["sin"] == rows * 8 * 2
     assert [one.operations for one in found.vectors] == [3 * math.prod(shape)]
+
+
+@pytest.mark.parametrize("tables", [2, 3])
+def test_rows_of_all_tables_are_added_and_normalized(tables: int) -> None:
+    """Words, positions, and perhaps segments: 8 tokens of 16 numbers, of which only those rows are read."""
+    ids = a(1, 8, name="i", dtype="int32")
+    given = [parameter(name, 100, 16) for name in ("w", "p", "s")[:tables]]
+    found = work("EmbedLayerNormalization", [ids, None, *given], [y(1, 8, 16)], {}, CONTRIB)
+    assert [(one.function, one.operations) for one in found.vectors] == [("add", (tables - 1) * 128), ("norm", 8 * 128)]
+    assert {name: size for name, size in found.reads if name != "i"} == {tensor.name: 512 for tensor in given}
