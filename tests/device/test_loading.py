@@ -554,3 +554,11 @@ def test_a_link_and_kernels_that_are_said_in_part(tmp_path: Path) -> None:
     assert (second.kernel_start_s, second.product_start_s) == pytest.approx((2e-6, 3e-6))
     said = load(path, ["host.latency_us=2", "host.pj_per_bit=3"]).host
     assert said is not None and said.latency_s == pytest.approx(2e-6) and said.j_per_byte == pytest.approx(24e-12)
+
+
+@pytest.mark.parametrize("fusion", ["", "cache", "recompute", "any"])
+def test_what_a_profile_says_of_fusing(tmp_path: Path, fusion: str) -> None:
+    path = tmp_path / "p.yaml"
+    said = f"dataflow: {{fusion: {fusion}}}\n" if fusion else ""
+    path.write_text(f"name: p\nextends: ws_16x16\ndefault_source: estimated\n{said}")
+    assert load(path).dataflow.fusion == fusion

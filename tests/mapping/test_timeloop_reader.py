@@ -326,7 +326,7 @@ mapspace:
         ("instance: {R: 3", "instance: {R: 3, densities: {Weights: 0.5}", "not supported"),
         ("instance: {R: 3, ", "instance: {", "extent of dim R is missing"),
         ("read_write: true", "read_write: false", "data spaces"),
-        ("projection: [[[N]], [[C]]", "projection: [[[N, Wstride]], [[C]]", "coefficient outside of a sum"),
+        ("projection: [[[N]], [[C]]", "projection: [[[N, Wstride]], [[C]]", "Inputs: a coefficient outside of a sum"),
         ("arch:", "arch: {subtree: []}\nextra:", "not supported"),
         ("mapping:", "maping:", r"maping: not supported \(did you mean mapping\?\)"),
         ("mapping:", "problem:", "given already at"),

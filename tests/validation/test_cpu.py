@@ -91,14 +91,21 @@ def test_a_fit_finds_the_constants_of_a_core(tmp_path: Path) -> None:
 
 def test_a_machine_says_its_caches_and_its_products_the_clock(tmp_path: Path) -> None:
     for index, (kind, level, size) in enumerate(
-        [("Data", 1, "48K"), ("Instruction", 1, "64K"), ("Unified", 2, "2M"), ("Unified", 3, "64M"), ("Odd", 4, "x")]
+        [
+            ("Data", 1, "48K"),
+            ("Instruction", 1, "64K"),
+            ("Unified", 2, "2M"),
+            ("Unified", 3, "64M"),
+            ("Odd", 4, "x"),
+            ("Unified", 5, "1G"),
+        ]
     ):
         folder = tmp_path / f"index{index}"
         folder.mkdir()
         for name, value in (("type", kind), ("level", level), ("size", size)):
             (folder / name).write_text(f"{value}\n")
     sizes = caches(tmp_path)
-    assert sizes == {1: 48 * 1024, 2: 2 * 1024**2, 3: 64 * 1024**2}
+    assert sizes == {1: 48 * 1024, 2: 2 * 1024**2, 3: 64 * 1024**2, 5: 1024**3}
     assert caches(tmp_path / "none") == {}
     found = _cases(0.0, "compute.precisions.float32.efficiency=1", "kernels.tile_cycles=0")
     clock = clock_of(found.cases, load_device(BASE))

@@ -148,6 +148,8 @@ def test_the_naive_factor_is_the_best_there_is(pairs: list[tuple[float, float]])
 def test_no_macs_no_naive_guess() -> None:
     assert proportional([0.0, 0.0], [1.0, 2.0]) is None
     assert proportional([0.0, 2.0], [1.0, 4.0]) == pytest.approx(2.0)
+    assert proportional([1.0, 1.0, 1.0], [1.0, 1.2, 1.3]) == 1.2  # half of 1 + 1/1.2 + 1/1.3 is reached with the second
+    assert proportional([1.0, 1.0, 1.0], [1.0, 1.2, 3.0]) == 1.2 > proportional([1.0, 1.0, 1.0], [1.0, 30.0, 30.0])  # type: ignore[operator]
 
 
 def test_noise_floor_is_the_error_of_one_repeat() -> None:

@@ -116,6 +116,7 @@ def test_vector_work_of_experts_by_hand(activation_type: str):
     by_function = {item.function: item.operations for item in found.vectors}
     assert by_function[function] == each * tokens * top * hidden
     assert by_function["softmax"] == SOFTMAX * tokens * count
+    assert by_function["mul"] == 2 * tokens * top * width  # weighted and added up
 
 
 @pytest.mark.parametrize(("bits", "kept"), [(None, 4), (1, 1), (2, 2), (8, 8), (0, 8), (9, 8)])

@@ -44,6 +44,9 @@ CASES = {
     "TopK": ("", [X], [y(4, 3)], {}, ("sort", 800, 400)),
     "Unique": ("", [a(1000)], [y(7)], {}, ("sort", 10_000, 1000)),
     "NonZero": ("", [X], [y(2, 9, dtype="int64")], {}, ("compare", 400, 400)),
+    # 2/3 n^3 of each of six matrices, rounded down
+    "Det": ("", [a(2, 3, 4, 4)], [y(2, 3)], {}, ("mul", 6 * 42, 6)),
+    "Det of a number": ("", [a(1, 1)], [y()], {}, ("mul", 1, 1)),
     "CumSum": ("", [X], [y(4, 100)], {}, ("scan", 400, 400)),
     # 4 products and 3 additions of 4 neighbours; 16 and 15 of 16; of 2 along the one axis that grows
     "Resize": ("", [IMAGE], [y(1, 2, 8, 8)], {"mode": "linear"}, ("interpolate", 7 * 128, 128)),
