@@ -156,13 +156,18 @@ def beyond(space: Space, known: list[Anywhere], steps: float, objective: str) ->
     cycles = least_cycles(space, np.full(len(known), steps), np.array([some.cycles for some in known]))
     found = values(space, energy, cycles, objective)
     fewest = np.array([math.prod(space.extents) / float(space.packed.fanout.astype(np.float64).prod())])
-    for place, some in enumerate(known):
-        if some.again is not None:
-            few = np.minimum(2.0, [some.again.spread])
+    least = math.inf
+    for place in np.argsort(found, kind="stable"):
+        if found[place] >= least:
+            break
+        again, value = known[place].again, float(found[place])
+        if again is not None:
+            few = np.minimum(2.0, [again.spread])
             spread = few, few, few * np.where(few > 1, math.inf, 1.0)
-            given = energy[place : place + 1], cycles[place : place + 1], fewest, spread, np.ones(1, np.bool_)
-            found[place] = max(found[place], _least(space, some.again, *given, objective)[0])
-    return float(found.min())
+            here = slice(place, place + 1)
+            value = max(value, float(again.least(space, energy[here], cycles[here], fewest, spread, objective)[0]))
+        least = min(least, value)
+    return least
 
 
 def coarse(space: Space, known: Anywhere, factors: Int, steps: Reals, objective: str, limit: float) -> Reals:
@@ -198,8 +203,8 @@ def _closer(
         return found
     some = np.flatnonzero(holds & (found < limit))
     energy, cycles = (figures[some] for figures in least)
-    children, every = known.again.children(factors[some]), np.ones(len(some), np.bool_)
-    closer = _least(space, known.again, energy, cycles, _ideal(space, factors[some]), children, every, objective)
+    children = known.again.children(factors[some])
+    closer = known.again.least(space, energy, cycles, _ideal(space, factors[some]), children, objective)
     found[some] = np.maximum(found[some], closer)
     return found
 
@@ -208,21 +213,6 @@ def _ideal(space: Space, factors: Int) -> Reals:
     """Compute steps of patterns none of whose children ever idles [T]."""
     found: Reals = math.prod(space.extents) / factors.astype(np.float64).prod(axis=(1, 2))
     return found
-
-
-def _least(
-    space: Space,
-    again: Residence,
-    energy: Reals,
-    cycles: Reals,
-    ideal: Reals,
-    spread: tuple[Reals, Reals, Reals],
-    some: NDArray[np.bool_],
-    objective: str,
-) -> Reals:
-    """The objective of each pattern [T] at the least of the ways in which words come again."""
-    ways = values(space, *again.floors(space, energy, cycles, ideal, spread, some), objective)
-    return np.asarray(ways.min(axis=0))
 
 
 def _shared(space: Space, alone: Reals, reach: Reals, lows: Reals) -> float:

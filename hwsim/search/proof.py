@@ -70,7 +70,8 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
     tasted: list[tuple[float, _Job]] = []
     begun = idle = 0
     while queue.least < progress.value or tasted:
-        if tasted and (begun >= _TASTED or queue.least >= progress.value):
+        tasting = begun < _TASTED
+        if tasted and (not tasting or queue.least >= progress.value):
             for waits in tasted:
                 queue.push(*waits)
             tasted.clear()
@@ -78,7 +79,7 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
         if progress.exhausted or progress.hopeless(least):
             progress.given_up = min(progress.given_up, least)
             break
-        bound, job = queue.pop(progress.value if begun < _TASTED else 0.0)
+        bound, job = queue.pop(progress.value if tasting else 0.0)
         if bound >= progress.value:
             break
         if job.stage <= _UNSEEN:
@@ -93,10 +94,11 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
             progress.priced += _SETUP_WORK + _TILE_WORK * setup.work
             queue.push(max(bound, setup.bound), job.at(_BOUNDED), setup)
             continue
-        budget, each = _share(begun) if job.stage == _BOUNDED else (_ALL, _ALL)
-        begun += job.stage == _BOUNDED
+        fresh = job.stage == _BOUNDED and tasting
+        budget, each = (_TASTE, _EACH) if fresh else (_ALL, _ALL)
+        begun += fresh
         budget = min(budget, max(0, progress.left))
-        if job.stage == _BOUNDED and begun <= _TASTED and idle < _FRUITLESS:
+        if fresh and idle < _FRUITLESS:
             before = progress.value
             _climb(space, setup, space.keeps[job.keep], queue.along(job), progress)
             idle = 0 if progress.value < before else idle + 1
@@ -235,11 +237,6 @@ class _Queue:
             problem = build(self.space, keep, children, self.objective, terms, row)
             setup = None if problem is None else _setup(problem, self._stays, limit)
         return setup if setup is not None and setup.bound < limit else None
-
-
-def _share(begun: int) -> tuple[int, int]:
-    """Tiles to look at in a pattern that comes up for the first time, and of them for one outermost tile."""
-    return (_TASTE, _EACH) if begun < _TASTED else (_ALL, _ALL)
 
 
 _Start = tuple[Int, Float, Float, Float, Int, Float, Float]

@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.kernels.packed import INPUT, OUTPUT, READ, UNLIMITED, UPDATE, WEIGHT, Int
+from hwsim.kernels.search_residence import least_ways
 from hwsim.kernels.search_terms import FREE_OF
 from hwsim.search.space import Keep, Space, free_of
 from hwsim.search.terms import Terms
@@ -34,62 +35,41 @@ Reals = NDArray[np.float64]
 Three = tuple[float, float, float]
 #: By how much more than the capacity a region may be whose words all but stay: between neighbours, a bound holds.
 _LARGER = (
-    1.0,
-    1.005,
-    1.01,
-    1.015,
-    1.02,
-    1.025,
-    1.03,
-    1.045,
-    1.06,
-    1.08,
-    1.1,
-    1.15,
-    1.2,
-    1.3,
-    1.4,
-    1.5,
-    1.8,
-    2.25,
-    math.inf,
-)
+    1.0, 1.005, 1.01, 1.015, 1.02, 1.025, 1.03, 1.045, 1.06, 1.08, 1.1, 1.12, 1.15, 1.175, 1.2, 1.25, 1.3, 1.4, 1.5, 1.8, 2.25, math.inf,
+)  # fmt: skip
 #: Shares of the words that children hold which need no second tile.
 _ALONE = (0.0, 0.035, 0.07, 0.12, 0.2, 0.3, 0.45, 0.65, 1.0)
 #: Shares in a mean of bounds that count a word as coming twice.
 _MEANS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.35)
 #: The same along the others, where it is so along the dim with the fewest children too.
-_SECOND = (1.0, 1.005, 1.01, 1.02, 1.045, 1.1, 1.2, 1.5, math.inf)
+_SECOND = (1.0, 1.005, 1.01, 1.02, 1.045, 1.08, 1.12, 1.2, 1.5, math.inf)
 #: Along one dim alone, with two children at least, there is no more.
 _MOST_ALONG_ONE = _LARGER.index(1.5)
 
 
 def _ways() -> Reals:
-    """Every way to have larger regions and children alone [7, W]: number in ``_LARGER`` along the dim with the fewest children, along
-    the others, of all together, number in ``_ALONE``; the least that the first, the second and the share alone may be."""
+    """Every way to have larger regions and children alone, as ``kernels.search_residence`` takes them [7, W]."""
     found = []
-    for alone, share in enumerate(_ALONE):
-        below = _ALONE[max(0, alone - 1)]
+    for number, alone in enumerate(_ALONE):
+        below = _ALONE[max(0, number - 1)]
         for place in range(len(_LARGER)):
             begun = _LARGER[max(0, place - 1)]
             if place <= _MOST_ALONG_ONE:
                 found.append((place, 0, place, alone, begun, 1.0, below))
             if place:
                 found.append((0, place, place, alone, 1.0, begun, below))
-        if alone % 2:
+        if number % 2:
             continue
-        below = _ALONE[max(0, alone - 2)] if share else 0.0
+        below = _ALONE[max(0, number - 2)]
         for first, second in itertools.product(range(1, _MOST_ALONG_ONE + 1), range(1, len(_SECOND))):
-            number = _LARGER.index(_SECOND[second])
+            others = _LARGER.index(_SECOND[second])
             product = _LARGER[first] * _SECOND[second] * (1 - 1e-12)
             both = next(place for place, ratio in enumerate(_LARGER) if ratio >= product)
-            found.append((first, number, both, alone, _LARGER[first - 1], _SECOND[second - 1], below))
-    return np.array(found, np.float64).T
+            found.append((first, others, both, alone, _LARGER[first - 1], _SECOND[second - 1], below))
+    return np.array(found, np.float64).T.copy()
 
 
 _WAYS = _ways()
-#: By how much slower a way is that there is not.
-_NEVER = 1e18
 #: Windows up to this many taps along an axis are looked at one by one.
 _MOST_TAPS = 16
 
@@ -100,60 +80,37 @@ class Residence:
 
     holders [3] : the level next to the outermost that keeps each operand; nearest [3] : the same, of outputs the innermost that keeps them,
     where they wait until they are complete. spread : instances at most that one of these has.
-    energy [G] : least energy of that [J], and ports [3, G] the cycles that it takes to read, to write, or both through one port, where
-    regions are larger than the capacity by ``_LARGER``. once [3] : cycles of what passes once.
+    costs [4, G] : least energy of that [J], and the cycles that it takes to read, to write, or both through one port, where regions are
+    larger than the capacity by ``_LARGER``. once [3] : cycles of what passes once.
     """
 
     holders: tuple[int, int, int]
     nearest: tuple[int, int, int]
     spread: float
-    energy: Reals
-    ports: Reals
+    costs: Reals
     once: Reals
 
-    def floors(
+    def least(
         self,
         space: Space,
         energy: Reals,
         cycles: Reals,
         ideal: Reals,
         spread: tuple[Reals, Reals, Reals],
-        some: NDArray[np.bool_],
-    ) -> tuple[Reals, Reals]:
-        """Energy [J] and cycles [W, T] of W ways of each pattern: every mapping is no better in both than one of them.
+        objective: str,
+    ) -> Reals:
+        """What no mapping of each pattern [T] can beat [J x cycles, J or cycles]: the best of all ways in which words come again.
 
-        energy, cycles : what is known of the patterns [J, cycle]; ideal : compute steps if no child idled; spread : see ``children``;
-        some : patterns that this holds for.
+        energy, cycles : what is known of the patterns [J, cycle]; ideal : compute steps if no child idled; spread : see ``children``.
         """
-        ways = _WAYS if self.spread > 1 else _WAYS[:, :1]
-        first, second, both, alone = (ways[row, :, None].astype(np.int64) for row in range(4))
-        begun, also, below = (ways[row, :, None] for row in range(4, 7))
-        fewest, following, every = spread
-        several = following > 1
-        never = (fewest <= 1) & ((first > 0) | (alone > 0)) | ~several & (second > 0)
-        # all that some children hold may stay where a region is a little larger, not what the one with a second tile holds
-        one = np.where(first > 0, 1 - 1 / fewest, 0.0)
-        other = np.where(second > 0, 1 - fewest / every, 0.0)
-        # of a round that only some children need there is one more at most than they are
-        least = 1 / (2 * every / np.where(several, fewest, 1.0) - 1)
-        share = np.array(_ALONE)[alone]
-        never |= (alone > 0) & (share < least)
-        idling = np.where(alone > 0, np.maximum(least, below), 0.0)
-        slower = (1 + idling) * (fewest - (fewest - 1) / begun) * (following - (following - 1) / also)
-        computing = np.where(some, np.where(never, _NEVER, slower), 1.0) * ideal / space.packed.macs_per_pe
-        share = np.where(some, 1 - share, 0.0)
-
-        def again(costs: Reals) -> Reals:
-            here = (1 - one) * ((1 - other) * costs[0] + other * costs[second])
-            return np.asarray(share * (here + one * ((1 - other) * costs[first] + other * costs[both])))
-
-        passing = np.zeros_like(computing)
-        for once, ports in zip(self.once, self.ports, strict=True):
-            if ports[0] > 0 or once > 0:
-                passing = np.maximum(passing, once + again(ports))
-        passing = np.where(some, passing, 0.0)
-        together = np.maximum(computing, passing) if space.packed.overlapped[-1] else computing + passing
-        return energy + again(self.energy), np.maximum(cycles, together)
+        packed = space.packed
+        leakage_j = 0.0 if math.isnan(packed.leakage_w) else packed.leakage_w / packed.clock_hz
+        given = np.stack((energy, cycles, ideal / packed.macs_per_pe, *spread))
+        found = np.empty(given.shape[1])
+        ways = _WAYS if self.spread > 1 else _WAYS[:, :1].copy()
+        asked = ("edp", "energy", "latency").index(objective)
+        least_ways(ways, given, self.costs, self.once, int(packed.overlapped[-1]), leakage_j, asked, found)
+        return found
 
     def holds(self, terms: Terms) -> NDArray[np.bool_]:
         """Patterns whose floors have no word pass the outermost level more often than once [T]."""
@@ -200,7 +157,7 @@ def residence(space: Space, keep: Keep, touched: float) -> Residence | None:
     once = np.array([sum(into) / read, out / write, (sum(into) + out) / shared])
     spread = max(float(fans[level + 1]) for level in nearest)
     holders = keepers[0][-1], keepers[1][-1], keepers[2][-1]
-    return Residence(holders, (nearest[0], nearest[1], nearest[2]), spread, again[0], again[1:], once)
+    return Residence(holders, (nearest[0], nearest[1], nearest[2]), spread, again, once)
 
 
 def _holding(keepers: list[list[int]], operand: int) -> list[int]:
