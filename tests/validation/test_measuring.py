@@ -181,6 +181,24 @@ def test_runs_are_repeated_until_there_are_enough_or_the_time_is_over(monkeypatc
     assert _repeat(clock, {}, 4, 0.0, "m") == [0.5]
 
 
+@pytest.mark.parametrize(("seconds", "runs"), [(0.1, 8), (10.0, 20)])
+def test_runs_end_with_the_time_but_not_before_the_fewest(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, runs: int
+) -> None:
+    """Runs of 30 ms, four in a tenth of a second, with as many of the profiler's between: eight are the first that are seven."""
+    clock = _Clock(0.03)
+    monkeypatch.setattr(clock, "end_profiling", lambda: "profile", raising=False)
+    monkeypatch.setattr(measuring, "time", clock)
+    monkeypatch.setattr(measuring, "_session", lambda *_, **__: clock)
+    monkeypatch.setattr(measuring, "_feeds", lambda *_: {})
+    monkeypatch.setattr(measuring.readers, "read", lambda path: path)
+    times, profile = measuring._timed(
+        None, "m", prepare(tiny()), Effort(runs=20, warm_up=0, seconds=seconds, fewest=7), ""
+    )
+    assert len(times) == runs and times == pytest.approx([0.03] * runs)
+    assert profile == "profile"  # type: ignore[comparison-overlap]
+
+
 def test_what_onnxruntime_refuses_is_one_line(tmp_path: Path, model: Path) -> None:
     class Broken:
         @staticmethod

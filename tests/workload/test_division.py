@@ -167,6 +167,16 @@ def test_rows_of_a_convolution_are_rows_of_its_height() -> None:
     assert [part.needed["x"] for part in found] == [Slice("height", 0, 4, 6), Slice("height", 2, 6, 6)]
 
 
+def test_where_rows_of_the_height_do_not_lie_in_its_place_all_may_be_needed() -> None:
+    """With channels last the third extent is the width: no slice of it is the rows that a part reads."""
+    image, kernel, out = activation("x", 1, 12, 9, 4), parameter("w", 4, 4, 3, 3), activation("y", 1, 10, 7, 4)
+    network = single("Conv", [image, kernel], [out], {}, "qonnx.custom_op.channels_last")
+    layer = network.layers[0]
+    found = divide(layer, lower(layer, network), network, 2, "rows")
+    assert [part.work.nests[0].q for part in found] == [5, 5] and found[0].work.nests[0].input_height == 7
+    assert [part.needed.get("x") for part in found] == [None, None]
+
+
 def test_groups_need_their_channels() -> None:
     """4 groups of one channel each make one filter each."""
     found = _parts("Conv", [IMAGE, parameter("w", 4, 1, 3, 3)], RESULT, 2, "channels", group=4, pads=(1, 1, 1, 1))
