@@ -358,6 +358,7 @@ mapspace:
         ("instance: {R: 3", "instance: {R: 3, other: {}", "other: not a dim or coefficient"),
         ("instance: {R: 3", "instance: {R: 3, densities: {}", None),
         ("[[[C]], [[K]], [[R]], [[S]]]", "[[[X]], [[K]], [[R]], [[S]]]", r"\['X'\]: a term is \[dim\]"),
+        ("[[[C]], [[K]], [[R]], [[S]]]", "[[[C, Wstride, R]], [[K]], [[R]], [[S]]]", r"a term is \[dim\]"),
         ("[[[C]], [[K]], [[R]], [[S]]]", "[[[C, R]], [[K]], [[R]], [[S]]]", r"\['C', 'R'\]: a term is \[dim\]"),
         ("[[[C]], [[K]], [[R]], [[S]]]", "[[[C]], [[C]], [[R]], [[S]]]", "Weights: a dim used twice"),
         (
@@ -399,7 +400,9 @@ def test_reuse_that_is_forbidden_is_not_supported(tmp_path: Path, key: str, valu
         ("a: 1\na: 2", "given twice"),
         ("a: *b", "no anchor before it"),
         ("[1]", "expected keys, not a list"),
-        ("{{include_text('x')}}\n", "."),
+        ("{{include_text('x')}}\n", "a key must be a plain word"),
+        ("a: [1, '{{x}}'\n", "a Jinja template: render it first"),
+        ("a: [1, 2", r"not valid YAML(?!.*Jinja)"),
         (
             "a: &x [1]\n"
             + "".join(f"b{n}: &y{n} [{', '.join([f'*y{n - 1}' if n else '*x'] * 9)}]\n" for n in range(7)),

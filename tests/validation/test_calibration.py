@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from hwsim.validation.cases import Case, Cases
 from hwsim.validation.fitting import Problem, Row, scatter
 from hwsim.validation.intervals import LEVEL, student
 from hwsim.validation.measured import Measurement
-from hwsim.validation.profile import _profile_name, profile_text, verdict
+from hwsim.validation.profile import _base, _profile_name, profile_text, verdict
 from hwsim.validation.statistics import NAMES, Figure, Statistics
 from hwsim.validation.terms import terms
 
@@ -142,6 +143,17 @@ def test_scatter_is_a_standard_deviation_by_the_median() -> None:
 )
 def test_a_profile_is_called_as_its_file_where_that_is_a_name(output: str, name: str) -> None:
     assert _profile_name(output, "base") == name
+
+
+def test_what_a_profile_extends_is_found_from_where_it_lies(tmp_path: Path) -> None:
+    """A shipped one by its name; one of the same name, or beside the shipped ones, that is none of them by its path."""
+    shipped = load_device(BASE)
+    assert _base(shipped, str(tmp_path / "a" / "mine.yaml")) == BASE
+    elsewhere = replace(shipped, path=str(tmp_path / f"{BASE}.yaml"))
+    assert _base(elsewhere, str(tmp_path / "a" / "mine.yaml")) == f"../{BASE}.yaml"
+    beside = replace(shipped, path=str(tmp_path / "device_profiles" / "own.yaml"))
+    assert _base(beside, str(tmp_path / "mine.yaml")) == "device_profiles/own.yaml"
+    assert _profile_name("x" * 70 + ".yaml", "base") == "x" * 64  # as long as a name may be
 
 
 def _figure(value: float | None) -> Statistics:

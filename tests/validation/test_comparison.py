@@ -13,13 +13,13 @@ import pytest
 from hwsim import load_device
 from hwsim.cli import main
 from hwsim.errors import UsageError
-from hwsim.estimation import estimate
+from hwsim.estimation import estimate, prepare
 from hwsim.report.agreement import agreement
 from hwsim.validation.cases import Case, Cases, cases, from_prepared
 from hwsim.validation.comparison import compare
 from hwsim.validation.measured import Measured, Measurement
 from hwsim.validation.readers import read
-from tests.validation.networks import prepared
+from tests.validation.networks import prepared, tiny
 
 DEVICE = load_device("cortex_a72")
 
@@ -194,3 +194,36 @@ def test_without_altair_a_plot_says_what_to_install(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "altair", None)
     with pytest.raises(UsageError, match=r"hwsim\[report\]"):
         agreement(compare(Cases((Case("tiny", prepared(), _rows()),)), DEVICE))
+
+
+def test_a_flat_row_an_entry() -> None:
+    rows = (*_rows(2.0), Measurement("first_relu", latency_s=1e-9, covers=("second",)))
+    found = compare(Cases((Case("tiny", prepared(), rows),)), DEVICE).to_rows()
+    assert [(row["scope"], row["layers"]) for row in found] == [
+        ("layer", "first;second"), ("layer", "pool"), ("layer", "classifier"), ("model", "first;second;pool;classifier"),
+    ]  # fmt: skip
+    assert [row["ratio"] for row in found[1:]] == pytest.approx([0.5] * 3)
+
+
+def test_a_prepared_network_is_of_one_batch_and_of_its_bits() -> None:
+    plain, narrow = prepared(), prepare(tiny(), bits="w8a8")
+    read_ = from_prepared({"plain": plain, "narrow": narrow})
+    assert read_("plain", None, None) is read_("plain", 1, None) is plain
+    assert read_("narrow", None, None) is read_("narrow", 1, "w8a8") is narrow
+    for model, batch, bits, message in (
+        ("plain", 2, None, "plain: measured at batch 2, prepared for batch 1"),
+        ("plain", 0, None, "plain: measured at batch 0, prepared for batch 1"),
+        ("plain", None, "w8a8", "plain: measured with w8a8, prepared with None"),
+        ("narrow", 1, "w4a4", "narrow: measured with w4a4, prepared with w8a8"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            read_(model, batch, bits)
+
+
+def test_rows_may_name_the_network_as_its_file_does() -> None:
+    """By the stem of what was given, or by the name in the file; any other name is a stray."""
+    rows = tuple(Measurement("first", model=name, latency_s=1.0) for name in ("net", "tiny", "other"))
+    found = cases(["net.onnx"], [Measured(rows)], from_prepared({"net.onnx": prepared()}))
+    assert [row.model for case in found.cases for row in case.rows] == ["net", "tiny"]
+    assert [row.model for row, _ in found.strays] == ["other"]
+    assert not found.cases[0].complete and not Case("a", prepared(), ()).complete

@@ -127,7 +127,14 @@ def test_a_small_outermost_cache_is_taken_as_it_is() -> None:
         keys = dict(text.split("=") for text in told.overrides)
         assert keys["memory.l3.capacity_kib"] in tried and len(said) == len(tried)
         assert "memory.l1.capacity_kib" not in keys  # nobody said
+        clock = clock_of(few, load_device(BASE))
+        assert clock is not None and float(keys["clock_mhz"]) == pytest.approx(clock / 1e6, abs=0.5)
         assert told.notes[-1].endswith(f"by the fit of {len(tried)} sizes")
+    nothing = machine([], lambda given: load_device(BASE, given), {1: 48 * 1024, 2: 2 * 1024**2, 3: 64 * 1024**2})
+    assert nothing.overrides == (
+        "memory.l1.capacity_kib=48",
+        "memory.l2.capacity_kib=2048",
+    )  # without products neither clock nor share
     device = load_device(BASE)
     own = [memory for memory in device.memories if memory.type == "cache"][-1].capacity or 0
     for sizes, most in (({}, own), ({3: 200 * 1024**2}, 200 * 1024**2)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -158,6 +159,21 @@ def test_rows_say_what_they_ran_on(model: Path, monkeypatch: pytest.MonkeyPatch)
         assert {(row.device, row.batch, row.model) for row in found.rows} == {(expected, 1, "mine")}
         assert all(row.source.endswith(", 1 thread") for row in found.rows)
         assert found.complete and found.form == "own measurement"
+
+
+def test_without_more_words_fifty_runs_on_one_core(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = measure(model, prepare(model))
+    (whole,) = (row for row in found.rows if row.scope == "model")
+    assert whole.repeats == 50 and whole.latency_s is not None and 1e-6 < whole.latency_s < 1
+    before = os.sched_getaffinity(0)
+    with _pinned(len(before)) as pinned:  # as many threads as there are cores
+        assert pinned and os.sched_getaffinity(0) == before
+    with _pinned(1):
+        assert os.sched_getaffinity(0) == {max(before)}
+    assert os.sched_getaffinity(0) == before
+    monkeypatch.delattr(os, "sched_setaffinity")
+    with _pinned(10_000) as pinned:
+        assert not pinned
 
 
 class _Clock:
