@@ -27,6 +27,7 @@ from hwsim.kernels.search_terms import (
     KEEP,
     MAC_LEAST,
     PARENT,
+    PASS_LEVEL,
     PERFECT,
     POOL,
     POOL_BITS,
@@ -64,12 +65,15 @@ def volumes(problem: Problem, volume: Float) -> None:
 
 
 @lean_kernel
-def unheld(dim: int, level: int, over: int, factors: Int, levels: Int) -> bool:
+def unheld(dim: int, level: int, over: int, nest: Int, factors: Int, levels: Int) -> bool:
     """Whether nothing that is held at ``level`` or inside of it depends on a dim that is not spread over children between it and ``over``.
 
     Then all its trips may as well run inside of the tile: none of what is held there grows, nor moves more often; what is held further out
-    sees the same tile of ``over``; and one loop in place of two takes no more steps.
+    sees the same tile of ``over``; and one loop in place of two takes no more steps. In the reference's rules not where that makes fewer
+    passes: a word may then be counted at another step.
     """
+    if not nest[ADDRESSES] and level < nest[PASS_LEVEL] and nest[PASS_LEVEL] <= over:
+        return False
     for inner in range(level + 1):
         for operand in range(3):
             if levels[KEEP, inner, operand] and FREE_OF[dim] != operand:

@@ -411,7 +411,7 @@ def _lists(
         number = 0
         away = inside = np.inf
         first, last = ZERO, factors[LENGTH, level, dim]
-        if unheld(dim, level, over, factors, problem.levels):
+        if unheld(dim, level, over, nest, factors, problem.levels):
             # The largest tile is as good as any: the last choice that takes a single trip.
             for choice in range(last - 1, -1, -1):
                 if trips_to(dim, level, over, tables[COUNT, level, dim, choice], count[over, dim], nest, factors) == 1:

@@ -124,7 +124,7 @@ def tiles(
     for dim in range(8):
         size[dim] = 1
         total[0, dim] = 1.0
-        if unheld(dim, level, factors.shape[1] - 1, factors, levels):
+        if unheld(dim, level, factors.shape[1] - 1, nest, factors, levels):
             last = factors[LENGTH, level, dim] - 1
             first[dim] = last if tables[COUNT, level, dim, last] == 1 else 0
     volumes(problem, volume)

@@ -131,7 +131,7 @@ def space_of(nest: LoopNest, hierarchy: Hierarchy, exact: bool, perfect: bool) -
         spatial_fixed,
         spatial_at_most,
         along,
-        tuple(_orders(nest, level.constraint.order) for level in levels),
+        tuple(_orders(nest, level.constraint.order, exact) for level in levels),
         tuple(_keeps(packed)),
         tuple(bool(level.constraint.fixed or level.constraint.at_most or level.constraint.order) for level in levels),
     )
@@ -167,13 +167,14 @@ def _keeps(packed: HierarchyArrays) -> list[Keep]:
     return cast(list[Keep], list(itertools.product(*per_level)))
 
 
-def _orders(nest: LoopNest, prefix: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
+def _orders(nest: LoopNest, prefix: tuple[str, ...], exact: bool) -> tuple[tuple[int, ...], ...]:
     """Loop orders of one level that stand for all others, inner to outer.
 
     What an order decides is which operand stays still (the one free of the innermost dims: they go inside together, for more trips
     without it moving cost no operand anything) and along which dim the input's next tile overlaps the one before (the innermost dim that
     moves it). Where a window slides, its positions and taps may also follow each other, which moves weights and sums more often and inputs
-    less. A fixed prefix goes first; of what it leaves free the same holds.
+    less; in the reference's rules, which compare neighbours alone, a position may follow its taps too. A fixed prefix goes first; of what
+    it leaves free the same holds.
     """
     names: dict[str, int] = {name: index for index, name in enumerate(DIMS)}
     extents = nest.extents
@@ -197,7 +198,8 @@ def _orders(nest: LoopNest, prefix: tuple[str, ...]) -> tuple[tuple[int, ...], .
             inside = [dim for dim in tail if dim in lead]
             whole.append((*inside, *(dim for dim in tail if dim not in lead)))
         kinds += whole
-    for tail, slides in (("PRQSNKCG", wide), ("QSPRNKCG", high)):
+    following = (("PRQSNKCG", wide), ("QSPRNKCG", high))
+    for tail, slides in (*following, *(() if exact else (("RPSQNKCG", wide), ("SQRPNKCG", high)))):
         if slides and extents[names[tail[0]]] > 1:
             kinds.append(tuple(tail))
     found: dict[tuple[int, ...], None] = {}

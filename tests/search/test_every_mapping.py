@@ -66,6 +66,9 @@ def test_bound_never_exceeds_the_best_of_all_mappings(batch: int) -> None:
         pytest.param(53_096, id="five of six children"),
         pytest.param(53_097, id="the last child has one tile"),
         pytest.param(100_606, id="taps go on at a level that keeps nothing"),
+        pytest.param(200_504, id="a pass with more steps counts a word later"),
+        pytest.param(400_422, id="positions follow taps"),
+        pytest.param(401_207, id="positions follow taps, in passes"),
     ],
 )
 def test_spaces_whose_best_mapping_was_once_missed(seed: int) -> None:
