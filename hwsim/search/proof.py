@@ -43,8 +43,6 @@ _IN_A_HURRY = 70_000
 #: Patterns whose floors are found at a time, those with the fewest steps first.
 _AT_A_TIME = 4096
 _FIRST = 1024
-#: Climbs in a row that find nothing better, after which no others are made.
-_FRUITLESS = 12
 #: Mappings looked at in one climb at most.
 _LOOKED = 20_000
 #: Tiles looked at between looks at the clock.
@@ -68,7 +66,7 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
     """
     queue = _Queue(space, objective, MOST if math.isinf(progress.deadline) else _IN_A_HURRY)
     tasted: list[tuple[float, _Job]] = []
-    begun = idle = 0
+    begun = 0
     while queue.least < progress.value or tasted:
         tasting = begun < _TASTED
         if tasted and (not tasting or queue.least >= progress.value):
@@ -98,10 +96,8 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
         budget, each = (_TASTE, _EACH) if fresh else (_ALL, _ALL)
         begun += fresh
         budget = min(budget, max(0, progress.left))
-        if fresh and idle < _FRUITLESS:
-            before = progress.value
+        if fresh:
             _climb(space, setup, space.keeps[job.keep], queue.along(job), progress)
-            idle = 0 if progress.value < before else idle + 1
         left = _solve(space, setup, space.keeps[job.keep], queue.along(job), progress, budget, each)
         if left < progress.value:
             tasted.append((max(bound, left), job.at(_BEGUN)))

@@ -130,7 +130,7 @@ def _promising(question: _Question) -> _Promising:
         (space.keeps[number], (listed.along_x[row], listed.along_y[row]), costs[number].of(row))
         for _, number, row in found[:_TRIED]
     ]
-    if least_cycles(space, np.zeros(1))[0] * space.packed.macs_per_pe > listed.dropped and free_to_spread(space):
+    if math.isfinite(listed.dropped) and free_to_spread(space):
         ranked = [*_by_axis(space, listed, found, objective), *ranked]
     return _Promising(space, objective, tuple(ranked), bound, surveyed(space, objective, NEAR))
 

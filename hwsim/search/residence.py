@@ -148,6 +148,8 @@ def residence(space: Space, keep: Keep, touched: float) -> Residence | None:
         return None
     held = [max(_words(space, level, operand, fans) for level in _holding(keepers, operand)) for operand in range(3)]
     needed = (touched, _volume(space, WEIGHT), _volume(space, OUTPUT))
+    if any(words <= room for words, room in zip(needed, held, strict=True)):
+        return None  # what fits comes once, and so may the others
     again = _again(_shape(space), _costs(space), needed, (held[0], held[1], held[2]))
     if not again[:, 0].any():
         return None

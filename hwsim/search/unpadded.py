@@ -16,7 +16,7 @@ from hwsim.search.space import Space, space_of
 from hwsim.search.survey import FAR, carry, surveyed
 
 #: Share of the work, or of the time, that such a search may take.
-_SHARE = 0.25
+_SHARE = 0.15
 
 
 def find_unpadded(space: Space, objective: Objective, progress: Progress) -> None:
