@@ -16,7 +16,7 @@ import numpy as np
 from hwsim.kernels.packed import OUTPUT, C, Int, R, S
 from hwsim.kernels.search_terms import BITS, FINAL_BITS, SPATIAL, Problem
 from hwsim.mapping import Hierarchy
-from hwsim.search.bounds import anywhere, beyond, floors, least_cycles, values
+from hwsim.search.bounds import anywhere, beyond, floors, values
 from hwsim.search.by_axis import free_to_spread, least_by_axis
 from hwsim.search.improving import improve
 from hwsim.search.patterns import Patterns, children_of, fewest_steps
