@@ -6,6 +6,7 @@ import numpy as np
 
 from hwsim.kernels.jit import kernel
 from hwsim.kernels.packed import Float
+from hwsim.kernels.search_terms import objective_of
 
 #: Rows of ``ways``: numbers of how much larger regions are along the dim with the fewest children, along the others, of all together; share
 #: of the words that children hold alone; least ratio along the first, along the others, and least such share.
@@ -26,7 +27,7 @@ def least_ways(
     objective: int,
     found: Float,
 ) -> None:
-    """Fill ``found`` [T] with the objective (0 EDP, 1 energy, 2 latency) at the least of the ways [7, W].
+    """Fill ``found`` [T] with the objective (by its number in ``OBJECTIVES``) at the least of the ways [7, W].
 
     patterns [6, T]; costs [1 + ports, G] : energy [J] and cycles on each port of what comes again, by how much larger regions are; once
     [ports] : cycles of what passes once. overlapped : whether transfers hide behind computing; leakage_j : of a cycle [J].
@@ -63,7 +64,6 @@ def least_ways(
                     passing = max(passing, once[kind - 1] + here)
             computing = slower * patterns[IDEAL, pattern]
             together = max(computing, passing) if overlapped else computing + passing
-            whole = np.ceil(max(patterns[CYCLES, pattern], together) * (1.0 - 1e-9))
-            total = patterns[ENERGY, pattern] + again + leakage_j * whole
-            best = min(best, whole if objective == 2 else total if objective == 1 else total * whole)
+            cycles = max(patterns[CYCLES, pattern], together)
+            best = min(best, objective_of(patterns[ENERGY, pattern] + again, cycles, objective, leakage_j))
         found[pattern] = best

@@ -37,6 +37,7 @@ KEEP, PARENT, SHARE, POOL, POOL_BITS, LEADS, ORDERS, CHOICE = range(8)
 COMPUTE, RATE, LEAKAGE_J, PASS_CYCLES, MAC_LEAST = range(5)
 #: Objectives by number.
 EDP, ENERGY, LATENCY = range(3)
+OBJECTIVES = ("edp", "energy", "latency")
 
 
 class Problem(NamedTuple):
@@ -76,15 +77,21 @@ def ceiling(value: int, divisor: int) -> int:
 
 
 @lean_kernel
-def value_of(energy: float, cycles: float, nest: Int, reals: Float) -> float:
-    """The objective [J·cycle, J or cycle], leakage included."""
+def objective_of(energy: float, cycles: float, objective: int, leakage_j: float) -> float:
+    """The objective by its number [J·cycle, J or cycle], leakage included."""
     whole = np.ceil(cycles - 1e-9 * cycles)
-    if nest[OBJECTIVE] == 2:
+    if objective == 2:
         return whole
-    total = energy + reals[LEAKAGE_J] * whole
-    if nest[OBJECTIVE] == 1:
+    total = energy + leakage_j * whole
+    if objective == 1:
         return total
     return total * whole
+
+
+@lean_kernel
+def value_of(energy: float, cycles: float, nest: Int, reals: Float) -> float:
+    """The objective of a problem [J·cycle, J or cycle], leakage included."""
+    return objective_of(energy, cycles, nest[OBJECTIVE], reals[LEAKAGE_J])
 
 
 @lean_kernel

@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.kernels.packed import INPUT, OUTPUT, READ, UPDATE, WEIGHT, Int
-from hwsim.kernels.search_terms import FREE_OF
 from hwsim.search.needs import least_inputs
-from hwsim.search.residence import Residence, residence
+from hwsim.search.residence import Residence, outermost_j, port_cycles, residence
 from hwsim.search.space import Keep, Space
 from hwsim.search.terms import Terms, inputs_apart, steps_apart, terms_of
 
@@ -46,8 +45,7 @@ def _touched(positions: int, taps: int, stride: int, dilation: int, data: tuple[
 
 def compulsory(space: Space) -> float:
     """Energy that no mapping goes below [J], leakage left out: MACs, and every word of the three tensors once at the outermost level."""
-    packed, bits = space.packed, space.packed_nest.bits
-    energy = np.where(np.isnan(packed.energy[-1]), 0.0, packed.energy[-1]) / (int(packed.block[-1]) or 1)
+    packed, bits, energy = space.packed, space.packed_nest.bits, outermost_j(space)
     words = [volume(space, operand) for operand in range(3)]
     moved = sum(words[operand] * int(bits[operand]) * float(energy[READ, operand]) for operand in (INPUT, WEIGHT))
     moved += words[OUTPUT] * min(int(bits[2]), int(bits[3])) * float(energy[UPDATE, OUTPUT])
@@ -70,10 +68,7 @@ def least_cycles(space: Space, steps: Reals, transfer: Reals | float | None = No
 
 def _transfer(space: Space, words: Sequence[float]) -> float:
     """Cycles that so many words of each operand take to pass the ports of the outermost level once."""
-    bits, (read, write, shared) = space.packed_nest.bits, (float(rate) for rate in space.packed.bandwidth[-1])
-    into = words[INPUT] * int(bits[INPUT]) + words[WEIGHT] * int(bits[WEIGHT])
-    out = words[OUTPUT] * min(int(bits[2]), int(bits[3]))
-    return max(into / read, out / write, (into + out) / shared)
+    return max(port_cycles(space, words))
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +226,7 @@ def volume(space: Space, operand: int) -> float:
     """Words of a tensor that the nest needs [1]."""
     if operand == INPUT:
         return touched(space)
-    return math.prod(space.extents[dim] for dim in range(8) if FREE_OF[dim] != operand)
+    return space.indices(operand)
 
 
 def floors(space: Space, terms: Terms, steps: Reals) -> tuple[Reals, Reals]:
@@ -275,6 +270,5 @@ def values(space: Space, energy: Reals, cycles: Reals, objective: str) -> Reals:
     whole = np.ceil(cycles * (1 - 1e-9))
     if objective == "latency":
         return whole
-    leakage = 0.0 if math.isnan(space.packed.leakage_w) else space.packed.leakage_w / space.packed.clock_hz
-    total = energy + leakage * whole
+    total = energy + space.leakage_j * whole
     return total if objective == "energy" else total * whole

@@ -13,7 +13,7 @@ import numpy as np
 
 from hwsim.kernels.packed import Int
 from hwsim.search.bounds import floors, values
-from hwsim.search.patterns import along_axis, children_of, steps_of
+from hwsim.search.patterns import along_axis, children_of, enough, steps_of
 from hwsim.search.space import ANY, Keep, Space
 from hwsim.search.terms import terms_of
 
@@ -49,8 +49,7 @@ def _best(
     every = np.repeat(along[:, None], len(options), axis=1)  # [2, O, L, 8]
     every[axis, :, level] = options
     children = children_of(space, every[0], every[1])
-    need = space.packed.min_utilization * space.hierarchy.pes_x * space.hierarchy.pes_y
-    busy = children.astype(np.float64).prod(axis=(1, 2)) >= need * (1 - 1e-12)
+    busy = enough(space, children)
     if not busy.any():
         return known, along[axis, level]
     terms = terms_of(space, keep, children[busy])

@@ -110,10 +110,15 @@ def children_of(space: Space, along_x: Int, along_y: Int) -> Int:
     return factors
 
 
+def enough(space: Space, children: Int) -> NDArray[np.bool_]:
+    """Whether children [P, L, 8] are the hierarchy's least share of its PEs [P]."""
+    need = space.packed.min_utilization * space.hierarchy.pes_x * space.hierarchy.pes_y
+    return np.asarray(children.astype(np.float64).prod(axis=(1, 2)) >= need * (1 - 1e-12))
+
+
 def at_work(space: Space, listed: Patterns) -> Patterns:
     """The patterns that put the hierarchy's least share of its PEs to work."""
-    need = space.packed.min_utilization * space.hierarchy.pes_x * space.hierarchy.pes_y
-    busy = children_of(space, listed.along_x, listed.along_y).astype(np.float64).prod(axis=(1, 2)) >= need * (1 - 1e-12)
+    busy = enough(space, children_of(space, listed.along_x, listed.along_y))
     return Patterns(listed.along_x[busy], listed.along_y[busy], listed.steps[busy], listed.dropped, listed.upto)
 
 

@@ -9,14 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.kernels.packed import Int, P, Q, R, S
-from hwsim.kernels.search_terms import CHOICE, FREE_OF, ORDERS, POOL, POOL_BITS, Problem, tabulate
+from hwsim.kernels.search_terms import CHOICE, FREE_OF, OBJECTIVES, ORDERS, POOL, POOL_BITS, Problem, tabulate
 from hwsim.search.bounds import floors_apart
 from hwsim.search.needs import needs_of
 from hwsim.search.space import Keep, Space, chains
 from hwsim.search.terms import Terms, parents
-
-#: Objectives by number, as in Problem.
-OBJECTIVES = ("edp", "energy", "latency")
 
 
 def build(space: Space, keep: Keep, spatial: Int, objective: str, terms: Terms, place: int = 0) -> Problem | None:
@@ -60,7 +57,6 @@ def build(space: Space, keep: Keep, spatial: Int, objective: str, terms: Terms, 
     held = (nest.bits[0], nest.bits[1], nest.bits[3])
     rest = (int(space.perfect), OBJECTIVES.index(objective), packed.pass_level if packed.pass_cycles else -1)
     final = nest.bits[2]
-    leakage = 0.0 if math.isnan(packed.leakage_w) else packed.leakage_w / packed.clock_hz
     needs, starts = needs_of(space)
     return Problem(
         nest=np.array((*nest.extents, *window, *real, *held, *rest, final, *space.data), np.int64),
@@ -75,7 +71,7 @@ def build(space: Space, keep: Keep, spatial: Int, objective: str, terms: Terms, 
             (
                 _least_cycles(space, spatial, terms, place),
                 packed.macs_per_pe,
-                leakage,
+                space.leakage_j,
                 packed.pass_cycles,
                 *terms.mac_least[place],
                 *terms.apart[place],

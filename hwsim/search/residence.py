@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from hwsim.kernels.packed import INPUT, OUTPUT, READ, UNLIMITED, UPDATE, WEIGHT, Int
 from hwsim.kernels.search_residence import least_ways
-from hwsim.kernels.search_terms import FREE_OF
+from hwsim.kernels.search_terms import OBJECTIVES
 from hwsim.search.space import Keep, Space, free_of
 from hwsim.search.terms import Terms
 
@@ -47,6 +47,7 @@ _SECOND = (1.0, 1.005, 1.01, 1.02, 1.045, 1.08, 1.12, 1.2, 1.5, math.inf)
 _MOST_ALONG_ONE = _LARGER.index(1.5)
 
 
+@lru_cache(maxsize=1)
 def _ways() -> Reals:
     """Every way to have larger regions and children alone, as ``kernels.search_residence`` takes them [7, W]."""
     found = []
@@ -69,7 +70,6 @@ def _ways() -> Reals:
     return np.array(found, np.float64).T.copy()
 
 
-_WAYS = _ways()
 #: Windows up to this many taps along an axis are looked at one by one.
 _MOST_TAPS = 16
 
@@ -104,12 +104,11 @@ class Residence:
         energy, cycles : what is known of the patterns [J, cycle]; ideal : compute steps if no child idled; spread : see ``children``.
         """
         packed = space.packed
-        leakage_j = 0.0 if math.isnan(packed.leakage_w) else packed.leakage_w / packed.clock_hz
         given = np.stack((energy, cycles, ideal / packed.macs_per_pe, *spread))
         found = np.empty(given.shape[1])
-        ways = _WAYS if self.spread > 1 else _WAYS[:, :1].copy()
-        asked = ("edp", "energy", "latency").index(objective)
-        least_ways(ways, given, self.costs, self.once, int(packed.overlapped[-1]), leakage_j, asked, found)
+        ways = _ways() if self.spread > 1 else _ways()[:, :1].copy()
+        hides, asked = int(packed.overlapped[-1]), OBJECTIVES.index(objective)
+        least_ways(ways, given, self.costs, self.once, hides, space.leakage_j, asked, found)
         return found
 
     def holds(self, terms: Terms) -> NDArray[np.bool_]:
@@ -147,16 +146,13 @@ def residence(space: Space, keep: Keep, touched: float) -> Residence | None:
     if any((fans[level + 2 :] > 1).any() for level in nearest):
         return None
     held = [max(_words(space, level, operand, fans) for level in _holding(keepers, operand)) for operand in range(3)]
-    needed = (touched, _volume(space, WEIGHT), _volume(space, OUTPUT))
+    needed = (touched, float(space.indices(WEIGHT)), float(space.indices(OUTPUT)))
     if any(words <= room for words, room in zip(needed, held, strict=True)):
         return None  # what fits comes once, and so may the others
     again = _again(_shape(space), _costs(space), needed, (held[0], held[1], held[2]))
     if not again[:, 0].any():
         return None
-    into = [needed[operand] * int(space.packed_nest.bits[operand]) for operand in (INPUT, WEIGHT)]
-    out = needed[OUTPUT] * min(int(space.packed_nest.bits[2]), int(space.packed_nest.bits[3]))
-    read, write, shared = (float(rate) for rate in packed.bandwidth[-1])
-    once = np.array([sum(into) / read, out / write, (sum(into) + out) / shared])
+    once = np.array(port_cycles(space, needed))
     spread = max(float(fans[level + 1]) for level in nearest)
     holders = keepers[0][-1], keepers[1][-1], keepers[2][-1]
     return Residence(holders, (nearest[0], nearest[1], nearest[2]), spread, again, once)
@@ -179,9 +175,8 @@ def _words(space: Space, level: int, operand: int, fans: Reals) -> float:
 def _costs(space: Space) -> tuple[Three, ...]:
     """What one more fetch of a word of each operand costs: energy [J], cycles of reading, of writing, of both through one port. A sum that
     is fetched again was written before it was complete."""
-    packed, bits = space.packed, [int(one) for one in space.packed_nest.bits]
-    energy = np.where(np.isnan(packed.energy[-1]), 0.0, packed.energy[-1]) / (int(packed.block[-1]) or 1)
-    read, write, shared = (float(rate) for rate in packed.bandwidth[-1])
+    bits, energy = [int(one) for one in space.packed_nest.bits], outermost_j(space)
+    read, write, shared = (float(rate) for rate in space.packed.bandwidth[-1])
     sums = bits[3] * float(energy[UPDATE, OUTPUT] + energy[READ, OUTPUT])
     return (
         (bits[0] * float(energy[READ, INPUT]), bits[1] * float(energy[READ, WEIGHT]), sums),
@@ -191,8 +186,18 @@ def _costs(space: Space) -> tuple[Three, ...]:
     )
 
 
-def _volume(space: Space, operand: int) -> float:
-    return float(math.prod(space.extents[dim] for dim in range(8) if FREE_OF[dim] != operand))
+def outermost_j(space: Space) -> Reals:
+    """Energy of a bit at the outermost level by direction and operand, 0 where it is not known [J]."""
+    packed = space.packed
+    return np.asarray(np.where(np.isnan(packed.energy[-1]), 0.0, packed.energy[-1]) / (int(packed.block[-1]) or 1))
+
+
+def port_cycles(space: Space, words: Sequence[float]) -> Three:
+    """Cycles that so many words of each operand take to pass the outermost level once: read, written, and both through one port."""
+    bits, (read, write, shared) = space.packed_nest.bits, (float(rate) for rate in space.packed.bandwidth[-1])
+    into = words[INPUT] * int(bits[INPUT]) + words[WEIGHT] * int(bits[WEIGHT])
+    out = words[OUTPUT] * min(int(bits[2]), int(bits[3]))
+    return into / read, out / write, (into + out) / shared
 
 
 @dataclass(frozen=True, slots=True)

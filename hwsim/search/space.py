@@ -72,6 +72,15 @@ class Space:
             return self.extents[4] * self.extents[6], self.extents[5] * self.extents[7]
         return _meeting(*self.axis(0)), _meeting(*self.axis(1))
 
+    @property
+    def leakage_j(self) -> float:
+        """Leakage of a cycle, 0 where it is not known [J]."""
+        return 0.0 if math.isnan(self.packed.leakage_w) else self.packed.leakage_w / self.packed.clock_hz
+
+    def indices(self, operand: int) -> int:
+        """Values of the dims that an operand depends on: the words of weights and of outputs [1]."""
+        return math.prod(self.extents[dim] for dim in range(8) if FREE_OF[dim] != operand)
+
     def axis(self, axis: int) -> tuple[int, int, int, int, int, int]:
         """Positions, taps, stride, dilation, pad and size of height (0) or width (1)."""
         nest = self.packed_nest

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.kernels.packed import FILL, INPUT, OUTPUT, READ, UPDATE, Int, P, Q, R, S
-from hwsim.kernels.search_terms import FREE_OF
 from hwsim.search.needs import share_of
 from hwsim.search.space import Keep, Space, free_of
 
@@ -145,8 +144,7 @@ def _mac_words(space: Space, nearest: int, operand: int, spread: Reals, share: N
     words = steps_apart(space, operand, [level for level in range(nearest + 1) if share[level, operand]], spread)
     if operand == INPUT:
         words *= inputs_apart(space, nearest, spread)
-    volume = math.prod(space.extents[dim] for dim in range(8) if FREE_OF[dim] != operand)
-    return np.maximum(words, volume) if operand != INPUT else words
+    return np.maximum(words, space.indices(operand)) if operand != INPUT else words
 
 
 def steps_apart(space: Space, operand: int, levels: list[int], spread: Reals) -> Reals:
@@ -204,15 +202,11 @@ def _still(parent: Int, share: NDArray[np.bool_], children: Reals) -> Reals:
     return still
 
 
-def _elements(space: Space) -> int:
-    return math.prod(space.extents[dim] for dim in range(8) if FREE_OF[dim] != OUTPUT)
-
-
 def _outputs_reference(
     space: Space, chain: list[int], children: Reals, share: NDArray[np.bool_], costs: _Costs, words: Reals, base: Reals
 ) -> None:
     """Outputs in the reference's rules: the first access in each instance is not read, and emptying a tile reads nothing."""
-    access, elements = costs.access[:, :, OUTPUT], _elements(space)
+    access, elements = costs.access[:, :, OUTPUT], space.indices(OUTPUT)
 
     def first(level: int, direction: int) -> Reals:
         copies = children[:, level + 1 :].prod(axis=1)
@@ -230,7 +224,7 @@ def _outputs_exact(
     space: Space, chain: list[int], children: Reals, share: NDArray[np.bool_], costs: _Costs, words: Reals, base: Reals
 ) -> None:
     """Outputs in the exact rules; see the module's text. A is counted as the network adds up, ``added`` if all of it did."""
-    access, elements = costs.access[:, :, OUTPUT], _elements(space)
+    access, elements = costs.access[:, :, OUTPUT], space.indices(OUTPUT)
     last = len(chain) - 1
     reach = np.zeros((len(chain), *base.shape[1:]))
     added, left = reach.copy(), reach.copy()
