@@ -72,7 +72,7 @@ def statistics(
     p, m, left_out = _comparable(p, m)
     if not p.size:
         return _nothing(left_out)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         return _statistics(p, m, left_out, resamples, np.random.default_rng(seed))
 
 

@@ -117,6 +117,19 @@ def test_fewer_than_four_degrees_of_freedom_count_as_four() -> None:
     assert student(1) == student(3) == student(4) > student(5)
 
 
+def test_students_quantile_is_the_expansion_of_the_handbook() -> None:
+    """Abramowitz and Stegun, 26.7.5: polynomials of the normal quantile over powers of the degrees of freedom."""
+    terms_ = ((4, {3: 1, 1: 1}), (96, {5: 5, 3: 16, 1: 3}), (384, {7: 3, 5: 19, 3: 17, 1: -15}))
+    z = 2.5758  # of 99.5 %, to five digits
+    assert stats.norm.ppf(0.995) == pytest.approx(z, abs=5e-5) and LEVEL == 0.99
+    for freedom in (4, 5, 9, 40):
+        parts = [
+            sum(factor * z**power for power, factor in found.items()) / (below * freedom**place)
+            for place, (below, found) in enumerate(terms_, start=1)
+        ]
+        assert student(freedom) == pytest.approx(z + sum(parts), rel=1e-12)
+
+
 def test_scatter_is_a_standard_deviation_by_the_median() -> None:
     """Of 101 normal quantiles the median of the absolute ones is 0.6745 of a standard deviation; 20 constants take freedom."""
     errors = stats.norm.ppf((np.arange(101) + 0.5) / 101)

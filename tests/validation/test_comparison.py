@@ -13,10 +13,12 @@ import pytest
 from hwsim import load_device
 from hwsim.cli import main
 from hwsim.errors import UsageError
-from hwsim.estimation import estimate, prepare
+from hwsim.estimation import Prepared, estimate, prepare
+from hwsim.estimation.records import Traffic
+from hwsim.onnx_io.generation import write
 from hwsim.report.agreement import agreement
 from hwsim.validation.cases import Case, Cases, cases, from_prepared
-from hwsim.validation.comparison import compare
+from hwsim.validation.comparison import Quantity, _dominant, compare
 from hwsim.validation.measured import Measured, Measurement
 from hwsim.validation.readers import read
 from tests.validation.networks import prepared, tiny
@@ -227,3 +229,161 @@ def test_rows_may_name_the_network_as_its_file_does() -> None:
     assert [row.model for case in found.cases for row in case.rows] == ["net", "tiny"]
     assert [row.model for row, _ in found.strays] == ["other"]
     assert not found.cases[0].complete and not Case("a", prepared(), ()).complete
+
+
+@pytest.mark.parametrize("quantity", ["latency", "energy", "power", "traffic"])
+def test_what_a_row_is_beside_is_the_sum_of_its_layers(quantity: Quantity) -> None:
+    """Of a power the energies over the times; compared in the quantity that was asked for, or else in the first that was measured."""
+    device = load_device("eyeriss_v1")
+    layers = {layer.name: layer for layer in estimate(prepared(), device, rung="roofline").layers}
+    two = [layers["first"], layers["pool"]]
+    seconds, joules = sum(layer.latency_s for layer in two), sum(layer.energy_j or 0.0 for layer in two)
+    expected = {
+        "latency": seconds, "energy": joules, "power": joules / seconds, "traffic": sum(layer.dram_bytes for layer in two),
+    }  # fmt: skip
+    row = Measurement("first", covers=("pool",), latency_s=2.0, energy_j=3.0, power_w=5.0, dram_bytes=7.0)
+    other = Measurement("second", latency_s=1.0)
+    found = compare(
+        Cases((Case("tiny", prepared(), (row, other)),)), device, rung="roofline", quantity=quantity, resamples=10
+    )
+    entry = found.entries[0]
+    assert entry.predicted == pytest.approx(expected[quantity]) and expected[quantity] > 0
+    assert entry.measured == {"latency": 2.0, "energy": 3.0, "power": 5.0, "traffic": 7.0}[quantity]
+    assert len(found.entries) == (2 if quantity == "latency" else 1)
+    assert (found.device, found.rung) == ("eyeriss_v1", "roofline")
+    unit = {"latency": "s", "energy": "j", "power": "w", "traffic": "bytes"}[quantity]
+    record = found.to_dict()
+    assert record["settings"] == {"model": "roofline", "quantity": quantity} and record["device"] == "eyeriss_v1"
+    assert record["layers"][0] == {
+        "model": "tiny", "scope": "layer", "name": "first", "op": "", "work": "stem", "macs": 442368,
+        f"predicted_{unit}": entry.predicted, f"measured_{unit}": entry.measured, "ratio": entry.ratio, "error": entry.error,
+        "bound_by": entry.bound_by, "share": entry.share, "joined_by": "name", "spread": None, "repeats": None,
+        "layers": ["first", "pool"],
+    }  # fmt: skip
+
+
+def test_what_was_measured_first_is_compared() -> None:
+    everything = {"latency_s": 1.0, "energy_j": 1.0, "power_w": 1.0, "dram_bytes": 1.0}
+    for place, kind in enumerate(("latency", "energy", "power", "traffic")):
+        rows = (Measurement("first", **dict(list(everything.items())[place:])),)  # type: ignore[arg-type]
+        assert compare(Cases((Case("tiny", prepared(), rows),)), DEVICE).quantity == kind
+    assert compare(Cases((Case("tiny", prepared(), ()),)), DEVICE).quantity == "latency"
+
+
+def test_layers_are_compared_before_operators_and_those_before_models() -> None:
+    layer, operator, whole = (
+        Measurement(name, scope=scope, latency_s=1.0)  # type: ignore[arg-type]
+        for name, scope in (("first", "layer"), ("Conv", "operator"), ("tiny", "model"))
+    )
+    for rows, chosen, wholes in (
+        ((whole, operator, layer), ["first"], ["tiny"]), ((whole, operator), ["Conv"], ["tiny"]), ((whole,), ["tiny"], []), ((), [], []),
+    ):  # fmt: skip
+        found = compare(Cases((Case("tiny", prepared(), rows),)), DEVICE)
+        assert [entry.name for entry in found.entries] == chosen and [entry.name for entry in found.wholes] == wholes
+        assert len(found.to_rows()) == len(chosen) + len(wholes) and len(found.to_dict()["models"]) == len(wholes)
+
+
+def test_modes_and_batches_of_a_network_have_names_of_their_own(tmp_path: Path) -> None:
+    row = Measurement("", scope="layer", output="second_relu", latency_s=1.0)
+    whole = Measurement("net", scope="model", latency_s=1.0)
+    write(tiny(), tmp_path / "tiny.onnx")
+    two = prepare(tmp_path / "tiny.onnx", batch=2)
+    chips = {"": DEVICE, "slow": load_device("cortex_a72", ["clock_mhz=500"])}
+    found = compare(
+        Cases(
+            (
+                Case("tiny", prepared(), (row, whole)),
+                Case("tiny", two, (row, whole)),
+                Case("tiny", prepared(), (row, whole), mode="slow"),
+            ),
+            strays=((replace(row, where="m.csv:3"), "lost"), (replace(whole, where="m.csv:4"), "found")),
+        ),
+        lambda mode: chips[mode],
+    )
+    assert list(found.joins) == ["tiny", "tiny batch 2", "tiny (slow)"]
+    assert [entry.model for entry in found.entries] == ["tiny", "tiny", "tiny (slow)"]
+    assert [entry.name for entry in found.wholes] == ["tiny", "tiny", "tiny (slow)"]
+    assert {entry.name for entry in found.entries} == {"second_relu"}
+    one, double, slow = (entry.predicted for entry in found.wholes)
+    assert one < double and one < slow
+    assert found.worst(9) == sorted(found.entries, key=lambda entry: abs(entry.predicted - 1.0), reverse=True)
+    assert found.worst(2) == found.worst(9)[:2] and found.worst(0) == []
+    record = found.to_dict()
+    assert record["not_joined"] == [
+        {"where": "m.csv:3", "name": "second_relu", "reason": "lost"}, {"where": "m.csv:4", "name": "net", "reason": "found"},
+    ]  # fmt: skip
+    assert record["join"]["tiny"] == {
+        "joined": 2, "placed_with_a_neighbour": [], "layers_without_a_row": ["first", "pool", "classifier"],
+        "rows_without_a_layer": [], "overhead_s": 0, "notes": [],
+    }  # fmt: skip
+
+
+def test_the_term_that_takes_most_of_the_time_and_how_much_of_it() -> None:
+    """Three layers of 4, 3 and 3 s: 1 s of computing, twice a memory's 2 and 3 s of its traffic; anything else binds all the time."""
+    (layer, *_) = estimate(prepared(), DEVICE).layers
+    compute = replace(layer, latency_s=4.0, bound_by="compute", compute_s=1.0, memory_s=3.0)
+    memory = replace(
+        layer, latency_s=3.0, bound_by="dram", compute_s=1.0, memory_s=2.0, traffic_bytes={"dram": Traffic(1, 1)}
+    )
+    longer = replace(memory, memory_s=5.0)
+    vector, other = replace(compute, bound_by="vector"), replace(compute, bound_by="dispatch")
+    assert _dominant([compute, memory, longer]) == ("dram", 0.5)
+    assert _dominant([compute]) == ("compute", 0.25) and _dominant([vector]) == ("vector", 0.25)
+    assert _dominant([other]) == ("dispatch", 1.0) and _dominant([longer]) == ("dram", 1.0)
+    assert _dominant([]) == ("", 0.0) and _dominant([replace(layer, latency_s=0.0)])[1] == 0.0
+    tie = replace(vector, bound_by="compute"), replace(memory, memory_s=1.0)
+    assert _dominant(tie) == ("compute", 1 / 7)  # of equals the first
+
+
+def test_a_row_is_of_the_class_of_most_of_its_macs() -> None:
+    rows = tuple(
+        Measurement(name, covers=covers, latency_s=1.0)
+        for name, covers in (("first", ("second",)), ("classifier", ("pool",)), ("pool", ()))
+    )
+    for row, work, op, layers in zip(
+        rows, ("strided_3x3", "gemv", "GlobalAveragePool"), ("", "", "GlobalAveragePool"), (2, 2, 1), strict=True
+    ):
+        (entry,) = compare(Cases((Case("tiny", prepared(), (row,)),)), DEVICE, resamples=5).entries
+        assert (entry.work, entry.op, len(entry.layers)) == (work, op, layers)
+
+
+def test_rows_are_sorted_by_all_that_makes_a_run() -> None:
+    """Model, batch, precision, operating point, and whether the table lists all that ran; a reader is asked for just these."""
+    rows = [
+        Measurement("first", batch=batch, precision=precision, mode=mode, latency_s=1.0)
+        for batch, precision, mode in (
+            (None, "", ""),
+            (2, "", ""),
+            (None, "w8a8", ""),
+            (None, "", "low"),
+            (None, "", ""),
+        )
+    ]
+    asked: list[tuple[str, int | None, str | None]] = []
+
+    def reader(model: str, batch: int | None, bits: str | None) -> Prepared:
+        asked.append((model, batch, bits))
+        return prepared()
+
+    found = cases(["dir/net.onnx"], [Measured(tuple(rows)), Measured(tuple(rows[:1]), complete=True)], reader)
+    assert asked == [
+        ("dir/net.onnx", None, None), ("dir/net.onnx", 2, None), ("dir/net.onnx", None, "w8a8"),
+        ("dir/net.onnx", None, None), ("dir/net.onnx", None, None),
+    ]  # fmt: skip
+    assert [(case.name, len(case.rows), case.mode, case.complete) for case in found.cases] == [
+        ("net", 2, "", False), ("net", 1, "", False), ("net", 1, "", False), ("net", 1, "low", False), ("net", 1, "", True),
+    ]  # fmt: skip
+    by_path = [Measurement("first", model=name, latency_s=1.0) for name in ("net", "dir/net.onnx", "nett")]
+    found = cases(["dir/net.onnx", "b.onnx"], [Measured(tuple(by_path))], lambda *_: prepared())
+    assert [len(case.rows) for case in found.cases] == [2]
+    assert [reason for _, reason in found.strays] == ["no model 'nett' was given (did you mean net?)"]
+
+
+def test_every_file_whose_rows_name_no_model_is_named_once() -> None:
+    row = Measurement("first", latency_s=1.0)
+    tables = [Measured((row, row), path=f"{name}.csv") for name in "xyz"]
+    with pytest.raises(UsageError) as caught:
+        cases(["a", "b"], tables, lambda *_: prepared())
+    assert caught.value.findings == tuple(
+        f"{name}.csv: its rows name no model, and 2 were given: fill the column model" for name in "xyz"
+    )

@@ -9,6 +9,7 @@ import pytest
 
 from hwsim.estimation import prepare
 from hwsim.graph import Layer, Network, Tensor
+from hwsim.validation.calls import by_layer
 from hwsim.validation.join import Join, join
 from hwsim.validation.measured import Measurement
 from tests.validation.networks import prepared
@@ -229,3 +230,80 @@ def test_operators_with_other_numbers_of_calls_are_added_up() -> None:
     joined = join(rows, prepared())
     assert _found(joined) == {"linear 1": (("classifier",), "order"), "Conv": (("first", "second"), "operator")}
     assert {item.row.name: item.row.latency_s for item in joined.joined}["Conv"] == 7.0
+
+
+def test_how_often_a_network_ran_is_what_most_of_its_time_says() -> None:
+    """By calls over layers: of as much time either way the fewer runs; operators without layers or in parts of a run say nothing."""
+    layers = [layer for layer, _ in prepared().priced]
+    once = [("a", "Conv", 2.0), ("b", "Conv", 2.0), ("c", "Conv", 0.0), ("d", "Conv", 0.0)]
+    for gemm, runs in ((4.0, 1), (4.1, 2)):
+        rows = _calls(*once[:2], ("e", "Gemm", gemm / 2), ("f", "Gemm", gemm / 2), *([("g", "Add", 9.0)] * 3))
+        placed, left, found = by_layer(rows, layers)
+        assert found == runs
+        assert {row.op for row in left} == {"Add", "Gemm" if runs == 1 else "Conv"}
+        assert sum(row.latency_s or 0.0 for row in left) == pytest.approx((27.0 + 4.0) / runs)
+        assert [name for _, name in placed] == (["first", "second"] if runs == 1 else ["classifier"])
+    assert by_layer(_calls(*once[:3]), layers)[2] == 1  # a run and a half
+    assert by_layer(_calls(("x", "Odd", 1.0)), layers) == ([], [_left("x", "Odd", 1.0)], 1)
+    assert by_layer([], layers) == ([], [], 1)
+
+
+def _left(name: str, op: str, latency: float) -> Measurement:
+    return Measurement(op, scope="operator", op=op, latency_s=latency)
+
+
+def test_calls_without_a_time_take_none() -> None:
+    """Two runs of a product of which one call has an energy only: the middle of 0 and 3; where nothing takes time it does not spread."""
+    layers = [layer for layer, _ in prepared().priced]
+    silent = Measurement("b", scope="call", op="Gemm", energy_j=1.0)
+    ((row, name),), left, runs = by_layer([*_calls(("a", "Gemm", 3.0)), silent], layers)
+    assert (name, left, runs, row.latency_s, row.minimum_s, row.repeats) == ("classifier", [], 2, 1.5, 0.0, 2)
+    assert row.spread == pytest.approx(np.std([0, 3], ddof=1) / 1.5) and row.name == "a"
+    ((row, _),), _, _ = by_layer([silent, silent], layers)
+    assert (row.latency_s, row.spread, row.energy_j, row.scope) == (0.0, None, 1.0, "layer")
+    ((row, _),), _, _ = by_layer([silent], layers)
+    assert row == replace(silent, scope="layer")
+    both = [replace(silent, op="Add", minimum_s=1.0, spread=1.0), *_calls(("c", "Add", 3.0), ("d", "Add", 0.5))]
+    (added,) = by_layer(both, layers)[1]
+    assert added == replace(both[0], name="Add", scope="operator", latency_s=3.5, minimum_s=None, spread=None)
+
+
+def test_rows_of_one_operator_wait_for_layers_that_no_name_took() -> None:
+    """One row of two convolutions by name: the other one's is found by order; a row without an operator takes what is left."""
+    joined = join([_row("second", 1.0), _row("?", 2.0, op="Conv"), _row("!", 3.0), _row("*", 4.0)], prepared())
+    assert _found(joined) == {
+        "second": (("second",), "name"), "?": (("first",), "order"), "!": (("pool",), "order"), "*": (("classifier",), "order"),
+    }  # fmt: skip
+    assert not joined.strays and not joined.silent and not joined.notes
+    view = join([_row("flat", 1.0, op="GlobalAveragePool")], prepared())  # a view's row is no other layer's
+    assert not view.joined and view.silent == ()
+
+
+def test_medians_are_of_every_figure() -> None:
+    rows = [
+        Measurement("first", latency_s=t, minimum_s=t / 2, energy_j=t * 3, power_w=t * 5, dram_bytes=t * 7)
+        for t in (4.0, 1.0, 2.0)
+    ]
+    joined = join([*rows, _row("first", 9.0, output="elsewhere"), _row("first", 9.0, scope="overhead")], prepared())
+    by = {item.row.output: item.row for item in joined.joined}
+    assert joined.notes == (
+        "1 names stand in several rows: taken as repeats, the median counts",
+        "2 rows are parts of 1 layers here: their figures are added up",
+    )
+    assert joined.overhead_s == 9.0
+    (row,) = by.values()
+    assert (row.latency_s, row.minimum_s, row.energy_j, row.dram_bytes) == (11.0, None, None, None)
+    (item,) = join(rows, prepared()).joined
+    one = item.row
+    assert (one.latency_s, one.minimum_s, one.energy_j, one.power_w, one.dram_bytes) == (2.0, 1.0, 6.0, 10.0, 14.0)
+    pair = [replace(one, name=name, power_w=1.0) for name in ("first", "first_relu")]
+    (item,) = join(pair, prepared()).joined
+    total = item.row
+    assert (total.latency_s, total.minimum_s, total.energy_j, total.dram_bytes) == (4.0, 2.0, 12.0, 28.0)
+    assert total.name == "first" and total.power_w is None  # of equals the first
+
+
+def test_of_a_network_that_costs_nothing_the_whole_has_no_layers() -> None:
+    free = prepare(Network.builder("free").input("x", (1, 4, 2)).flatten().build())
+    joined = join([_row("free", scope="model"), _row("nobody")], free)
+    assert [(item.layers, item.by) for item in joined.joined] == [((), "model")] and joined.silent == ()

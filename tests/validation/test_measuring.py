@@ -288,6 +288,31 @@ def test_most_microbenchmarks_are_layers_of_networks() -> None:
     assert len(asked) >= 80 and len(akin) <= 24
 
 
+def _said(network: Network) -> list[str]:
+    """A line a chain: its input, then each layer's operator, window, strides, groups, bias or what else it reads, and what it makes."""
+    lines: list[str] = []
+    for layer in network.layers:
+        if layer.inputs[0] in network.inputs:
+            lines.append(f"{network.name} {_by_x(network.tensors[layer.inputs[0]].shape)}:")
+        words = [layer.op]
+        words += [_by_x(layer.attributes[key]) for key in ("kernel_shape", "strides") if key in layer.attributes]
+        words += [f"g{layer.attributes['group']}"] if layer.attributes.get("group", 1) != 1 else []
+        words += [name.rpartition(".")[2] for name in layer.inputs[1:] if "." not in name or name.endswith(".bias")]
+        lines[-1] += f" {' '.join(words)} {_by_x(network.tensors[layer.outputs[0]].shape)};"
+    return lines
+
+
+def _by_x(sizes: object) -> str:
+    assert isinstance(sizes, tuple)
+    return "x".join(map(str, sizes))
+
+
+def test_microbenchmarks_are_those_of_the_list() -> None:
+    """Figures of cores were measured with these sizes: who changes one has to measure anew (the list is what ``_said`` says)."""
+    listed = Path(__file__).with_name("microbenchmarks.txt").read_text(encoding="utf-8").splitlines()
+    assert [line for network in microbenchmarks() for line in _said(network)] == listed
+
+
 def test_measurements_one_after_the_other_are_one_at_their_fastest() -> None:
     slow = Measured((Measurement("a", latency_s=3e-6, minimum_s=2e-6), Measurement("b", latency_s=5e-6)))
     fast = Measured((Measurement("a", latency_s=2e-6, minimum_s=1e-6), Measurement("b", latency_s=4e-6)))

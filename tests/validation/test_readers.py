@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hwsim.errors import UsageError
+from hwsim.validation import readers
 from hwsim.validation.measured import Measured, Measurement
 from hwsim.validation.readers import read
-from hwsim.validation.traces import summary
+from hwsim.validation.traces import onnxruntime, summary
 
 
 def _read(folder: Path, content: Any, name: str = "profile.json", **options: float) -> Measured:
@@ -349,54 +351,163 @@ def test_a_file_that_is_wrong_all_over_is_told_in_part(tmp_path: Path) -> None:
 def test_what_vela_calls_an_operator(tmp_path: Path) -> None:
     """By the newest of its names for it; a row without a name of its own has its operator's."""
     for column in ("TFLite_operator", "Original Operator", "NNG Operator"):
-        (row,) = _read(tmp_path, f"{column},Op Cycles,Name\nConv2D,10,\n", "v.csv", clock_hz=1e9).rows
-        assert (row.name, row.op, row.output) == ("Conv2D", "Conv2D", "")
-    columns = "TFLite_operator,Original Operator,NNG Operator,Op Cycles,Name\n"
-    (row,) = _read(tmp_path, f"{columns},b,c,10,n\n", "v.csv", clock_hz=1e9).rows
-    assert (row.name, row.op, row.output) == ("n", "b", "n")
-    (row,) = _read(tmp_path, "Op Cycles,Name\n10,n\n", "v.csv", clock_hz=1e9).rows
-    assert row.op == ""
+        monkeypatch.undo()
+    (row,) = _read(tmp_path, f"\ufeff{text}", "t.csv").rows  # a mark of UTF-8 before it says nothing
+    assert row.where.endswith("t.csv:2")
+    told = readers.replace_where([Measurement("a"), Measurement("b", where="x:1")], "y")
+    assert [row.where for row in told] == ["y", "x:1"]
 
 
-def test_a_file_larger_than_any_measurement(tmp_path: Path) -> None:
-    path = tmp_path / "large.json"
-    with path.open("wb") as file:
-        file.truncate((256 << 20) + 1)  # takes no room
-    with pytest.raises(UsageError, match=r"large\.json: larger than 256 MiB: trim the profile"):
-        read(path)
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({"traceEvents": 1}, "a JSON file of no known form"), ({}, "a JSON file of no known form"),
+        ([], "a JSON list of no known form"), ([{"name": "a"}, 3], "a JSON list of no known form"),
+        ("[1,", "a JSON list of no known form"), ("{1,", "not JSON"), ("[[1]", "a JSON list of no known form"),
+    ],
+)  # fmt: skip
+def test_json_of_other_programs(tmp_path: Path, document: Any, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        _read(tmp_path, document)
 
 
-def test_the_hash_and_the_file_are_kept(tmp_path: Path) -> None:
-    import hashlib
+def test_one_entry_says_what_a_list_is(tmp_path: Path) -> None:
+    assert _read(tmp_path, [{"count": 2}, {"name": "a", "averageMs": 1}]).form == "trtexec profile"
+    assert _read(tmp_path, [{"x": 1}, {"computeMs": 1}]).form == "trtexec times"
+    times = _read(
+        tmp_path, [{"x": 1}, {"computeMs": 4.0}, {"startComputeMs": 1.0, "endComputeMs": 3.0, "computeMs": 2.0}]
+    )
+    assert times.rows[0].repeats == 2 and times.rows[0].minimum_s == pytest.approx(2e-3)
+    assert times.notes == ("time on the GPU at the 10th percentile, transfers left out",)
+    copy = "Reformatting CopyNode for Input Tensor 0 to a + b"
+    found = _read(
+        tmp_path,
+        [
+            {"name": copy, "averageMs": 1},
+            {"name": "a + b + c", "medianMs": 1, "averageMs": 2},
+            {"name": "", "timeMs": 3},
+        ],
+    )
+    assert [(row.name, row.scope, row.covers, row.repeats) for row in found.rows] == [
+        (copy, "overhead", (), None), ("a", "layer", ("b", "c"), None), ("", "layer", (), None),
+    ]  # fmt: skip
+    assert [row.latency_s for row in found.rows] == pytest.approx([1e-3, 1e-3, 3e-3])
+    with pytest.raises(UsageError, match=rf": {'n' * 60}: averageMs: not a time in ms"):
+        _read(tmp_path, [{"name": "n" * 61, "averageMs": -1}])
+    with pytest.raises(UsageError, match=": entry: computeMs: not a time in ms"):
+        _read(tmp_path, [{"computeMs": math.nan}])
 
-    found = _read(tmp_path, VELA, "vela.csv", clock_hz=500e6)
-    assert found.sha256 == hashlib.sha256(VELA.encode()).hexdigest()
-    assert found.rows[1].where.endswith("vela.csv:3")
+
+def test_a_column_of_names_alone_makes_no_table_of_vela(tmp_path: Path) -> None:
+    for header in ("Name,cycles", "Op Cycles,name"):
+        with pytest.raises(UsageError, match="unknown column"):
+            _read(tmp_path, f"{header}\na,1\n", "t.csv", clock_hz=1e9)
+    found = _read(tmp_path, " Name , Op Cycles \n\n a ,10\n,\nb,0\nc,1e17,more\n", "t.csv", clock_hz=1e9)
+    assert [(row.name, row.where.rpartition(":")[2], row.clock_hz) for row in found.rows] == [
+        ("a", "3", 1e9),
+        ("c", "6", 1e9),
+    ]
+    assert found.rows[0].latency_s == pytest.approx(1e-8) and found.complete and found.form == "Vela table"
+    assert found.notes == ("cycles as Vela estimates them, not measured",)
+    with pytest.raises(UsageError, match=r"t\.csv:2: Op Cycles: '1e18' is not a number of cycles"):
+        _read(tmp_path, "Name,Op Cycles\na,1e18\n", "t.csv", clock_hz=1e9)
+    with pytest.raises(UsageError, match=r"t\.csv:2: Op Cycles: '' is not a number of cycles"):
+        _read(tmp_path, "Name,Op Cycles\na\n", "t.csv", clock_hz=1e9)
 
 
-def test_the_spread_of_repeats_is_robust_and_relative() -> None:
-    """A quarter of the values lie below the first quartile: of normal ones the quartiles are 1.349 standard deviations apart."""
-    values = [8.0, 9.0, 10.0, 11.0, 12.0]
-    low, least, spread = summary(values)
-    assert (low, least) == (pytest.approx(8.4), 8.0)
-    assert spread == pytest.approx(2.0 / 1.349 / 10.0)
-    assert summary(values[:2])[2] is None and summary([0.0] * 5)[2] is None
+def test_calls_that_touch_are_not_inside_of_each_other(tmp_path: Path) -> None:
+    """One ends as the next begins; a third begins within the second and outlasts it: it belongs to it, and to nobody else."""
+    calls = [("a", 0, 10), ("b", 10, 10), ("c", 19, 5), ("d", 20, 1), ("e", 24, 0)]
+    found = _read(tmp_path, [_event(f"aten::{name}", start, span, "cpu_op") for name, start, span in reversed(calls)])
+    assert [row.name for row in found.rows] == ["a 1", "b 1", "d 1"]  # what takes no time is no row
+    assert [row.latency_s for row in found.rows] == pytest.approx([10e-6, 10e-6, 1e-6])
+    assert {(row.scope, row.repeats, row.spread) for row in found.rows} == {("call", 1, None)}
+    assert found.form == "PyTorch profile" and found.notes == ("a row a call, in order",)
+    named = _read(tmp_path, [_event("aten::mm", at, 3, "cpu_op") for at in (0, 5)] + [_event("other", 9, 1, "cpu_op")])
+    assert [(row.name, row.op) for row in named.rows] == [("mm 1", "MatMul"), ("mm 2", "MatMul"), ("other 1", "other")]
 
 
-def test_a_node_that_some_runs_skip_takes_nothing_in_them(tmp_path: Path) -> None:
-    """Two runs of 10 µs; of the second node the first one has 4, so that 3 and 7 are left beside them."""
-    events = [_event("model_run", at, 10.0, "Session") for at in (0.0, 100.0)]
-    events += [_event("a_kernel_time", at, 3.0, op_name="Conv") for at in (1.0, 101.0)]
-    events.append(_event("b_kernel_time", 5.0, 4.0, op_name="Relu"))
-    rows = _by_name(_read(tmp_path, events))
-    assert (rows["a"].repeats, rows["b"].repeats) == (2, 1)
-    assert rows["dispatch"].minimum_s == pytest.approx(3e-6)
-    assert rows["dispatch"].latency_s == pytest.approx(3.4e-6)  # a tenth of the way from 3 to 7
+def test_a_call_on_the_mark_of_a_step_is_in_it(tmp_path: Path) -> None:
+    """Before the first mark is a step too; four of the same calls are 10th percentiles."""
+    marks = [_event(f"ProfilerStep#{step}", 100.0 * step, 50, "user_annotation") for step in (1, 2, 3)]
+    calls = [_event("aten::mm", 100.0 * step, 10 + step, "cpu_op") for step in range(4)]
+    found = _read(tmp_path, [*marks, *calls])
+    (row,) = found.rows
+    assert (row.repeats, row.minimum_s) == (4, pytest.approx(10e-6)) and row.latency_s == pytest.approx(10.3e-6)
+    assert found.notes == ("4 steps of the same calls",)
 
 
-def test_what_runs_beside_the_nodes_takes_no_less_than_nothing(tmp_path: Path) -> None:
-    events = []
-    for at, nodes in ((0.0, 4.0), (100.0, 9.5), (200.0, 12.0), (300.0, 10.0)):  # of runs that take 10 µs
-        events += [_event("model_run", at, 10.0, "Session"), _event("a_kernel_time", at, nodes, op_name="Conv")]
-    rows = {row.name: row for row in _read(tmp_path, events).rows}
-    assert rows["dispatch"].minimum_s == 0 and rows["dispatch"].scope == "overhead"
+def test_times_at_the_edge_of_what_is_believed(tmp_path: Path) -> None:
+    for key, value, fine in (
+        ("dur", 0, True), ("dur", -0.5, False), ("ts", -5, True), ("ts", 9e17, True), ("ts", 1e18, False), ("ts", -1e18, False),
+        ("dur", True, False), ("ts", "1", False), ("args", [], False), ("name", {}, False), ("cat", 3, True), ("pid", None, True),
+    ):  # fmt: skip
+        event = {"ph": "X", "name": "a", "cat": "x", "ts": 1, "dur": 1, key: value}
+        other = {"ph": "X", "name": "b", "cat": "x", "ts": 1, "dur": 2}
+        text = json.dumps([{"ph": "M"}, other, event])
+        if fine:
+            assert [row.name for row in _read(tmp_path, text).rows][:1] == ["b"]
+        else:
+            with pytest.raises(
+                UsageError, match=r"profile\.json: event 2.*: must be a |profile\.json: event 2 \(a\): "
+            ):
+                _read(tmp_path, text)
+    with pytest.raises(UsageError, match="event 1: must be a mapping"):
+        _read(tmp_path, {"traceEvents": [{"ph": "X", "ts": 1, "dur": 1}, 7]})
+    with pytest.raises(UsageError) as caught:
+        _read(tmp_path, {"traceEvents": [{"ph": "X", "ts": 1, "dur": 1, "args": 1, "name": [], "cat": []}]})
+    assert [finding.partition(" event 0: ")[2] for finding in caught.value.findings] == [
+        "args: must be a mapping", "name: must be a name or a number", "cat: must be a name or a number",
+    ]  # fmt: skip
+
+
+def test_the_first_of_two_operators_names_a_node(tmp_path: Path) -> None:
+    """Nodes between runs are of the last one that began; names that do not end as a kernel's do are none."""
+    events = [_event("model_run", at, 10, "Session") for at in (0, 100, 200, 300)]
+    events += [
+        _event("a_kernel_time", at, span, op_name=op)
+        for at, span, op in ((0, 1, "Conv"), (150, 2, "Relu"), (300, 3, "Add"))
+    ]
+    events += [
+        _event("b_kernel_times", 1, 9),
+        _event("c_kernel_time", 1, 9, "Session"),
+        _event("ReorderInput_1_kernel_time", 305, 4),
+    ]
+    found = _read(tmp_path, events)
+    rows = _by_name(found)
+    assert set(rows) == {"a", "ReorderInput_1", "", "dispatch"}
+    assert (rows["a"].op, rows["a"].repeats, rows["a"].minimum_s) == (
+        "Conv",
+        2,
+        pytest.approx(2e-6),
+    )  # the first run is cold
+    assert rows["ReorderInput_1"].scope == "overhead" and rows[""].repeats == 3
+    assert (rows["dispatch"].minimum_s, rows["dispatch"].latency_s) == (pytest.approx(3e-6), pytest.approx(4e-6))
+    assert found.notes == ("1 of 4 runs left out as warm-up",)
+    few = onnxruntime(events, warm_up=2)  # no two are left
+    assert _by_name(few)["a"].repeats == 3 and not few.notes
+    assert onnxruntime([*events[:4], _event("model_run", 400, 10, "Session")], warm_up=2).notes == (
+        "2 of 5 runs left out as warm-up",
+    )
+
+
+def test_other_traces_are_medians_by_name(tmp_path: Path) -> None:
+    spans = [
+        ("a", 3.0),
+        ("a", 1.0),
+        ("a", 2.0),
+        ("", 5.0),
+        ("b", 0.0),
+        ("b", 4.0),
+        ("Memcpy", 4.0),
+        ("MemcpyToHost", 2.0),
+    ]
+    events = [_event(name, place, span, "any") for place, (name, span) in enumerate(spans)]
+    found = _read(tmp_path, [*events, {"ph": "X", "name": "c", "ts": 0, "dur": 1}, {"ph": "B", "name": "d", "ts": 0}])
+    assert [(row.name, row.scope, row.repeats) for row in found.rows] == [
+        ("a", "layer", 3), ("Memcpy", "layer", 1), ("MemcpyToHost", "overhead", 1), ("c", "layer", 1),
+    ]  # fmt: skip
+    first = found.rows[0]
+    assert (first.latency_s, first.minimum_s) == (pytest.approx(2e-6), pytest.approx(1e-6))
+    assert first.spread == pytest.approx(1 / 1.349 / 2) and found.rows[1].spread is None
+    assert found.form == "Chrome trace" and found.notes == ("a row a name, at the median of its events",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -11,7 +12,16 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from hwsim.errors import UsageError
-from hwsim.validation.statistics import NAMES, kendall_tau, noise_floor, proportional, ranks, statistics
+from hwsim.validation.statistics import (
+    NAMES,
+    Figure,
+    Statistics,
+    kendall_tau,
+    noise_floor,
+    proportional,
+    ranks,
+    statistics,
+)
 
 positive = st.floats(1e-6, 1e6, allow_subnormal=False)
 # few distinct values, so that ties are common
@@ -62,6 +72,70 @@ def test_intervals_are_the_percentile_bootstrap_of_scipy() -> None:
     theirs = stats.bootstrap((ape,), np.mean, n_resamples=4000, method="percentile", rng=generator)
     assert ours.low == pytest.approx(theirs.confidence_interval.low, rel=0.03)
     assert ours.high == pytest.approx(theirs.confidence_interval.high, rel=0.03)
+
+
+def _percentiles(value: float, samples: np.ndarray) -> tuple[float, float, float]:  # type: ignore[type-arg]
+    low, high = np.quantile(samples[np.isfinite(samples)], [0.025, 0.975])
+    return value, min(float(low), value), max(float(high), value)
+
+
+@pytest.mark.parametrize("rows", [2, 3, 9, 40])
+def test_every_interval_is_that_of_its_own_figure_over_the_same_rows(rows: int) -> None:
+    """By NumPy and SciPy, resample by resample; a thousand of them from seed 0 where nothing is said, two hundred of Kendall's tau."""
+    generator = np.random.default_rng(rows)
+    m = np.round(generator.lognormal(0, 1, rows), 1) + 0.1
+    p = np.round(m * generator.lognormal(0.1, 0.2, rows), 2)
+    found = statistics(p, m)
+    assert found == statistics(p, m, resamples=1000, seed=0)
+    drawn = np.random.default_rng(0).integers(0, rows, (1000, rows))
+    ape = np.abs(p - m) / m
+    expected = {
+        "mape": (ape.mean(), ape[drawn].mean(axis=1)),
+        "median_ape": (np.median(ape), np.median(ape[drawn], axis=1)),
+        "within_10": (np.mean(ape <= 0.1), np.mean(ape[drawn] <= 0.1, axis=1)),
+        "within_25": (np.mean(ape <= 0.25), np.mean(ape[drawn] <= 0.25, axis=1)),
+        "bias": (stats.gmean(p / m), stats.gmean((p / m)[drawn], axis=1)),
+        "time_weighted": (ape @ m / m.sum(), (ape * m)[drawn].sum(axis=1) / m[drawn].sum(axis=1)),
+        "total_error": (p.sum() / m.sum() - 1, p[drawn].sum(axis=1) / m[drawn].sum(axis=1) - 1),
+    }
+    with np.errstate(invalid="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of resamples without an order
+        rank = [stats.spearmanr(p[row], m[row]).statistic for row in drawn]
+        tau = [stats.kendalltau(p[row], m[row]).statistic for row in drawn[:200]]
+        expected["spearman"] = (stats.spearmanr(p, m).statistic, np.asarray(rank))
+        expected["kendall"] = (stats.kendalltau(p, m).statistic, np.asarray(tau))
+    for name, (value, samples) in expected.items():
+        figure = getattr(found, name)
+        assert (figure.value, figure.low, figure.high) == pytest.approx(_percentiles(float(value), samples)), name
+        assert figure.reason == ""
+
+
+def test_errors_of_just_a_tenth_and_a_quarter_are_within() -> None:
+    found = statistics([11.0, 1.25, 2.0, 1.0], [10.0, 1.0, 1.0, 1.0])
+    assert (found.within_10.value, found.within_25.value) == (0.5, 0.75)
+
+
+def test_tau_has_an_interval_up_to_three_hundred_rows() -> None:
+    p, m = np.random.default_rng(4).permutation(301).astype(float), np.arange(301.0) + 1
+    few, many = statistics(p[:300], m[:300], resamples=3).kendall, statistics(p, m, resamples=3).kendall
+    assert few.low is not None and few.reason == ""
+    assert (many.low, many.high, many.reason) == (None, None, "no interval: more than 300 rows")
+    assert many.value == pytest.approx(stats.kendalltau(p, m).statistic)
+
+
+def test_resamples_without_any_order_leave_no_interval() -> None:
+    """Two rows of which the only resample draws one twice; of a bias too large for a number nothing is said at all."""
+    seed = next(seed for seed in range(20) if len(set(np.random.default_rng(seed).integers(0, 2, 2))) == 1)
+    found = statistics([1.0, 2.0], [1.0, 3.0], resamples=1, seed=seed)
+    assert found.spearman == found.kendall == Figure(1.0, reason="no interval: resampled rows are degenerate")
+    assert statistics([1e300, 1.0], [1e-300, 1.0]).mape == Figure(None, reason="too large to say")
+    assert statistics([0.0, 1.0], [1.0, 1.0]).bias == Figure(None, reason="a prediction is zero")
+    assert statistics([1.5], [1.0]).mape == Figure(0.5, reason="one row: no interval")
+    assert statistics([1.5], [1.0]).kendall == Figure(None, reason="one row has no order")
+    assert statistics([1.0, 2.0], [3.0, 3.0]).kendall == Figure(
+        None, reason="all measurements are equal: they have no order"
+    )
+    assert statistics([], []) == Statistics(0, **dict.fromkeys(NAMES, Figure(None, reason="no rows to compare")))
 
 
 def test_intervals_cover_the_truth_as_often_as_they_say() -> None:

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 
 from hwsim.errors import UsageError
 from hwsim.report.files import csv_text
-from hwsim.validation.measured import QUANTITIES, Measured, Measurement, fastest, measurement
+from hwsim.validation import tables
+from hwsim.validation.measured import (
+    QUANTITIES,
+    Measured,
+    Measurement,
+    columns,
+    fastest,
+    measurement,
+    unknown_columns,
+)
 from hwsim.validation.readers import read
 from hwsim.validation.tables import from_csv, from_json, to_json, to_rows
 
@@ -232,3 +241,81 @@ def test_what_is_written_is_read_back(given_rows: list[Measurement]) -> None:
 def test_the_fastest_run_where_it_is_known() -> None:
     found = fastest(Measured(from_csv("name,latency_us,minimum_us\na,5,4\nb,7,\n", "m")))
     assert [row.latency_s for row in found.rows] == pytest.approx([4e-6, 7e-6])
+
+
+def test_so_many_rows_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert tables.MAX_ROWS == 200_000
+    monkeypatch.setattr(tables, "MAX_ROWS", 4)
+    lines = "name,latency_us\n" + "a,1\n" * 3
+    assert len(from_csv(lines, "m")) == 3
+    with pytest.raises(UsageError, match=r"^m: more than 4 rows: keep a part of them$"):
+        from_csv(lines + "a,1\n", "m")
+    row = '{"name": "a", "latency_us": 1}'
+    assert len(from_json(f'{{"rows": [{", ".join([row] * 4)}]}}', "m")) == 4
+    with pytest.raises(UsageError, match=r"^m: more than 4 rows: keep a part of them$"):
+        from_json(f'{{"rows": [{", ".join([row] * 5)}]}}', "m")
+
+
+def test_where_rows_of_json_stand() -> None:
+    """Where the key is written as it is read; else on the first line, as for rows that are not what they seem."""
+    broken = '{"name": "a", "latency_us": "x"}'
+    for text, lines in (
+        (f'{{"rows":\n[\n{broken},{broken}\n,\r\n\t{broken}]}}', (3, 3, 5)),
+        (f'\n{{"\\u0072ows":\n[\n{broken},\n{broken}]}}', (1, 1)),
+        (f'{{"schema": ["a"],\n"rows": [{broken}]}}', (2,)),
+    ):
+        with pytest.raises(UsageError) as caught:
+            from_json(text, "m.json")
+        told = [finding.split(": ")[0] for finding in caught.value.findings if "latency_us" in finding]
+        assert told == [f"m.json:{line}" for line in lines]
+    with pytest.raises(UsageError) as caught:
+        from_json(
+            '{"schema": "hwsim/measured/1", "note": 1, "rows": [\n{"nmae": 1, "latency_us": 2, "name": "a"}, []]}', "m"
+        )
+    assert caught.value.findings == (
+        "m:1: note: unknown key (a table has schema and rows)",
+        "m:2: nmae: unknown column (did you mean name?)",
+        "m:2: (row): must be a mapping of columns",
+    )
+
+
+def test_rows_that_say_too_little() -> None:
+    """A name or an output tensor, but of what belongs to no layer; and one figure at least, told once."""
+    nameless = ("name", "missing: a row names a layer, an operator or a model, or gives the output tensor")
+    empty = ("latency_us", "missing: a row gives a latency, an energy, a power or a traffic")
+    for told, wrong in (
+        ({"latency_us": 1}, [nameless]), ({"output": "y", "latency_us": 1}, []), ({"scope": "overhead", "latency_us": 1}, []),
+        ({"name": "a"}, [empty]), ({}, [nameless, empty]), ({"name": "a", "clock_mhz": 3, "minimum_us": 1}, [empty]),
+        ({"name": "a", "energy_mj": 0}, []), ({"name": "a", "power_w": 1}, []), ({"name": "a", "dram_kb": 0}, []),
+    ):  # fmt: skip
+        row, found = measurement({"name": "", "op": None, **told}, "m")
+        assert (found, row is None) == (wrong, bool(wrong))
+    _, found = measurement({"name": "a", "latency_us": "x"}, "m")
+    assert [column for column, _ in found] == ["latency_us"]
+    row, _ = measurement({"name": "a", "latency_us": 1, "covers": " b ;; c;"}, "m:2")
+    assert row is not None and row.covers == ("b", "c") and row.where == "m:2"
+    row, _ = measurement({"name": "a", "latency_us": 1, "covers": ["b;c", " ", 4]}, "m")
+    assert row is not None and row.covers == ("b;c", "4")
+    for throughput, batch, wrong in ((1e-300, 10**9, True), (1e18, 1, False), (4, 2, False)):
+        row, found = measurement({"name": "a", "throughput_per_s": throughput, "batch": batch}, "m")
+        assert (row is None) == wrong
+        assert wrong or (row is not None and row.latency_s == batch / throughput)
+
+
+def test_columns_that_say_the_same_twice() -> None:
+    assert unknown_columns(["latency_us", "latency_s", "energy_mj", "minimum_us", "op"]) == [
+        ("latency_s", "says the same as latency_us: give one of them")
+    ]
+    assert unknown_columns(["name", "name"]) == [("name", "says the same as name: give one of them")]
+    assert unknown_columns(["energy_us"])[0][1].endswith("one of pj, nj, uj, mj, j)")
+    assert columns()[:2] == ("scope", "name") and columns()[-1] == "throughput_per_s" and len(columns()) == 13 + 28
+
+
+def test_columns_that_no_row_fills_are_left_out_and_six_digits_are_written() -> None:
+    rows_ = (Measurement("a", latency_s=1.23456789e-6), Measurement("", output="t", energy_j=0.0, covers=("x", "y")))
+    found = to_rows(Measured(rows_))
+    assert [list(row) for row in found] == [["scope", "name", "output", "covers", "latency_us", "energy_mj"]] * 2
+    assert [list(row.values()) for row in found] == [
+        ["layer", "a", None, None, 1.23457, None], ["layer", None, "t", "x;y", None, 0.0],
+    ]  # fmt: skip
+    assert to_json(Measured(rows_))["rows"][1] == {"scope": "layer", "output": "t", "covers": "x;y", "energy_mj": 0.0}
