@@ -351,7 +351,69 @@ def test_a_file_that_is_wrong_all_over_is_told_in_part(tmp_path: Path) -> None:
 def test_what_vela_calls_an_operator(tmp_path: Path) -> None:
     """By the newest of its names for it; a row without a name of its own has its operator's."""
     for column in ("TFLite_operator", "Original Operator", "NNG Operator"):
-        monkeypatch.undo()
+        (row,) = _read(tmp_path, f"{column},Op Cycles,Name\nConv2D,10,\n", "v.csv", clock_hz=1e9).rows
+        assert (row.name, row.op, row.output) == ("Conv2D", "Conv2D", "")
+    columns = "TFLite_operator,Original Operator,NNG Operator,Op Cycles,Name\n"
+    (row,) = _read(tmp_path, f"{columns},b,c,10,n\n", "v.csv", clock_hz=1e9).rows
+    assert (row.name, row.op, row.output) == ("n", "b", "n")
+    (row,) = _read(tmp_path, "Op Cycles,Name\n10,n\n", "v.csv", clock_hz=1e9).rows
+    assert row.op == ""
+
+
+def test_a_file_larger_than_any_measurement(tmp_path: Path) -> None:
+    path = tmp_path / "large.json"
+    with path.open("wb") as file:
+        file.truncate((256 << 20) + 1)  # takes no room
+    with pytest.raises(UsageError, match=r"large\.json: larger than 256 MiB: trim the profile"):
+        read(path)
+
+
+def test_the_hash_and_the_file_are_kept(tmp_path: Path) -> None:
+    import hashlib
+
+    found = _read(tmp_path, VELA, "vela.csv", clock_hz=500e6)
+    assert found.sha256 == hashlib.sha256(VELA.encode()).hexdigest()
+    assert found.rows[1].where.endswith("vela.csv:3")
+
+
+def test_the_spread_of_repeats_is_robust_and_relative() -> None:
+    """A quarter of the values lie below the first quartile: of normal ones the quartiles are 1.349 standard deviations apart."""
+    values = [8.0, 9.0, 10.0, 11.0, 12.0]
+    low, least, spread = summary(values)
+    assert (low, least) == (pytest.approx(8.4), 8.0)
+    assert spread == pytest.approx(2.0 / 1.349 / 10.0)
+    assert summary(values[:2])[2] is None and summary([0.0] * 5)[2] is None
+
+
+def test_a_node_that_some_runs_skip_takes_nothing_in_them(tmp_path: Path) -> None:
+    """Two runs of 10 µs; of the second node the first one has 4, so that 3 and 7 are left beside them."""
+    events = [_event("model_run", at, 10.0, "Session") for at in (0.0, 100.0)]
+    events += [_event("a_kernel_time", at, 3.0, op_name="Conv") for at in (1.0, 101.0)]
+    events.append(_event("b_kernel_time", 5.0, 4.0, op_name="Relu"))
+    rows = _by_name(_read(tmp_path, events))
+    assert (rows["a"].repeats, rows["b"].repeats) == (2, 1)
+    assert rows["dispatch"].minimum_s == pytest.approx(3e-6)
+    assert rows["dispatch"].latency_s == pytest.approx(3.4e-6)  # a tenth of the way from 3 to 7
+
+
+def test_what_runs_beside_the_nodes_takes_no_less_than_nothing(tmp_path: Path) -> None:
+    events = []
+    for at, nodes in ((0.0, 4.0), (100.0, 9.5), (200.0, 12.0), (300.0, 10.0)):  # of runs that take 10 µs
+        events += [_event("model_run", at, 10.0, "Session"), _event("a_kernel_time", at, nodes, op_name="Conv")]
+    rows = {row.name: row for row in _read(tmp_path, events).rows}
+    assert rows["dispatch"].minimum_s == 0 and rows["dispatch"].scope == "overhead"
+
+
+def test_files_of_just_the_largest_size_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert readers.MAX_BYTES == 256 * 1024**2
+    text = "name,latency_us\na,1\n"
+    monkeypatch.setattr(readers, "MAX_BYTES", len(text))
+    assert len(_read(tmp_path, text, "t.csv").rows) == 1
+    with pytest.raises(UsageError, match="larger than 0 MiB"):
+        _read(tmp_path, text + "\n", "t.csv")
+    with pytest.raises(UsageError, match=r"t\.csv: read as table, but it has no rows$"):
+        _read(tmp_path, "name,latency_us", "t.csv")
+    monkeypatch.undo()
     (row,) = _read(tmp_path, f"\ufeff{text}", "t.csv").rows  # a mark of UTF-8 before it says nothing
     assert row.where.endswith("t.csv:2")
     told = readers.replace_where([Measurement("a"), Measurement("b", where="x:1")], "y")
