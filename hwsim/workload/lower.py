@@ -147,7 +147,7 @@ def lower(layer: Layer, network: Network) -> Work:
     if demand.moved or handler is None:
         moves = (DataMove(sum(size for _, size in reads), sum(size for _, size in writes)),)
     work = Work(nests, vectors, moves, reads, writes, known=handler is not None)
-    most = max(work.macs, *(op.operations for op in vectors), *(size for _, size in reads + writes), 0)
+    most = max([work.macs, *(op.operations for op in vectors), *(size for _, size in reads + writes)])
     if most >= MAX_WORK:
         raise call.error(f"asks for {most:.3g} MACs, operations or bytes; 2^63 and more are not costed")
     return work

@@ -255,3 +255,194 @@ def test_operands_of_too_few_dims_name_the_node(op, domain, wrong):
     inputs[wrong] = activation("flat", 32)
     with pytest.raises(ModelError, match="node"):
         work(op, inputs, [activation("y", 1, 32, 32)], attributes, domain)
+
+
+def _told(found):
+    return [(one.function, one.operations, one.elements) for one in found.vectors]
+
+
+def _scores(count, *functions):
+    each = {"mul": 1, "add": 1, "tanh": 3, "softmax": 5}
+    return [(function, each[function] * count, count) for function in functions]
+
+
+@pytest.mark.parametrize("op", ["Attention", "QAttention", "PackedAttention"])
+def test_a_projected_attention_adds_masks_and_biases_of_scores(op):
+    """The mask of keys is input 3, a bias of scores input 5 (of a packed one: where sequences begin); past keys are 4, or 8."""
+    tokens, width = 6, 32
+    x, w, y = activation("x", 1, tokens, width), parameter("w", width, 96), activation("y", 1, tokens, width)
+    none, scores, total = [None] * 3, 4 * tokens * tokens, tokens * 96
+    first = [("dequantize", 2 * total, total)] if op == "QAttention" else []
+    mask, bias = activation("m", 1, tokens, dtype="int32"), activation("s", 1, 4, tokens, tokens)
+    for extra, masked in (
+        ([], False),
+        ([None, mask], True),
+        ([*none, bias], True),
+        ([None, None, bias], False),
+        ([None, mask, None, bias], True),
+    ):
+        found = work(op, [x, w, *extra], [y], {"num_heads": 4}, CONTRIB)
+        assert _told(found)[: len(first)] == first
+        if len(extra) != 3 or masked:
+            names = ("mul", "add", "softmax") if masked else ("mul", "softmax")
+            assert _told(found)[len(first) :] == _scores(scores, *names)
+    past = activation("p", 2, 1, 4, 5, 8)
+    places = {"QAttention": 8}
+    place = places.get(op, 4)
+    for at in (4, 8):
+        inputs = [x, w, *[None] * (at - 2), past]
+        found = work(op, inputs, [y], {"num_heads": 4}, CONTRIB)
+        keys = tokens + (5 if at == place else 0)
+        assert [nest.macs for nest in found.nests] == [tokens * width * 96, *[tokens * keys * width] * 2]
+    flat = activation("p", 2, 1, 5, 8)
+    assert work(op, [x, w, *[None] * (place - 2), flat], [y], {"num_heads": 4}, CONTRIB).nests[1].k == tokens
+    assert [nest.g for nest in work(op, [x, w], [y], {}, CONTRIB).nests] == [
+        1,
+        1,
+        1,
+    ]  # of one head where nothing is said
+    assert (
+        work(op, [x, w], [y], {"qkv_hidden_sizes": (8, 8)}, CONTRIB).nests[1].c == 32
+    )  # of three widths, or a third each
+
+
+def test_packed_tokens_are_of_sequences_where_an_offset_says_so():
+    x, w, y = activation("x", 10, 32), parameter("w", 32, 96), activation("y", 10, 32)
+    for shape, batch, sequence in (((2, 8), 2, 8), ((10,), 1, 10), ((2, 8, 1), 1, 10)):
+        found = work(
+            "PackedAttention", [x, w, None, activation("o", *shape, dtype="int32")], [y], {"num_heads": 2}, CONTRIB
+        )
+        assert [nest.g for nest in found.nests] == [1, 2 * batch, 2 * batch]
+        assert [nest.p for nest in found.nests] == [10, sequence, sequence]
+    empty = work("PackedAttention", [activation("x", 10, 0), parameter("w", 0, 96)], [y], {"num_heads": 2}, CONTRIB)
+    assert empty.macs == 0
+
+
+def test_queries_of_many_heads_in_each_layout():
+    """Two dims are one query each; four and five are packed where no key is given; one head where nothing is said."""
+    y = activation("y", 2, 32)
+    (first, second) = work(
+        "MultiHeadAttention",
+        [activation("q", 2, 32), activation("k", 2, 9, 32), activation("v", 2, 9, 32)],
+        [y],
+        {},
+        CONTRIB,
+    ).nests
+    assert (first.g, first.p, first.c, first.k) == (2, 1, 32, 9) and (second.c, second.k) == (9, 32)
+    y = activation("y", 2, 6, 32)
+    (first, _) = work("MultiHeadAttention", [activation("q", 2, 6, 4, 8)], [y], {"num_heads": 4}, CONTRIB).nests
+    assert (first.g, first.p, first.c, first.k) == (8, 6, 8, 6)
+    (first, _) = work("MultiHeadAttention", [activation("q", 2, 6, 32)], [y], {"num_heads": 4}, CONTRIB).nests
+    assert (first.g, first.p, first.c, first.k) == (8, 6, 8, 6)
+    five = activation("q", 2, 6, 4, 1, 32)
+    (first, _) = work("MultiHeadAttention", [five, activation("k", 2, 9, 32)], [y], {"num_heads": 4}, CONTRIB).nests
+    assert (first.c, first.k) == (8, 9)
+    for key, keys in (((9,), 6), ((2, 9), 9), ((2, 9, 32), 9), ((2, 4, 9, 8), 9), ((2, 9, 4, 2, 8), 9)):
+        inputs = [activation("q", 2, 6, 32), activation("k", *key)]
+        assert work("MultiHeadAttention", inputs, [y], {"num_heads": 4}, CONTRIB).nests[0].k == keys
+    assert (
+        work("PackedMultiHeadAttention", [activation(n, 10, 32) for n in "qkv"], [activation("y", 10, 32)], {}, CONTRIB)
+        .nests[0]
+        .g
+        == 1
+    )
+
+
+@pytest.mark.parametrize(
+    ("op", "place", "queries"), [("MultiHeadAttention", 6, 3), ("DecoderMaskedMultiHeadAttention", 5, 1)]
+)
+def test_keys_that_are_kept(op, place, queries):
+    """Of four dims; beside new ones, unless those are given by head; as many as the present has where that is a result."""
+    q, y = activation("q", 2, queries, 32), activation("y", 2, queries, 32)
+    k, v = activation("k", 2, queries, 32), activation("v", 2, queries, 32)
+
+    def keys(key, value, past, *present, at=place):
+        inputs = [q, key, value, *[None] * (at - 3), past]
+        return work(op, inputs, [y, *present], {"num_heads": 4}, CONTRIB).nests[0].k
+
+    past, by_head = activation("p", 2, 4, 5, 8), activation("k", 2, 4, 9, 8)
+    assert keys(k, v, past) == queries + 5
+    assert keys(k, v, activation("p", 2, 5, 32)) == queries
+    assert keys(k, v, past, at=place + 1) == queries
+    assert keys(by_head, by_head, past) == 9
+    assert keys(k, v, past, activation("n", 2, 4, 64, 8)) == 64
+    assert keys(k, v, past, activation("n", 64, 8)) == queries + 5
+
+
+def test_queries_in_groups_in_each_layout():
+    q, y = activation("q", 1, 3, 128), activation("y", 1, 3, 128)
+    attributes = {"num_heads": 8, "kv_num_heads": 2}
+    k, v = activation("k", 1, 7, 32), activation("v", 1, 7, 32)
+    past = activation("p", 1, 2, 10, 16)
+
+    def keys(key, value, *more, **given):
+        return work("GroupQueryAttention", [q, key, value, *more], [y], {**attributes, **given}, CONTRIB).nests[0].k
+
+    assert keys(k, v) == 7 and keys(k, v, past) == 17 and keys(k, v, activation("p", 1, 2, 160)) == 7
+    assert keys(activation("k", 1, 2, 7, 16), v) == 3
+    assert keys(k, v, past, total_sequence_length=12) == 12 and keys(k, v, total_sequence_length=12) == 7
+    found = work("GroupQueryAttention", [q, k, v], [y], {"num_heads": 8, "do_rotary": 1}, CONTRIB)
+    assert [(nest.g, nest.p, nest.c, nest.k) for nest in found.nests] == [(8, 3, 16, 7), (8, 3, 7, 16)]
+    assert _told(found) == [("mul", 3 * 3 * 16 * 16, 3 * 16 * 16), *_scores(8 * 3 * 7, "mul", "softmax")]
+    assert work("GroupQueryAttention", [q, k, v], [y], {}, CONTRIB).nests[0].g == 1
+    with pytest.raises(ModelError, match="8 query heads do not divide into 3 key heads"):
+        work("GroupQueryAttention", [q, k, v], [y], {"num_heads": 8, "kv_num_heads": 3}, CONTRIB)
+    with pytest.raises(ModelError, match="output 'y' has 2 dims, needs at least 3"):
+        work("GroupQueryAttention", [q, k, v], [activation("y", 3, 128)], attributes, CONTRIB)
+
+
+def test_attention_of_onnx_says_its_heads():
+    """By an attribute where operands are flat, one where there is none; keys have as many as queries where nothing else is said."""
+    q, k, v = activation("q", 2, 3, 48), activation("k", 2, 5, 24), activation("v", 2, 5, 12)
+    for told, groups, width, value_width in (
+        ({"q_num_heads": 6, "kv_num_heads": 3}, 3, 8, 4), ({"q_num_heads": 6}, 6, 8, 2), ({}, 1, 48, 12),
+    ):  # fmt: skip
+        first, second = work("Attention", [q, k, v], [activation("y", 2, 3, 24)], told).nests
+        assert (first.g, first.c, first.k, second.k) == (2 * groups, width, 5, value_width)
+        assert first.p == 3 * told.get("q_num_heads", 1) // groups
+    cube = [activation(name, 2, 4, 5, 8) for name in "qkv"]
+    for past, keys in (((2, 4, 3, 8), 8), ((2, 3, 32), 5)):
+        found = work(
+            "Attention", [*cube, None, activation("p", *past)], [activation("y", 2, 4, 5, 8)], {"softcap": 0.0}
+        )
+        assert found.nests[0].k == keys and _told(found) == _scores(2 * 4 * 5 * keys, "mul", "softmax")
+    kept = work("Attention", cube, [activation("y", 2, 4, 5, 8)], {"softcap": 2})
+    assert [one.function for one in kept.vectors] == ["mul", "tanh", "softmax"]
+    assert [
+        one.function for one in work("Attention", cube, [activation("y", 2, 4, 5, 8)], {"softcap": "x"}).vectors
+    ] == ["mul", "softmax"]
+
+
+def test_types_of_scores_and_results():
+    """Scores travel in the type of the query; a second product has a weight that was made at run time."""
+    q, k, v = (
+        activation(name, 1, 2, 4, 8, dtype=kind) for name, kind in (("q", "float16"), ("k", "int8"), ("v", "bfloat16"))
+    )
+    first, second = work("Attention", [q, k, v], [activation("y", 1, 2, 4, 8)]).nests
+    assert (first.input.dtype, first.weight.dtype, first.output.dtype) == ("float16", "int8", "float16")
+    assert (second.input.dtype, second.weight.dtype, second.output.dtype) == ("float16", "bfloat16", "float32")
+
+
+def test_linear_attention_says_its_heads_and_its_rule():
+    q, k, v = (activation(name, 2, 5, 24, dtype="float16") for name in "qkv")
+    found = work("LinearAttention", [q, k, v], [activation("y", 2, 5, 24)], {})
+    assert [(nest.g, nest.p, nest.c, nest.k) for nest in found.nests] == [
+        (2, 24, 5, 24),
+        (2, 5, 24, 24),
+        (2, 5, 24, 24),
+    ]
+    states = 2 * 24 * 24 * 5
+    assert _told(found) == [
+        ("mul", 240, 240),
+        ("mul", states, states),
+        ("mul", 2 * 240, 240),
+    ]  # gated_delta where nothing is said
+    assert [(nest.input.dtype, nest.weight.dtype, nest.output.dtype) for nest in found.nests] == [
+        ("float16", "float16", "float32"), ("float16", "float32", "float32"), ("float16", "float32", "float32"),
+    ]  # fmt: skip
+    with pytest.raises(ModelError, match="3 query heads do not divide into 2 key heads"):
+        work("LinearAttention", [q, k, v], [activation("y", 2, 5, 24)], {"q_num_heads": 3, "kv_num_heads": 2})
+    found = work("LinearAttention", [q, k, v], [activation("y", 2, 5, 24)], {"q_num_heads": 4, "update_rule": "linear"})
+    assert found.nests[0].g == 8
+    with pytest.raises(ModelError, match="needs at least 3"):
+        work("LinearAttention", [q, k, v], [activation("y", 5, 24)], {})

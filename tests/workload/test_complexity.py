@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -11,8 +13,9 @@ from hypothesis import strategies as st
 from hwsim.graph import Layer, Network, Tensor
 from hwsim.graph.passes import apply
 from hwsim.graph.precision import with_bits
-from hwsim.workload import lower
+from hwsim.workload import LoopNest, OperandType, lower
 from hwsim.workload.complexity import complexity
+from hwsim.workload.liveness import activation_bytes, aliases, peak_activation_bytes
 from tests.workload.single import activation, network, parameter
 
 
@@ -162,3 +165,127 @@ def test_the_record_as_json():
 def test_nothing_that_moves_nothing_has_an_intensity():
     found = complexity(Network("empty", (), {}))
     assert (found.macs, found.intensity, found.hcm_intensity, found.peak_activation_bytes) == (0, 0.0, 0.0, 0)
+
+
+def test_each_figure_of_a_layer_by_hand():
+    """A product of 3 x 8 by 8 x 4 with a table that is gathered from: bytes, operations and what they are over each other."""
+    tensors = [
+        activation("x", 3, 8), parameter("w", 8, 4, dtype="int8"), activation("t", 3, 4), parameter("table", 100, 4),
+        Tensor("i", (5,), "int64", "constant"), activation("y", 5, 4),
+    ]  # fmt: skip
+    layers = [
+        Layer("p", "Gemm", ("x", "w"), ("t",), {"activation": "tanh"}),
+        Layer("g", "Gather", ("table", "i"), ("y",), fused=("f",)),
+    ]
+    found = complexity(network(layers, tensors))
+    first, second = (layer.to_dict() for layer in found.layers)
+    bops = 96 * (32 * 8 + 32 + 8 + math.log2(8))
+    traffic, moved = 96 + 32 + 48, 80 + 40 + 80
+    hcm_bits = 24 * 32 + 32 * 8 + 12 * 32
+    assert first == {
+        "name": "p", "op": "Gemm", "macs": 96, "parameters": 32, "weight_bytes": 32, "input_bytes": 96, "output_bytes": 48,
+        "traffic_bytes": traffic, "vector_operations": 12, "bops": bops, "bops_product": 96 * 256, "hcm_operations": 192,
+        "hcm_traffic_bits": hcm_bits, "intensity_ops_per_byte": 2 * 96 / traffic, "hcm_intensity_ops_per_bit": 192 / hcm_bits,
+        "known": True, "fused": [],
+    }  # fmt: skip
+    assert second == {
+        "name": "g", "op": "Gather", "macs": 0, "parameters": 400, "weight_bytes": 1600, "input_bytes": 40, "output_bytes": 80,
+        "traffic_bytes": moved, "vector_operations": 0, "bops": 0.0, "bops_product": 0, "hcm_operations": 0, "hcm_traffic_bits": 0,
+        "intensity_ops_per_byte": 0.0, "hcm_intensity_ops_per_bit": 0.0, "known": True, "fused": ["f"],
+    }  # fmt: skip
+    assert found.intensity == 192 / (traffic + moved) and found.hcm_intensity == 192 / hcm_bits
+    totals = found.to_dict()["totals"]
+    assert (
+        totals["intensity_ops_per_byte"] == found.intensity
+        and totals["parameters"] == 432
+        and totals["weight_bytes"] == 1632
+    )
+    assert (totals["peak_activation_bytes"], totals["peak_layer"]) == (found.peak_activation_bytes, found.peak_layer)
+    assert found.to_dict()["operators"] == {"Gemm": 1, "Gather": 1} and found.to_dict()["unknown_operators"] == {}
+    free = complexity(
+        network([Layer("v", "Identity", ("x",), ("z",))], [activation("x", 3), activation("z", 3)])
+    ).layers[0]
+    assert (free.traffic_bytes, free.intensity, free.hcm_intensity) == (0, 0.0, 0.0)
+
+
+def test_operators_are_counted_most_of_them_first():
+    layers = [
+        Layer("a", "Relu", ("x",), ("y",)),
+        *(Layer(f"b{place}", "Wat", ("x",), (f"z{place}",), domain="o") for place in range(2)),
+    ]
+    layers.append(
+        Layer(
+            "c",
+            "MatMul",
+            ("x", "x"),
+            ("u",),
+            members=(Layer("m", "MatMul", ("x", "x"), ("t",)), Layer("n", "Relu", ("t",), ("u",))),
+        )
+    )
+    tensors = [activation(name, 2, 2) for name in ("x", "y", "z0", "z1", "t", "u")]
+    found = complexity(network(layers, tensors))
+    assert list(found.operators.items()) == [("Relu", 2), ("o::Wat", 2), ("MatMul", 1)] and found.unknown == {
+        "o::Wat": 2
+    }
+
+
+def test_what_is_alive_in_each_layer():
+    """An output that nobody reads lives for its layer alone; what the network returns, or a view of it, to the end."""
+
+    def alive(layers, tensors, outputs=None):
+        found = network(layers, tensors)
+        if outputs is not None:
+            found = replace(found, outputs=outputs)
+        return activation_bytes(found, [lower(layer, found) for layer in found.layers])
+
+    some = [activation("x", 2), activation("a", 3), activation("b", 5), activation("c", 7), activation("y", 1)]
+    split = Layer("s", "Split", ("x",), ("a", "b"))
+    layers = [split, Layer("r", "Relu", ("a",), ("c",)), Layer("e", "Relu", ("c",), ("y",))]
+    assert alive(layers, some) == [40, 60, 52]  # b is an output of the network: kept
+    assert alive(layers, some, ("y",)) == [40, 40, 32]
+    assert alive(layers, some, ("y", "a")) == [40, 40, 44]
+    assert alive(layers, some, ("y", "x")) == [40, 48, 40]
+    views = [
+        Layer("v", "Reshape", ("x", "a"), ("b",)),
+        Layer("w", "Identity", ("b",), ("c",)),
+        Layer("e", "Relu", ("a",), ("y",)),
+    ]
+    assert alive(views, some, ("y", "c")) == [20, 20, 24]  # x lives on under the name of c
+    assert alive(views, some, ("y",)) == [20, 20, 16]
+    weights = [activation("x", 2), parameter("w", 9), activation("y", 1)]
+    assert alive([Layer("e", "Add", ("x", "w"), ("y",))], weights) == [12]
+    twice = replace(network([Layer("e", "Relu", ("x",), ("y",))], weights), inputs=("x", "x", "w", "nobody"))
+    assert activation_bytes(twice, [lower(layer, twice) for layer in twice.layers]) == [12]
+    again = [Layer("e", "Relu", ("x",), ("y",)), Layer("f", "Relu", ("x",), ("y",))]
+    assert alive(again, weights) == [12, 12]
+
+
+def test_what_has_no_value_of_its_operand_is_no_view():
+    layers = [
+        Layer("s", "Shape", ("x",), ("a",)),
+        Layer("v", "Identity", ("",), ("b",)),
+        Layer("i", "Identity", ("x",), ("c", "")),
+    ]
+    found = network(layers, [activation(name, 2) for name in "xabc"])
+    assert aliases(found, [lower(layer, found) for layer in layers]) == {"c": "x"}
+    nothing = Network("empty", (), {"x": activation("x", 4)}, ("x",), ())
+    assert peak_activation_bytes(nothing, []) == (16, "")
+
+
+def test_nests_reach_as_far_as_their_windows():
+    """Unpadded: four results three apart with windows of five taps two apart span 3 * 3 + 4 * 2 + 1."""
+    nest = LoopNest(2, 3, 5, 7, 4, 6, 5, 2, stride_h=3, stride_w=4, dilation_h=2, dilation_w=5)
+    assert (nest.input_height, nest.input_width) == (18, 26)
+    assert nest.elements == (2 * 3 * 7 * 18 * 26, 3 * 5 * 7 * 10, 2 * 3 * 5 * 24)
+    assert nest.macs == 2 * 3 * 5 * 7 * 4 * 6 * 5 * 2 and replace(nest, repeat=3).macs == 3 * nest.macs
+    given_ = replace(nest, height=11, width=13)
+    assert (given_.input_height, given_.input_width, given_.elements[0]) == (11, 13, 42 * 143)
+    plain = LoopNest()
+    assert (plain.macs, plain.elements, plain.input.bits, plain.accumulator.dtype, plain.weight_role) == (
+        1,
+        (1, 1, 1),
+        8,
+        "int32",
+        "parameter",
+    )
+    assert OperandType() == OperandType("int8", 1.0, ())

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwsim.errors import ModelError
+from hwsim.graph import Tensor
 from tests.workload import naive
 from tests.workload.single import activation, parameter, work
 
@@ -214,3 +215,172 @@ def test_a_transposed_convolution_reads_each_input_for_every_tap(dilation):
     (nest,) = found.nests
     assert found.macs == 2 * 5 * taps * taps * size * size
     assert (nest.pad_top, nest.pad_left) == ((taps - 1) * dilation,) * 2
+
+
+def test_a_causal_convolution_slides_over_what_came_before():
+    """Every channel by itself along the width; its state stands before the first sample."""
+    inputs = [activation("x", 2, 6, 10), parameter("w", 6, 1, 4), activation("b", 6), activation("s", 2, 6, 3)]
+    found = work("CausalConvWithState", inputs, [activation("y", 2, 6, 10)], {"activation": "silu"})
+    (nest,) = found.nests
+    assert nest.extents == (2, 6, 1, 1, 1, 10, 1, 4)
+    assert (nest.width, nest.pad_left, nest.pad_top, nest.stride_w, nest.weight_role) == (10, 3, 0, 1, "parameter")
+    assert (nest.input.dtype, nest.weight.dtype, nest.output.dtype, nest.accumulator.dtype) == ("float32",) * 4
+    assert [(op.function, op.operations, op.elements) for op in found.vectors] == [("sigmoid", 240, 120)]
+    made = [inputs[0], activation("w", 6, 1, 4, dtype="float16")]
+    (nest,) = work("CausalConvWithState", made, [activation("y", 2, 6, 10, dtype="float16")]).nests
+    assert (nest.weight_role, nest.weight.dtype, nest.output.dtype) == ("activation", "float16", "float16")
+    nothing = [activation("x", 0, 6, 10), inputs[1]]
+    assert work("CausalConvWithState", nothing, [activation("y", 0, 6, 10)]).nests == ()
+    for wrong in (0, 1):
+        flat = list(inputs)
+        flat[wrong] = activation("flat", 6, 10)
+        with pytest.raises(ModelError, match="needs at least 3"):
+            work("CausalConvWithState", flat, [activation("y", 2, 6, 10)])
+    with pytest.raises(ModelError, match="output 'y' has 2 dims, needs at least 3"):
+        work("CausalConvWithState", inputs, [activation("y", 6, 10)])
+
+
+def test_every_field_of_a_convolution_of_three_axes():
+    """Depth 9 in steps of 2, 7 rows in steps of 3, 8 columns; groups of two; one output slice is one more image."""
+    x, weight = activation("x", 2, 6, 9, 7, 8, dtype="int8"), parameter("w", 10, 3, 3, 2, 5, dtype="int4")
+    attributes = {
+        "group": 2, "kernel_shape": (3, 2, 5), "strides": (2, 3, 1), "dilations": (1, 2, 1), "pads": (4, 1, 2, 4, 1, 2),
+    }  # fmt: skip
+    (nest,) = work("Conv", [x, weight], [activation("y", 2, 10, 8, 3, 8, dtype="int32")], attributes).nests
+    assert nest.extents == (2 * 8, 2, 5, 3 * 3, 3, 8, 2, 5)
+    assert (nest.stride_h, nest.stride_w, nest.dilation_h, nest.dilation_w) == (3, 1, 2, 1)
+    assert (nest.height, nest.width, nest.pad_top, nest.pad_left) == (7, 8, 1, 2)
+    assert (nest.input.dtype, nest.weight.dtype, nest.output.dtype, nest.accumulator.dtype) == (
+        "int8",
+        "int4",
+        "int32",
+        "int32",
+    )
+    assert nest.repeat == 1
+
+
+def test_a_signal_has_no_height():
+    (nest,) = work(
+        "Conv",
+        [activation("x", 2, 3, 20), parameter("w", 4, 3, 5)],
+        [activation("y", 2, 4, 9)],
+        {"strides": (2,), "pads": (1, 1), "dilations": (1,)},
+    ).nests
+    assert nest.extents == (2, 1, 4, 3, 1, 9, 1, 5)
+    assert (nest.height, nest.width, nest.pad_top, nest.pad_left, nest.stride_h, nest.dilation_h) == (1, 20, 0, 1, 1, 1)
+    assert nest.stride_w == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({}, (1, 1, 0)), ({"strides": (2, 2)}, (2, 1, 0)), ({"strides": (2,)}, (1, 1, 0)), ({"strides": (0, 0)}, (1, 1, 0)),
+        ({"dilations": (3, 3)}, (1, 3, 0)), ({"pads": (1, 1, 1, 1)}, (1, 1, 1)), ({"pads": (1, 1)}, (1, 1, 0)),
+        ({"pads": (1, 1, 1, 1), "auto_pad": "NOTSET"}, (1, 1, 1)), ({"pads": (1, 1, 1, 1), "auto_pad": "VALID"}, (1, 1, 0)),
+        ({"group": 0}, (1, 1, 0)), ({"kernel_shape": (3,)}, (1, 1, 0)),
+    ],
+)  # fmt: skip
+def test_attributes_that_are_of_another_rank_say_nothing(given, found):
+    (nest,) = work(
+        "Conv", [activation("x", 1, 2, 9, 9), parameter("w", 4, 2, 3, 3)], [activation("y", 1, 4, 5, 5)], given
+    ).nests
+    assert (nest.stride_h, nest.dilation_h, nest.pad_top) == (nest.stride_w, nest.dilation_w, nest.pad_left) == found
+    assert (nest.g, nest.s, nest.r) == (1, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("x", "weight", "y", "given", "message"),
+    [
+        ((1, 4, 8, 8), (6, 2, 3, 3), (1, 6, 6, 6), {"group": 4}, "4 input and 6 output channels do not divide into 4 groups"),
+        ((1, 6, 8, 8), (4, 2, 3, 3), (1, 4, 6, 6), {"group": 4}, "6 input and 4 output channels do not divide into 4 groups"),
+        ((1, 4, 8, 8), (4, 4, 3), (1, 4, 6, 6), {}, r"weight \[4, 4, 3\] does not fit input \[1, 4, 8, 8\]"),
+        ((1, 4, 8, 8), (4, 4, 3, 3), (1, 4, 6), {}, r"weight \[4, 4, 3, 3\] does not fit input \[1, 4, 8, 8\]"),
+        ((1, 4), (4, 4, 3), (1, 4, 6), {}, "input 'x' has 2 dims, needs at least 3"),
+        ((1, 4, 8), (4, 4), (1, 4, 6), {}, "input 'w' has 2 dims, needs at least 3"),
+        ((1, 4, 8), (4, 4, 3), (1, 4), {}, "output 'y' has 2 dims, needs at least 3"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_said(x, weight, y, given, message):
+    with pytest.raises(ModelError, match=message):
+        work("Conv", [activation("x", *x), parameter("w", *weight)], [activation("y", *y)], given)
+    if len(weight) != 3 or len(x) != 4:
+        return
+    with pytest.raises(ModelError, match=message):  # and of a transposed one
+        work("ConvTranspose", [activation("x", *x), parameter("w", *weight)], [activation("y", *y)], given)
+
+
+def test_zeros_of_weights_are_told_by_output_channel():
+    """Along the first axis; of a transposed convolution, whose first axis is that of the inputs, not at all."""
+    weight = Tensor("w", (4, 4, 3, 3), "int8", "parameter", 0.5, nonzeros=((18, 17, 19, 18), (24, 24, 24)))
+    x, y = activation("x", 1, 4, 8, 8), activation("y", 1, 4, 6, 6)
+    (nest,) = work("Conv", [x, weight], [y]).nests
+    assert (nest.weight.density, nest.weight.nonzeros) == (0.5, (18, 17, 19, 18))
+    (nest,) = work("ConvTranspose", [x, weight], [activation("y", 1, 4, 10, 10)]).nests
+    assert (nest.weight.density, nest.weight.nonzeros, nest.weight_role) == (0.5, (), "parameter")
+
+
+@pytest.mark.parametrize(
+    ("name", "work_"),
+    [("Relu", ("compare", 1)), ("HardSigmoid", ("compare", 4)), ("GELU", ("erf", 5)), ("Wat", ("compare", 1)), ("None", None), ("", None)],
+)  # fmt: skip
+def test_activations_that_an_attribute_names(name, work_):
+    x, weight, y = activation("x", 1, 2, 4, 4), parameter("w", 3, 2, 1, 1), activation("y", 1, 3, 4, 4)
+    third = [None, activation("z", 1, 3, 4, 4)]
+    for op, extra in (("Conv", []), ("Conv", third), ("FusedConv", []), ("FusedConv", third), ("ConvTranspose", [])):
+        if op == "ConvTranspose":
+            weight = parameter("w", 2, 3, 1, 1)
+        found = work(op, [x, weight, *extra], [y], {"activation": name}, "com.microsoft" if op == "FusedConv" else "")
+        expected = [("add", 48, 48)] if op == "FusedConv" and extra else []
+        expected += [(work_[0], work_[1] * 48, 48)] if work_ else []
+        assert [(op.function, op.operations, op.elements) for op in found.vectors] == expected
+
+
+def test_requantized_and_sampled_results():
+    x, weight, y = activation("x", 2, 4, 5, 5), parameter("w", 8, 4, 3, 3), activation("y", 2, 8, 3, 3)
+    found = work("QLinearConv", [x, None, None, weight], [y])
+    assert [(op.function, op.operations, op.elements) for op in found.vectors] == [("quantize", 4 * 144, 144)]
+    found = work("DeformConv", [x, weight, activation("o", 2, 18, 3, 3)], [y])
+    assert [(op.function, op.operations, op.elements) for op in found.vectors] == [
+        ("interpolate", 7 * 2 * 4 * 9 * 9, 2 * 4 * 9 * 9)
+    ]
+    assert found.macs == 2 * 8 * 9 * 4 * 9
+
+
+def test_phases_of_a_transposed_convolution():
+    """Five taps in steps of two: phases of three and of two taps along each axis, each a dense convolution of the input."""
+    x, weight = activation("x", 3, 4, 6, 7), parameter("w", 4, 5, 5, 5)
+    found = work("ConvTranspose", [x, weight], [activation("y", 3, 10, 15, 17)], {"strides": (2, 2), "group": 2})
+    assert [(nest.s, nest.r, nest.repeat) for nest in found.nests] == [(3, 3, 1), (3, 2, 1), (2, 3, 1), (2, 2, 1)]
+    for nest in found.nests:
+        assert (nest.n, nest.g, nest.k, nest.c, nest.q, nest.p) == (3, 2, 5, 2, 6, 7)
+        assert (nest.pad_top, nest.pad_left, nest.height, nest.width) == (nest.s - 1, nest.r - 1, 6, 7)
+        assert (nest.stride_h, nest.stride_w, nest.dilation_h, nest.dilation_w) == (1, 1, 1, 1)
+    for taps, stride, dilation, nests in (
+        (4, 2, 1, [(2, 1, 2)]), (1, 3, 1, [(1, 1, 1)]), (2, 3, 1, [(1, 1, 2)]), (3, 2, 2, [(3, 1, 1)]), (3, 4, 2, [(2, 1, 1), (1, 1, 1)]),
+        (5, 1, 3, [(5, 3, 1)]), (4, 6, 4, [(2, 2, 1), (1, 2, 2)]),
+    ):  # fmt: skip
+        inputs = [activation("x", 1, 1, 5), parameter("w", 1, 1, taps)]
+        found = work(
+            "ConvTranspose", inputs, [activation("y", 1, 1, 9)], {"strides": (stride,), "dilations": (dilation,)}
+        )
+        assert [(nest.r, nest.dilation_w, nest.repeat) for nest in found.nests] == nests
+    axes = [activation("x", 1, 1, 2, 2, 2, 2), parameter("w", 1, 1, 2, 2, 2, 2)]  # of four axes the first stays whole
+    found = work("ConvTranspose", axes, [activation("y", 1, 1, 4, 4, 4, 4)], {"strides": (2, 2, 2, 2)})
+    (nest,) = found.nests
+    assert (nest.c, nest.s, nest.r, nest.repeat, found.macs) == (2, 1, 1, 8, 2 * 8 * 16)
+
+
+def test_layouts_with_channels_last():
+    """By the operator, by its domain, or by an attribute of one; anything else has its channels first."""
+    last, first = activation("x", 1, 6, 7, 4), activation("x", 1, 4, 6, 7)
+    for op, domain, attributes in (
+        ("NhwcConv", "com.microsoft", {}), ("NhwcFusedConv", "com.microsoft", {}), ("Conv", "com.ms.internal.nhwc", {}),
+        ("Conv", "qonnx.custom_op.channels_last", {}), ("Conv", "", {"channels_last": 1}), ("Conv", "", {"channels_last": 2}),
+        ("Conv", "", {}),
+    ):  # fmt: skip
+        nhwc = op != "Conv" or domain != "" or attributes.get("channels_last") == 1
+        inputs = [last if nhwc else first, parameter("w", 8, 4, 3, 3)]
+        (nest,) = work(
+            op, inputs, [activation("y", 1, 4, 5, 8) if nhwc else activation("y", 1, 8, 4, 5)], attributes, domain
+        ).nests
+        assert (nest.c, nest.k, nest.q, nest.p, nest.height, nest.width, nest.s, nest.r) == (4, 8, 4, 5, 6, 7, 3, 3)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hwsim
 from hwsim.graph import Network, Tensor
-from hwsim.workload import LoopNest, lower
+from hwsim.workload import LoopNest, OperandType, Work, lower
 from hwsim.workload.division import WHOLE, By, Part, Slice, divide
+from hwsim.workload.work import DataMove, VectorOp
 from tests.workload.single import activation, parameter, single
 
 
@@ -215,3 +218,223 @@ def test_phases_of_a_transposed_convolution_are_divided_together() -> None:
     assert [part.needed for part in found] == [{}, {}]
     assert [part.work.macs for part in found] == [4 * 6 * 5 * 3 * 16] * 2
     assert [dict(part.work.reads) for part in found] == [{"x": 480, "w": 768}] * 2
+
+
+def _reads(found: tuple[Part, ...]) -> list[dict[str, int]]:
+    return [dict(part.work.reads) for part in found]
+
+
+def test_slices_lie_within_each_other() -> None:
+    here = Slice("height", 2, 4, 6)
+    assert here.within(here) and here.within(Slice("height", 0, 6, 6)) and Slice("height", 3, 3, 6).within(here)
+    for other in (Slice("height", 3, 6, 6), Slice("height", 0, 3, 6), Slice("rows", 0, 6, 6), Slice("height", 0, 6, 7)):
+        assert not here.within(other)
+    assert not Slice("height", 5, 4, 6).within(Slice("height", 0, 6, 6))
+    assert (WHOLE.axis, WHOLE.low, WHOLE.high, WHOLE.extent) == ("", 0, 1, 1) and WHOLE.within(WHOLE)
+    assert Part(Work()).share == 1.0 and Part(Work()).made == WHOLE and Part(Work()).needed == {}
+
+
+@pytest.mark.parametrize("parts", [0, 1])
+def test_one_part_is_all(parts: int) -> None:
+    for by in ("rows", "channels"):
+        (whole,) = _parts("Add", [IMAGE, activation("z", 1, 4, 6, 5)], RESULT, parts, by)  # type: ignore[arg-type]
+        assert whole.share == 1 and whole.needed == {"x": WHOLE, "z": WHOLE} and whole.made == WHOLE
+    (free,) = _parts("Identity", [IMAGE], RESULT, 3, "rows")
+    assert free.work.free and free.needed == {}
+
+
+@pytest.mark.parametrize(
+    ("extents", "parts", "by", "dims"),
+    [
+        ({"g": 4, "k": 8}, 4, "channels", [(1, 8)] * 4), ({"g": 3, "k": 8}, 4, "channels", [(3, 2)] * 4),
+        ({"g": 3, "k": 2}, 4, "channels", [(1, 2)] * 3), ({"g": 2, "k": 3}, 4, "channels", [(2, 1)] * 3),
+        ({"g": 1, "k": 2}, 2, "channels", [(1, 1)] * 2), ({"k": 5}, 3, "channels", [(1, 1), (1, 2), (1, 2)]),
+        ({"g": 1, "k": 1}, 3, "channels", None),
+        ({"q": 5, "p": 9, "n": 9}, 4, "rows", [(1, 9, 9), (1, 9, 9), (1, 9, 9), (2, 9, 9)]),
+        ({"q": 3, "p": 9, "n": 9}, 4, "rows", [(3, 2, 9)] * 3 + [(3, 3, 9)]),
+        ({"q": 3, "p": 3, "n": 4}, 4, "rows", [(3, 3, 1)] * 4), ({"q": 2, "p": 3, "n": 1}, 4, "rows", [(2, 1, 1)] * 3),
+        ({"q": 3, "p": 3, "n": 3}, 4, "rows", [(1, 3, 3)] * 3), ({}, 2, "rows", None),
+    ],
+)  # fmt: skip
+def test_the_dim_that_is_divided(
+    extents: dict[str, int], parts: int, by: By, dims: list[tuple[int, ...]] | None
+) -> None:
+    """The first that gives every part something, else the longest, of which each part has one or two."""
+    nest = LoopNest(**extents)
+    work = Work((nest,), reads=(("x", 100),), writes=(("y", 100),))
+    network = single("Odd", [activation("x", 100, dtype="int8")], [activation("y", 100, dtype="int8")])
+    found = divide(network.layers[0], work, network, parts, by)
+    names = ("g", "k") if by == "channels" else ("q", "p", "n")
+    if dims is None:
+        assert [part.work for part in found] == [work]
+        return
+    assert sorted(tuple(getattr(part.work.nests[0], name) for name in names) for part in found) == sorted(dims)
+    assert sum(dict(part.work.writes)["y"] for part in found) == 100 and sum(
+        part.share for part in found
+    ) == pytest.approx(1)
+
+
+def test_where_results_lie_only_as_far_as_shapes_show_it() -> None:
+    """Channels of an image; rows of a table whose width is that of one product; not where heads or groups share them."""
+    kernel = parameter("w", 6, 4, 3, 3)
+    by_k = _parts("Conv", [IMAGE, kernel], activation("y", 1, 6, 6, 5), 2, "channels", pads=(1, 1, 1, 1))
+    assert [part.made for part in by_k] == [Slice("channels", 0, 3, 6), Slice("channels", 3, 6, 6)]
+    assert [part.needed for part in by_k] == [{"x": WHOLE}, {"x": WHOLE}] and _reads(by_k) == [{"x": 480, "w": 432}] * 2
+    grouped = _parts(
+        "Conv",
+        [IMAGE, parameter("w", 6, 2, 3, 3)],
+        activation("y", 1, 6, 6, 5),
+        3,
+        "channels",
+        group=2,
+        pads=(1, 1, 1, 1),
+    )
+    assert [part.made for part in grouped] == [None] * 3 and _reads(grouped) == [{"x": 480, "w": 144}] * 3
+    depth = _parts("Conv", [IMAGE, parameter("w", 4, 1, 3, 3)], RESULT, 3, "channels", group=4, pads=(1, 1, 1, 1))
+    assert [part.made for part in depth] == [
+        Slice("channels", 0, 1, 4),
+        Slice("channels", 1, 2, 4),
+        Slice("channels", 2, 4, 4),
+    ]
+    table = _parts("MatMul", [activation("x", 6, 8), parameter("w", 8, 4)], activation("y", 6, 4), 4, "rows")
+    assert [part.made for part in table] == [
+        Slice("rows", low, high, 6) for low, high in ((0, 1), (1, 3), (3, 4), (4, 6))
+    ]
+    columns = _parts("MatMul", [activation("x", 6, 8), parameter("w", 8, 4)], activation("y", 6, 4), 2, "channels")
+    assert [part.made for part in columns] == [None, None] and _reads(columns) == [{"x": 192, "w": 64}] * 2
+    assert [part.needed for part in columns] == [{"x": WHOLE}] * 2
+    heads = _parts(
+        "MatMul", [activation("x", 2, 6, 8), activation("w", 2, 8, 4)], activation("y", 2, 6, 4), 2, "channels"
+    )
+    assert [part.made for part in heads] == [None, None] and _reads(heads) == [{"x": 192, "w": 128}] * 2
+    by_row = _parts("MatMul", [activation("x", 2, 6, 8), activation("w", 2, 8, 4)], activation("y", 2, 6, 4), 2, "rows")
+    assert [part.made for part in by_row] == [None, None] and _reads(by_row) == [{"x": 192, "w": 256}] * 2
+    images = _parts(
+        "Conv", [activation("x", 3, 4, 1, 1), parameter("w", 4, 4, 1, 1)], activation("y", 3, 4, 1, 1), 3, "rows"
+    )
+    assert [part.made for part in images] == [None] * 3 and _reads(images) == [{"x": 16, "w": 64}] * 3
+
+
+def test_halves_of_a_signal_and_of_an_image_have_the_padding_that_they_touch() -> None:
+    """Nine rows in steps of two with four of padding: the second half begins at row four, the last with none before it."""
+    image, kernel = activation("x", 1, 1, 9, 7), parameter("w", 1, 1, 5, 3)
+    found = _parts("Conv", [image, kernel], activation("y", 1, 1, 7, 5), 3, "rows", pads=(4, 0, 4, 0), strides=(2, 1))
+    nests = [part.work.nests[0] for part in found]
+    assert [(nest.q, nest.pad_top, nest.input_height) for nest in nests] == [(2, 4, 3), (2, 0, 7), (3, 0, 5)]
+    assert [part.needed["x"] for part in found] == [
+        Slice("height", low, high, 9) for low, high in ((0, 3), (0, 7), (4, 9))
+    ]
+    assert [read["x"] for read in _reads(found)] == [-(-252 * rows // 9) for rows in (3, 7, 5)]
+    dilated = _parts(
+        "Conv", [image, kernel], activation("y", 1, 1, 3, 3), 3, "rows", pads=(1, 1, 1, 1), dilations=(2, 3)
+    )
+    assert [(part.needed["x"].low, part.needed["x"].high) for part in dilated] == [(0, 8), (0, 9), (1, 9)]
+    cropped = _parts(
+        "Conv", [image, parameter("w", 1, 1, 1, 1)], activation("y", 1, 1, 3, 7), 3, "rows", pads=(6, 0, -12, 0)
+    )
+    assert [(part.needed["x"].low, part.needed["x"].high) for part in cropped] == [
+        (0, 1)
+    ] * 3  # padding alone: one row at least
+
+
+def test_operands_of_a_product_that_is_made_at_run_time() -> None:
+    """By channels the second operand is divided as weights are; what is folded in is of the size of the result."""
+    q, k = activation("q", 1, 4, 6, 8, dtype="int8"), activation("k", 1, 4, 8, 6, dtype="int8")
+    found = _parts("MatMul", [q, k], activation("y", 1, 4, 6, 6, dtype="int8"), 2, "channels")
+    assert _reads(found) == [{"q": 96, "k": 96}] * 2
+    found = _parts("MatMul", [q, k], activation("y", 1, 4, 6, 6, dtype="int8"), 2, "rows")
+    assert _reads(found) == [{"q": 96, "k": 192}] * 2
+    assert [part.work.nests[0].p for part in found] == [3, 3]
+    nest = LoopNest(k=4, p=6, c=8, weight_role="activation", input=OperandType("int16"))
+    sizes = (("z", 5), ("x", 96), ("w", 32), ("r", 24))
+    work = Work((nest,), vectors=(VectorOp("add", 24, 24),), moves=(DataMove(7, 9),), reads=sizes, writes=(("y", 24),))
+    network = single(
+        "Odd",
+        [
+            activation("z", 5, dtype="int8"),
+            activation("x", 6, 8, dtype="int16"),
+            activation("w", 8, 4, dtype="int8"),
+            activation("r", 6, 4, dtype="int8"),
+        ],
+        [activation("y", 6, 4, dtype="int8")],
+    )
+    rows = divide(network.layers[0], work, network, 2, "rows")
+    assert _reads(rows) == [{"z": 2, "x": 48, "w": 32, "r": 12}, {"z": 3, "x": 48, "w": 32, "r": 12}]
+    assert [part.needed for part in rows] == [
+        {"x": made, "r": made} for made in (Slice("rows", 0, 3, 6), Slice("rows", 3, 6, 6))
+    ]
+    assert [
+        (part.work.vectors[0].operations, part.work.moves[0].read_bytes, part.work.moves[0].write_bytes)
+        for part in rows
+    ] == [(12, 3, 4), (12, 4, 5)]
+    columns = divide(network.layers[0], work, network, 2, "channels")
+    assert _reads(columns) == [{"z": 2, "x": 96, "w": 16, "r": 12}, {"z": 3, "x": 96, "w": 16, "r": 12}]
+
+
+def test_several_nests_are_divided_together_or_not_at_all() -> None:
+    """As many parts as the nest has that has the least; repeats count among what is read."""
+    network = single("Odd", [activation("x", 90, dtype="int8")], [activation("y", 30, dtype="int8")])
+    nests = (LoopNest(k=6, c=5, p=3, repeat=2), LoopNest(k=3, c=4, p=15))
+    work = Work(nests, reads=(("x", 90),), writes=(("y", 30),))
+    found = divide(network.layers[0], work, network, 5, "channels")
+    assert [[nest.k for nest in part.work.nests] for part in found] == [[2, 1]] * 3
+    assert (
+        [part.made for part in found] == [None] * 3
+        and _reads(found) == [{"x": 90}] * 3
+        and [part.needed for part in found] == [{}] * 3
+    )
+    rows = divide(network.layers[0], work, network, 3, "rows")
+    assert _reads(rows) == [{"x": -(-90 * (2 * 5 + 20) // 90)}] * 3
+    lone = replace(work, nests=(nests[0], LoopNest(k=1, c=4, p=15)))
+    assert [part.work for part in divide(network.layers[0], lone, network, 3, "channels")] == [lone]
+
+
+def test_layers_without_products_in_equal_shares() -> None:
+    """Where nothing shows how results depend on operands: weights are read by all, rows of tables by those that gather them."""
+    scale = parameter("g", 7)
+    table, index = parameter("t", 100, 7), activation("i", 6, dtype="int64")
+    norm = _parts("LayerNormalization", [activation("x", 2, 3, 7), scale], activation("y", 2, 3, 7), 4, "rows")
+    assert [part.share for part in norm] == [1 / 6, 2 / 6, 1 / 6, 2 / 6] and [part.made for part in norm] == [None] * 4
+    assert [part.needed for part in norm] == [{}] * 4
+    assert _reads(norm) == [{"x": size, "g": 28} for size in (28, 56, 28, 56)]
+    gathered = _parts("Gather", [table, index], activation("y", 6, 7), 2, "rows")
+    assert _reads(gathered) == [{"t": 84, "i": 24}] * 2
+    assert [(part.work.moves[0].read_bytes, part.work.moves[0].write_bytes) for part in gathered] == [(108, 84)] * 2
+    few = _parts("Softmax", [activation("x", 1, 8)], activation("y", 1, 8), 4, "channels")
+    assert [part.share for part in few] == [0.25] * 4 and [dict(part.work.writes)["y"] for part in few] == [8] * 4
+    assert len(_parts("Softmax", [activation("x", 3, 8)], activation("y", 3, 8), 2, "rows")) == 2
+
+
+def test_axes_of_layers_without_products() -> None:
+    """Rows before channels or the other way round as it is asked; the next one where there is only one; a join along channels by rows."""
+    one_row, one_channel = activation("x", 1, 4, 1, 5), activation("x", 1, 1, 6, 5)
+    for by in ("rows", "channels"):
+        assert [part.made for part in _parts("Relu", [one_row], activation("y", 1, 4, 1, 5), 2, by)] == [  # type: ignore[arg-type]
+            Slice("channels", 0, 2, 4), Slice("channels", 2, 4, 4),
+        ]  # fmt: skip
+        assert [part.made for part in _parts("Relu", [one_channel], activation("y", 1, 1, 6, 5), 2, by)] == [  # type: ignore[arg-type]
+            Slice("height", 0, 3, 6), Slice("height", 3, 6, 6),
+        ]  # fmt: skip
+    wide = activation("y", 1, 8, 6, 5)
+    joined = _parts("Concat", [IMAGE, activation("z", 1, 4, 6, 5)], wide, 2, "channels", axis=1)
+    assert [part.needed for part in joined] == [{"x": part.made, "z": part.made} for part in joined]
+    assert [part.made for part in joined] == [Slice("height", 0, 3, 6), Slice("height", 3, 6, 6)]
+    other = _parts("Concat", [IMAGE, activation("z", 1, 4, 6, 5)], activation("y", 1, 4, 12, 5), 2, "rows", axis=2)
+    assert [part.made for part in other] == [None, None]
+    pooled = _parts("GlobalAveragePool", [IMAGE], activation("y", 1, 4, 1, 1), 2, "rows")
+    assert [part.needed["x"] for part in pooled] == [Slice("channels", 0, 2, 4), Slice("channels", 2, 4, 4)]
+    broadcast = _parts(
+        "Add", [IMAGE, activation("z", 1, 4, 1, 1), activation("b", 5), parameter("s", 1, 4, 6, 5)], RESULT, 2, "rows"
+    )
+    assert [set(part.needed) for part in broadcast] == [{"x"}] * 2
+    assert _reads(broadcast) == [{"x": 240, "z": 8, "b": 10, "s": 480}] * 2
+    by_channel = _parts("Add", [IMAGE, activation("z", 1, 4, 1, 1), activation("b", 1, 1, 6, 5)], RESULT, 2, "channels")
+    assert [set(part.needed) for part in by_channel] == [{"x", "z"}] * 2 and _reads(by_channel) == [
+        {"x": 240, "z": 8, "b": 60}
+    ] * 2
+    rows = _parts("Add", [activation("x", 6, 5), activation("b", 5)], activation("y", 6, 5), 2, "channels")
+    assert [set(part.needed) for part in rows] == [{"x"}] * 2 and _reads(rows) == [{"x": 60, "b": 10}] * 2
+    assert [part.made for part in _parts("Relu", [activation("x", 1, 5)], activation("y", 1, 5), 2, "rows")] == [
+        None,
+        None,
+    ]

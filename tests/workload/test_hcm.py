@@ -72,3 +72,15 @@ def test_a_network_counts_its_layers():
     assert found.hcm_operations == hcm.operations(layer_11(8))
     assert round(found.hcm_intensity, 2) == 23.26
     assert found.bops == hcm.bops(layer_11(8))
+
+
+def test_bits_of_operands_of_every_repeat():
+    nest = LoopNest(
+        n=2, g=3, k=4, c=5, q=6, p=7, s=1, r=3, repeat=3, input=OperandType("int4"), output=OperandType("int16")
+    )
+    inputs, weights, outputs = nest.elements
+    assert hcm.traffic_bits(nest) == 3 * (4 * inputs + 8 * weights + 16 * outputs)
+    assert hcm.bops_product(nest) == nest.macs * 32 and hcm.operations(nest) == 3 * 2 * 3 * 4 * 5 * 42 * 4
+    assert hcm.bops_per_mac(16, 9, 4, 8) == 32 + 12 + math.log2(144)
+    half = LoopNest(c=5, r=3, weight=OperandType("int8", 0.5))
+    assert hcm.bops(half) == half.macs * (32 + 16 + math.log2(15)) and hcm.bops_product(half) == half.macs * 64

@@ -140,3 +140,85 @@ def test_a_fused_layer_keeps_the_work_and_drops_the_traffic_between():
 def test_one_layer_networks_know_their_ends():
     found = single("Relu", [activation("x", 3)], [activation("y", 3)])
     assert (found.inputs, found.outputs) == (("x",), ("y",))
+
+
+def test_work_of_just_below_two_to_the_sixty_third_is_costed():
+    for repeat, fine in ((2**63 - 1, True), (2**63, False)):
+        if fine:
+            found = work("Relu", [activation("x", 1, dtype="int8")], [activation("y", 1, dtype="int8")], repeat=repeat)
+            assert found.vectors[0].operations == repeat == dict(found.writes)["y"]
+            continue
+        with pytest.raises(
+            HwsimError, match=r"node 'node': Relu: asks for 9\.22e\+18 MACs, operations or bytes; 2\^63 and more"
+        ):
+            work("Relu", [activation("x", 1, dtype="int8")], [activation("y", 1, dtype="int8")], repeat=repeat)
+    x, w = activation("x", 2, 3, dtype="int4"), parameter("w", 3, 2, dtype="int4")
+    with pytest.raises(HwsimError, match=r"asks for 1\.11e\+20 MACs"):
+        work("MatMul", [x, w], [activation("y", 2, 2, dtype="int4")], repeat=2**63 - 1)
+    with pytest.raises(HwsimError, match="are not costed"):
+        work("Wat", [activation("x", 2, dtype="int8")], [activation("y", 1, dtype="int4")], repeat=2**62)
+
+
+def test_a_tensor_at_two_places_counts_as_the_larger_and_an_empty_one_as_nothing():
+    table = activation("t", 10, 4)
+    for op, size in (("Gather", 160), ("Add", 160)):
+        assert dict(work(op, [table, table], [activation("y", 1, 4)]).reads) == {"t": size}
+    empty = work("Concat", [activation("x", 0, 4), table], [activation("y", 10, 4)])
+    assert empty.reads == (("x", 0), ("t", 160)) and empty.writes == (("y", 160),)
+    nothing = work("Relu", [activation("x", 0)], [activation("y", 0)])
+    assert nothing == Work(reads=(("x", 0),), writes=(("y", 0),))
+    assert work("Wat", [], [activation("y", 2)]).moves[0].read_bytes == 0
+
+
+def test_repeats_go_to_nests_vectors_and_bytes_alone():
+    x, w, y = activation("x", 3, 8), parameter("w", 8, 4), activation("y", 3, 4)
+    often = work("Gemm", [x, w], [y], {"activation": "tanh"}, repeat=3)
+    assert [(nest.repeat, nest.p) for nest in often.nests] == [(3, 3)]
+    assert [(one.operations, one.elements) for one in often.vectors] == [(36, 36)]
+    assert (often.reads, often.writes, often.moves) == ((("x", 288), ("w", 384)), (("y", 144),), ())
+    moved = work("Transpose", [x], [activation("y", 8, 3)], repeat=2)
+    assert [(move.read_bytes, move.write_bytes) for move in moved.moves] == [(192, 192)]
+
+
+def test_what_is_known_of_fused_layers():
+    """Of members that read a tensor the most that one reads; unknown where one of them is; views of it cost nothing."""
+    tensors_ = [
+        activation("x", 3, 8),
+        parameter("w", 8, 8),
+        activation("a", 3, 8),
+        activation("b", 3, 8),
+        activation("y", 1, 8, dtype="int8"),
+    ]
+    first = Layer("p", "MatMul", ("x", "w"), ("a",))
+    view = Layer("v", "Identity", ("a",), ("b",))
+    for last, known, reads in (
+        (Layer("s", "Slice", ("b", "x"), ("y",)), True, {"x": 96, "w": 256}),
+        (Layer("u", "Wat", ("b",), ("y",)), False, {"x": 96, "w": 256}),
+    ):
+        both = Layer("p", "MatMul", ("x", "w"), ("y",), members=(first, view, last))
+        found = lower(both, network([both], tensors_))
+        assert (found.known, dict(found.reads), dict(found.writes), found.macs) == (known, reads, {"y": 8}, 192)
+        assert found.nests[0].output.dtype == "int8" and len(found.moves) == 1 and not found.free
+    late = Layer(
+        "p", "Slice", ("x",), ("y",), members=(Layer("c", "Slice", ("x",), ("y",)), Layer("d", "Relu", ("x",), ("b",)))
+    )
+    assert dict(lower(late, network([late], tensors_)).reads) == {"x": 96}
+    lone = Layer("p", "MatMul", ("x", "w"), (), members=(first,))
+    assert lower(lone, network([lone], tensors_)).nests[0].output.dtype == "float32"
+    early = Layer(
+        "p", "Wat", ("x", "w"), ("y",), members=(Layer("u", "Wat", ("x",), ("a",)), Layer("r", "Relu", ("a",), ("y",)))
+    )
+    assert not lower(early, network([early], tensors_)).known
+
+
+def test_operators_of_other_domains():
+    """A name means hwsim's operator in the domains that it knows only; one that two domains share has the one of its own."""
+    x, y = activation("x", 4, 4), activation("y", 4, 4)
+    assert work("Relu", [x], [y], domain="ai.onnx").known and not work("Relu", [x], [y], domain="org.example").known
+    q, w = activation("q", 1, 8, 32), parameter("w", 32, 96)
+    projected = work("Attention", [q, w], [activation("y", 1, 8, 32)], {"num_heads": 2}, "com.microsoft")
+    assert len(projected.nests) == 3 and HANDLERS["com.microsoft::Attention"] is not HANDLERS["Attention"]
+    with pytest.raises(
+        HwsimError, match=r"^node 'node': DFT: its operands do not fit the operator \(tuple index out of range\)$"
+    ):
+        work("DFT", [activation("x", 4, 8, 5, 2)], [activation("y", 8, 2)], {"axis": -3})

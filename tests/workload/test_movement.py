@@ -86,3 +86,54 @@ def test_elements_that_are_rescaled_or_added_on_their_way() -> None:
         "Col2Im", [activation("x", 1, 9, 16), parameter("i", 2), parameter("b", 2)], [activation("y", 1, 1, 6, 6)]
     )
     assert _told(folded)[2] == [("add", 144, 36)]
+
+
+@pytest.mark.parametrize(
+    ("op", "inputs", "out", "given", "reads", "vectors"),
+    [
+        ("Transpose", ["float32 4 6"], (6, 4), {}, {"a": 96}, []),
+        ("Concat", ["float32 4 6", "int8 2 6"], (6, 6), {}, {"a": 96, "b": 12}, []),
+        ("Slice", ["int4 5 3", "int64 2"], (1, 3), {}, {"a": 2, "b": 16}, []),
+        ("Slice", ["int4 5"], (9,), {}, {"a": 3}, []),  # never more than all of it
+        ("Gather", ["int4 100 3", "int64 1"], (1, 3), {}, {"a": 2, "b": 8}, []),
+        ("GatherBlockQuantized", ["uint8 1000 8", "int64 5"], (5, 3), {"bits": 3}, {"a": 6, "b": 40}, [("dequantize", 30, 15)]),
+        ("GatherBlockQuantized", ["uint8 2 2", "int64 5"], (5, 3), {}, {"a": 4, "b": 40}, [("dequantize", 30, 15)]),
+        ("GatherBlockQuantized", ["uint8 0 2", "int64 5"], (5, 3), {}, {"a": 0, "b": 40}, [("dequantize", 30, 15)]),
+        ("Expand", ["float32 1 8", "int64 2"], (100, 8), {}, {"a": 32, "b": 16}, []),
+        ("Range", ["float32 20", "int64", "int64"], (5,), {}, {"a": 64, "b": 8, "c": 8}, []),
+        ("Range", ["float32 15"], (5,), {}, {"a": 60}, []),
+        ("OneHot", ["int64 100", "int64", "float32 2"], (100, 7), {}, {"a": 64, "b": 8, "c": 8}, []),
+        ("Range", [None, "int64"], (5,), {}, {"b": 8}, []),
+        ("EmbeddingBag", ["int4 100 3", "int64 5"], (2, 3), {}, {"a": 8, "b": 40}, [("add", 15, 6)]),
+        ("QLinearConcat", ["uint8 4 6", "float32"], (8, 6), {}, {"a": 24, "b": 4}, [("quantize", 288, 48)]),
+        ("MaxUnpool", ["float32 4 6"], (8, 6), {}, {"a": 96}, [("add", 24, 48)]),
+        ("NonZero", ["float32 4 6"], (2, 9), {}, {"a": 96}, [("compare", 24, 24)]),
+        ("ScatterND", ["float32 4 6", "int64 2", "float32 3 5"], (4, 6), {"reduction": ""}, {"a": 96, "b": 16, "c": 60}, []),
+        ("ScatterND", ["float32 4 6", "float32 3 5"], (4, 6), {"reduction": "add"}, {"a": 96, "b": 60}, []),
+        ("TensorScatter", ["float32 4 6", "float32 3 5"], (4, 6), {"reduction": "add"}, {"a": 96, "b": 60}, [("add", 15, 15)]),
+    ],
+)  # fmt: skip
+def test_bytes_and_operations_of_what_moves(
+    op: str,
+    inputs: list[str | None],
+    out: tuple[int, ...],
+    given: dict[str, int | str],
+    reads: dict[str, int],
+    vectors: list[object],
+) -> None:
+    made = []
+    for name, text in zip("abc", inputs, strict=False):
+        dtype, *shape = text.split() if text else ("", "")
+        made.append(activation(name, *map(int, shape), dtype=dtype) if text else None)
+    found = work(
+        op,
+        made,
+        [activation("y", *out)],
+        given,
+        CONTRIB if op.endswith(("Quantized", "Unpool", "rConcat")) and op != "MaxUnpool" else "",
+    )
+    assert _told(found) == (reads, {"y": activation("y", *out).bytes}, vectors)
+    moved = op not in ("EmbeddingBag", "QLinearConcat", "MaxUnpool", "NonZero")
+    assert [(move.read_bytes, move.write_bytes) for move in found.moves] == (
+        [(sum(reads.values()), activation("y", *out).bytes)] if moved else []
+    )

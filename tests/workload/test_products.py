@@ -207,3 +207,179 @@ def test_a_chain_of_einsum_goes_from_the_left_with_the_operands_own_types():
     assert (first.input.dtype, first.weight.dtype, second.weight.dtype) == ("int8", "float16", "float32")
     assert (first.macs, second.macs) == (5 * 4 * 6, 5 * 6 * 7)
     assert first.input.dtype == second.input.dtype  # what is made in between has the type of the left operand
+
+
+def test_an_einsum_of_one_is_a_sum_or_a_move():
+    x = activation("x", 3, 4, 5)
+    for equation, shape, added in (
+        ("ijk->ij", (3, 4), 60),
+        ("ijk->", (), 60),
+        ("ijk->kji", (5, 4, 3), 0),
+        ("ijk", (3, 4, 5), 0),
+    ):
+        found = work("Einsum", [x], [activation("y", *shape)], {"equation": equation})
+        size = 1
+        for length in shape:
+            size *= length
+        assert [(op.function, op.operations, op.elements) for op in found.vectors] == (
+            [("reduce", added, size)] if added else []
+        )
+        assert bool(found.moves) == (added == 0) and found.macs == 0
+
+
+def test_indices_of_an_einsum_are_groups_rows_columns_or_reduced():
+    """b stands in all, i and j in the first only, k in the second, and n in the first but not in the result."""
+    first, second = activation("a", 2, 3, 4, 5, 6), activation("b", 2, 5, 7)
+    for equation in ("bijcn,bck->bijk", "bijcn, bck -> kjib"):
+        shape = (2, 3, 4, 7) if equation.endswith("ijk") else (7, 4, 3, 2)
+        (nest,) = work("Einsum", [first, second], [activation("y", *shape)], {"equation": equation}).nests
+        assert (nest.g, nest.p, nest.c, nest.k) == (2, 12, 5 * 6, 7)
+    chain = work(
+        "Einsum",
+        [activation("a", 2, 3), None, activation("b", 3, 4), activation("c", 4, 3, 5)],
+        [activation("y", 2, 5)],
+        {"equation": "ij,jk,kjl->il"},
+    )  # what a later operand asks for is kept
+    assert [(nest.g, nest.p, nest.c, nest.k) for nest in chain.nests] == [(3, 2, 1, 4), (1, 2, 12, 5)]
+
+
+@pytest.mark.parametrize("op", ["Gemm", "FusedGemm", "GemmFastGelu", "MatMul", "FusedMatMulActivation"])
+@pytest.mark.parametrize("name", [None, "none", "Relu", "Softplus", "Wat"])
+def test_activations_behind_a_product(op, name):
+    """By an attribute; of the one that has it in its name unless another is given; what nobody knows is one comparison."""
+    given = {} if name is None else {"activation": name}
+    found = work(
+        op,
+        [activation("a", 3, 5), parameter("b", 5, 4)],
+        [activation("y", 3, 4)],
+        given,
+        "" if op in ("Gemm", "MatMul") else "com.microsoft",
+    )
+    each = {
+        None: ("erf", 5) if op == "GemmFastGelu" else None,
+        "none": None,
+        "Relu": ("compare", 1),
+        "Softplus": ("log", 3),
+        "Wat": ("compare", 1),
+    }
+    expected = [(each[name][0], each[name][1] * 12, 12)] if each[name] else []
+    assert [(one.function, one.operations, one.elements) for one in found.vectors] == expected and found.macs == 60
+
+
+def test_where_integer_products_have_their_operands():
+    """Behind scales and zero points; results are requantized in four operations."""
+    a, b, s = activation("a", 3, 5, dtype="uint8"), parameter("b", 5, 4, dtype="int8"), parameter("s")
+    for op, inputs, domain in (
+        ("QLinearMatMul", [a, s, s, b, s, s, s, s], ""), ("QOrderedMatMul", [a, s, b, s, s], "com.microsoft"),
+    ):  # fmt: skip
+        found = work(op, inputs, [activation("y", 3, 4, dtype="uint8")], {}, domain)
+        assert [(one.function, one.operations, one.elements) for one in found.vectors] == [("quantize", 48, 12)]
+        (nest,) = found.nests
+        assert (nest.p, nest.c, nest.k, nest.input.dtype, nest.weight.dtype, nest.output.dtype) == (
+            3,
+            5,
+            4,
+            "uint8",
+            "int8",
+            "uint8",
+        )
+        for wrong in (0, inputs.index(b)):
+            flat = [None if place == wrong else tensor for place, tensor in enumerate(inputs)]
+            with pytest.raises(ModelError, match=f"input {wrong} is missing"):
+                work(op, flat, [activation("y", 3, 4)], {}, domain)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "given", "nest"),
+    [
+        ((2, 5, 8), (2, 8, 6), {}, (2, 5, 8, 6)), ((2, 8, 5), (2, 8, 6), {"transA": 1}, (2, 5, 8, 6)),
+        ((2, 5, 8), (2, 6, 8), {"transB": 1}, (2, 5, 8, 6)), ((5, 2, 8), (2, 8, 6), {"transBatchA": 1}, (2, 5, 8, 6)),
+        ((2, 5, 8), (8, 2, 6), {"transBatchB": 1}, (2, 5, 8, 6)), ((8, 2, 5), (2, 8, 6), {"transA": 1, "transBatchA": 1}, (2, 5, 8, 6)),
+        ((5, 8), (8, 6), {"transBatchA": 1, "transBatchB": 1}, (1, 5, 8, 6)), ((8,), (8, 6), {"transA": 1}, (1, 1, 8, 6)),
+        ((7, 3, 5, 8), (3, 5, 8, 6), {"transBatchA": 1}, (15, 7, 8, 6)), ((7, 3, 5, 8), (7, 3, 8, 6), {}, (21, 5, 8, 6)),
+    ],
+)  # fmt: skip
+def test_operands_that_a_fused_product_turns(a, b, given, nest):
+    (found,) = work(
+        "FusedMatMul",
+        [activation("a", *a), parameter("b", *b)],
+        [activation("y", *nest[:2], nest[3])],
+        given,
+        "com.microsoft",
+    ).nests
+    assert (found.g, found.p, found.c, found.k) == nest
+
+
+def test_zeros_follow_a_matrix_that_is_turned():
+    """Counted along rows and columns; of a stack of matrices that is turned they say nothing."""
+    weight = Tensor("b", (4, 5), "int8", "parameter", 0.5, nonzeros=((1, 2, 3, 4), (2,) * 5))
+    (nest,) = work("Gemm", [activation("a", 3, 4), weight], [activation("y", 3, 5)]).nests
+    assert nest.weight.nonzeros == (2,) * 5
+    (nest,) = work("Gemm", [activation("a", 3, 5), weight], [activation("y", 3, 4)], {"transB": 1}).nests
+    assert nest.weight.nonzeros == (1, 2, 3, 4) and nest.weight.density == 0.5 and nest.weight_role == "parameter"
+    stack = Tensor("b", (2, 4, 5), "int8", "parameter", 0.5, nonzeros=((1, 2), (2,) * 5))
+    (nest,) = work(
+        "FusedMatMul", [activation("a", 2, 3, 5), stack], [activation("y", 2, 3, 4)], {"transB": 1}, "com.microsoft"
+    ).nests
+    assert nest.weight.nonzeros == () and nest.weight.density == 0.5
+
+
+def test_vectors_in_products_and_dims_that_broadcast():
+    for a, b, nest in (
+        ((5,), (5,), (1, 1, 5, 1)), ((5,), (2, 5, 4), (1, 1, 5, 8)), ((3, 2, 6, 5), (5,), (1, 36, 5, 1)),
+        ((2, 1, 6, 5), (3, 5, 4), (1, 12, 5, 12)),
+        ((2, 3, 6, 5), (3, 5, 4), (3, 12, 5, 4)), ((2, 3, 6, 5), (2, 1, 5, 4), (2, 18, 5, 4)), ((1, 6, 5), (1, 5, 4), (1, 6, 5, 4)),
+    ):  # fmt: skip
+        (found,) = work("MatMul", [activation("a", *a), activation("b", *b)], [activation("y", 1)]).nests
+        assert (found.g, found.p, found.c, found.k) == nest
+    for a, b, message in (
+        ((3, 4), (5, 6), r"\[3, 4\] times \[5, 6\]: the reduced dims 4 and 5 differ"),
+        ((2, 3, 4), (3, 4, 5), r"\[2, 3, 4\] times \[3, 4, 5\]: batch dims 2 and 3 differ"),
+        ((4,), (5,), "the reduced dims 4 and 5 differ"),
+    ):  # fmt: skip
+        with pytest.raises(ModelError, match=message):
+            work("MatMul", [activation("a", *a), activation("b", *b)], [activation("y", 1)])
+    with pytest.raises(ModelError, match=r"needs two matrices, has \[2, 3, 4\] and \[4, 5\]"):
+        work("Gemm", [activation("a", 2, 3, 4), parameter("b", 4, 5)], [activation("y", 2, 3, 5)])
+    with pytest.raises(ModelError, match=r"needs two matrices, has \[3, 4\] and \[2, 4, 5\]"):
+        work("Gemm", [activation("a", 3, 4), parameter("b", 2, 4, 5)], [activation("y", 2, 3, 5)])
+
+
+def test_products_of_few_bits_with_whole_numbers_of_them():
+    """Where neither K nor N is said: the last dims of the operand and of the result; none of an operand without any."""
+    blob = parameter("b", 24, 1, 16, dtype="uint8")
+    for x, y, told, nest in (
+        ((32,), (24,), {}, (1, 32, 24)), ((2, 8, 32), (2, 8, 24), {"K": 16}, (16, 16, 24)), ((2, 8, 32), (2, 8, 24), {"N": 7}, (16, 32, 7)),
+        ((3, 32), (), {}, (3, 32, 1)),
+    ):  # fmt: skip
+        (found,) = work("MatMulNBits", [activation("x", *x), blob], [activation("y", *y)], told, "com.microsoft").nests
+        assert (found.p, found.c, found.k) == nest and found.accumulator.dtype == "float32" and found.n == found.g == 1
+    assert work("MatMulNBits", [activation("x", 3, 0), blob], [activation("y", 3, 24)], {}, "com.microsoft").nests == ()
+
+
+def test_linear_models_and_pairs_of_rows():
+    for shape, out, operations in (((4, 9), (4, 3), 2 * 36 * 3), ((9,), (3,), 2 * 9 * 3), ((0, 9), (0, 3), 0)):
+        found = work("LinearRegressor", [activation("x", *shape)], [activation("y", *out)], {}, "ai.onnx.ml")
+        assert [(one.function, one.operations) for one in found.vectors] == (
+            [("mul", operations)] if operations else []
+        )
+    found = work(
+        "CDist", [activation("a", 5, 3), activation("b", 7, 3)], [activation("y", 5, 7)], domain="com.microsoft"
+    )
+    assert [(one.function, one.operations, one.elements) for one in found.vectors] == [("mul", 3 * 35 * 3, 35)]
+    one = work(
+        "XnorPopcountMatMul",
+        [activation("a", 2, 4, 16), activation("b", 2, 16, 8)],
+        [activation("y", 2, 4, 8)],
+        {},
+        "qonnx.custom_op.general",
+        repeat=3,
+    )
+    (nest,) = one.nests
+    assert (nest.g, nest.p, nest.c, nest.k, nest.repeat, nest.weight_role) == (2, 4, 16, 8, 3, "activation")
+    assert (nest.input.dtype, nest.weight.dtype, nest.output.dtype, nest.accumulator.dtype) == (
+        "int1",
+        "int1",
+        "float32",
+        "int32",
+    )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hwsim.errors import ModelError
 from hwsim.workload.functions import ACTIVATION, SOFTMAX
 from tests.workload.single import activation, parameter, work
 
@@ -144,3 +148,140 @@ def test_tokens_are_spread_over_as_many_experts_as_divide_them(
     chosen = tokens * max(1, top)
     assert {(nest.g, nest.p) for nest in found.nests} == {(groups, chosen // groups)}
     assert dict(found.reads)["w2"] == second.bytes * min(experts, chosen) // experts
+
+
+#: The equations of the ONNX operator reference, i and r being what the two products of a gate make: one a hidden number and step.
+EQUATIONS = {
+    "LSTM": ("sigmoid(i + r); sigmoid(i + r); sigmoid(i + r); tanh(i + r); c = f * c + g * h; o * tanh(c)", 4),
+    "GRU": ("sigmoid(i + r); sigmoid(i + r); tanh(i + g * r); (1 - z) * n + z * h", 3),
+    "RNN": ("tanh(i + r)", 1),
+}
+
+
+@pytest.mark.parametrize("op", [*EQUATIONS, "DynamicQuantizeLSTM"])
+def test_gates_cost_what_their_equations_have(op: str) -> None:
+    """Integer products are scaled back too: a factor and an offset of two products for each of four gates."""
+    text, gates = EQUATIONS[op.removeprefix("DynamicQuantize")]
+    expected: Counter[str] = Counter()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Call):
+            expected[node.func.id] += 1  # type: ignore[attr-defined]
+        if isinstance(node, ast.BinOp):
+            expected["mul" if isinstance(node.op, ast.Mult) else "add"] += 1
+    if op.startswith("Dynamic"):
+        expected["dequantize"] = 2 * 2 * gates
+    length, batch, hidden, inputs = 5, 3, 7, 4
+    operands = [
+        activation("x", length, batch, inputs),
+        parameter("w", 2, gates * hidden, inputs),
+        parameter("r", 2, gates * hidden, hidden),
+    ]
+    domain = CONTRIB if op.startswith("Dynamic") else ""
+    given_ = {"direction": "bidirectional", "hidden_size": hidden}
+    found = work(op, operands, [activation("y", length, 2, batch, hidden)], given_, domain)
+    cells = 2 * length * batch * hidden
+    assert {one.function: one.operations for one in found.vectors} == {
+        name: each * cells for name, each in expected.items()
+    }
+    assert {one.elements for one in found.vectors} == {cells}
+    first, second = found.nests
+    assert (first.g, first.p, first.c, first.k, first.repeat) == (2, length * batch, inputs, gates * hidden, 1)
+    assert (second.g, second.p, second.c, second.k, second.repeat) == (2, batch, hidden, gates * hidden, length)
+
+
+def test_what_a_recurrent_node_does_not_say() -> None:
+    """The hidden width is that of its recurrence; forward and reverse are one direction each; the sequence comes first."""
+    operands = [activation("x", 5, 3, 4, dtype="float16"), parameter("w", 1, 7, 4), parameter("r", 1, 7, 7)]
+    for attributes in ({}, {"direction": "reverse"}, {"hidden_size": 0}, {"layout": 0}):
+        found = work("RNN", operands, [activation("y", 5, 1, 3, 7, dtype="float64")], attributes)
+        assert [(nest.g, nest.p, nest.k, nest.repeat) for nest in found.nests] == [(1, 15, 7, 1), (1, 3, 7, 5)]
+        assert [(nest.input.dtype, nest.output.dtype) for nest in found.nests] == [
+            ("float16", "float64"),
+            ("float64", "float64"),
+        ]
+    narrow = [*operands[:2], parameter("r", 1, 7, 9)]
+    assert [nest.c for nest in work("RNN", narrow, [activation("y", 5, 1, 3, 9)]).nests] == [4, 9]
+    turned = work("RNN", operands, [activation("y", 5, 1, 3, 7)], {"layout": 1})
+    assert [(nest.p, nest.repeat) for nest in turned.nests] == [(15, 1), (5, 3)]
+    for wrong in range(3):
+        flat = [activation("flat", 4, 7) if place == wrong else tensor for place, tensor in enumerate(operands)]
+        with pytest.raises(ModelError, match="input 'flat' has 2 dims, needs at least 3"):
+            work("RNN", flat, [activation("y", 5, 1, 3, 7)])
+
+
+def test_what_experts_need() -> None:
+    x, router = activation("x", 8, 16), activation("p", 8, 4)
+    first, second = parameter("w1", 4, 32, 16), parameter("w2", 4, 16, 32)
+    fine = [x, router, first, None, second]
+    y = activation("y", 8, 16)
+    for wrong, tensor in enumerate(
+        (activation("flat", 8), activation("flat", 8), parameter("flat", 32, 16), None, parameter("flat", 16, 32))
+    ):
+        if tensor is not None:
+            given_ = [tensor if place == wrong else one for place, one in enumerate(fine)]
+            with pytest.raises(
+                ModelError, match=rf"input 'flat' has {len(tensor.shape)} dims, needs at least {len(tensor.shape) + 1}"
+            ):
+                work("MoE", given_, [y], {"k": 1}, CONTRIB)
+    with pytest.raises(ModelError, match="input 4 is missing"):
+        work("MoE", fine[:4], [y], {"k": 1}, CONTRIB)
+    found = work("MoE", fine, [y], {}, CONTRIB)  # one expert a token, relu
+    assert [(one.function, one.operations, one.elements) for one in found.vectors] == [
+        ("softmax", SOFTMAX * 32, 32), ("compare", 8 * 32, 8 * 32), ("mul", 2 * 8 * 16, 8 * 16),
+    ]  # fmt: skip
+    odd = work("MoE", fine, [y], {"activation_type": "Wat"}, CONTRIB)
+    assert odd.vectors == found.vectors
+
+
+def test_types_of_experts_products() -> None:
+    """The first product reads the tokens, the second what the first made; a gate reads the tokens again."""
+    x, router = activation("x", 8, 16, dtype="float16"), activation("p", 8, 4)
+    weights = [
+        parameter("w1", 4, 32, 16),
+        None,
+        parameter("w2", 4, 16, 32, dtype="bfloat16"),
+        None,
+        parameter("w3", 4, 32, 16),
+    ]
+    found = work("MoE", [x, router, *weights], [activation("y", 8, 16, dtype="float64")], {"k": 2}, CONTRIB)
+    assert [(nest.g, nest.p, nest.c, nest.k) for nest in found.nests] == [
+        (4, 4, 16, 32),
+        (4, 4, 32, 16),
+        (4, 4, 16, 32),
+    ]
+    assert [(nest.input.dtype, nest.weight.dtype, nest.output.dtype) for nest in found.nests] == [
+        ("float16", "float32", "float64"), ("float64", "bfloat16", "float64"), ("float16", "float32", "float64"),
+    ]  # fmt: skip
+    assert {nest.weight_role for nest in found.nests} == {"parameter"}
+    assert {name: size for name, size in found.reads if name.startswith("w")} == {"w1": 8192, "w2": 4096, "w3": 8192}
+
+
+@pytest.mark.parametrize(
+    ("op", "first", "inner"),
+    [
+        ("MoE", (4, 32, 16), 32), ("MoE", (4, 16, 32), 32), ("QMoE", (4, 32, 8), 32), ("QMoE", (4, 32, 16), 32), ("QMoE", (4, 16, 24), 48),
+    ],
+)  # fmt: skip
+def test_either_way_round_of_stored_weights(op: str, first: tuple[int, ...], inner: int) -> None:
+    """Columns by width, packed or not, or as older graphs have them: width by columns."""
+    x, router = activation("x", 8, 16), activation("p", 8, 4)
+    dtype = "float32" if op == "MoE" else "uint8"
+    second = [parameter("w2", 4, 16, inner, dtype=dtype)]
+    inputs = [x, router, parameter("w1", *first, dtype=dtype), None, *([None] if op == "QMoE" else []), *second]
+    found = work(op, inputs, [activation("y", 8, 16)], {"k": 1}, CONTRIB)
+    assert [(nest.c, nest.k) for nest in found.nests] == [(16, inner), (inner, 16)]
+
+
+def test_no_tokens_ask_no_experts() -> None:
+    first, second = parameter("w1", 4, 32, 16), parameter("w2", 4, 16, 32)
+    found = work(
+        "MoE",
+        [activation("x", 0, 16), activation("p", 0, 4), first, None, second],
+        [activation("y", 0, 16)],
+        {},
+        CONTRIB,
+    )
+    assert found.macs == 0 and found.vectors == () and dict(found.reads)["w1"] == 0
+    none = work("MoE", [activation("x", 8, 0), activation("p", 8, 4), parameter("w1", 4, 32, 0), None, parameter("w2", 4, 0, 32)],
+                [activation("y", 8, 0)], {}, CONTRIB)  # fmt: skip
+    assert none.macs == 0

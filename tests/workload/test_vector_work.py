@@ -221,3 +221,193 @@ def test_rows_of_all_tables_are_added_and_normalized(tables: int) -> None:
     found = work("EmbedLayerNormalization", [ids, None, *given], [y(1, 8, 16)], {}, CONTRIB)
     assert [(one.function, one.operations) for one in found.vectors] == [("add", (tables - 1) * 128), ("norm", 8 * 128)]
     assert {name: size for name, size in found.reads if name != "i"} == {tensor.name: 512 for tensor in given}
+
+
+#: More cases: where an extent, an attribute or an operand is left out, is one, or is none.
+EDGES = {
+    "Gelu": ("", [X], [y(4, 100)], {"approximate": "tanh"}, ("tanh", 3600, 400)),
+    "Gelu exact": ("", [X], [y(4, 100)], {"approximate": "none"}, ("erf", 2000, 400)),
+    "Relu": ("", [X], [y(4, 100)], {"approximate": "tanh"}, ("compare", 400, 400)),
+    "MultiThreshold": ("qonnx.custom_op.general", [X, parameter("t", 100, 7)], [y(4, 100)], {}, ("compare", 2800, 400)),
+    "MultiThreshold of one": ("qonnx.custom_op.general", [X, parameter("t")], [y(4, 100)], {}, ("compare", 400, 400)),
+    "MultiThreshold of none": ("qonnx.custom_op.general", [X], [y(4, 100)], {}, ("compare", 400, 400)),
+    "Max of one": ("", [X], [y(4, 100)], {}, ("compare", 400, 400)),
+    "Max of two": ("", [X, a(4, 100, name="b")], [y(4, 100)], {}, ("compare", 400, 400)),
+    "Max of three": ("", [X, a(4, 100, name="b"), a(4, 100, name="c")], [y(4, 100)], {}, ("compare", 800, 400)),
+    "Add": ("", [X, a(4, 100, name="b")], [y(4, 100)], {}, ("add", 400, 400)),
+    # a square of two where QONNX says its side; of one where nobody does
+    "QuantAvgPool2d": ("qonnx.custom_op.general", [IMAGE], [y(1, 2, 2, 2)], {"kernel": 2}, ("pool", 32, 8)),
+    "MaxPool": ("", [IMAGE], [y(1, 2, 4, 4)], {}, ("pool", 32, 32)),
+    "MaxPool of none": ("", [IMAGE], [y(1, 2, 4, 4)], {"kernel": 0}, ("pool", 32, 32)),
+    "MaxPool of a line": ("", [IMAGE], [y(1, 2, 4, 4)], {"kernel_shape": (5,)}, ("pool", 160, 32)),
+    "QLinearAveragePool of one": (CONTRIB, [IMAGE], [y(1, 2, 4, 4)], {}, ("pool", 160, 32)),
+    "ReduceMax": ("", [X], [y(4, 1)], {}, ("reduce", 400, 4)),
+    "ArgMax": ("", [X], [y(4, 1)], {}, ("reduce", 400, 4)),
+    "Softmax": ("", [X], [y(4, 100)], {}, ("softmax", 2000, 400)),
+    "LpNormalization": ("", [X], [y(4, 100)], {}, ("norm", 1600, 400)),
+    "GroupNormalization": ("", [X], [y(2, 100)], {}, ("norm", 3200, 400)),
+    "LRN of five": ("", [IMAGE], [y(1, 2, 4, 4)], {}, ("local_response", 9 * 32, 32)),
+    "LRN of none": ("", [IMAGE], [y(1, 2, 4, 4)], {"size": 0}, ("local_response", 5 * 32, 32)),
+    "TopK of one": ("", [X], [y(4, 1)], {}, ("sort", 400, 400)),
+    "TopK of four": ("", [X], [y(4, 4)], {}, ("sort", 1200, 400)),
+    "TopK of none": ("", [X], [y(4, 0)], {}, ("sort", 400, 400)),
+    "TopK in all": ("", [a(8)], [y()], {}, ("sort", 8, 8)),
+    "Unique of one": ("", [a(1)], [y(1)], {}, ("sort", 1, 1)),
+    "Unique of seven": ("", [a(7)], [y(5)], {}, ("sort", 21, 7)),
+    "Unique of eight": ("", [a(8)], [y(5)], {}, ("sort", 32, 8)),
+    # 4 neighbours of two axes, 8 of three (8 products, 7 additions), 64 of three with four each; four axes at most
+    "Resize three": ("", [a(1, 2, 4, 4, 4)], [y(1, 2, 8, 8, 8)], {"mode": "linear"}, ("interpolate", 15 * 1024, 1024)),
+    "Resize cubic three": (
+        "",
+        [a(1, 2, 4, 4, 4)],
+        [y(1, 2, 8, 8, 8)],
+        {"mode": "cubic"},
+        ("interpolate", 127 * 1024, 1024),
+    ),
+    "Resize cubic one": ("", [IMAGE], [y(1, 2, 4, 8)], {"mode": "cubic"}, ("interpolate", 7 * 64, 64)),
+    "Resize nothing": ("", [IMAGE], [y(1, 2, 4, 4)], {"mode": "linear"}, ("interpolate", 3 * 32, 32)),
+    "Resize five": ("", [a(1, 1, 1, 1, 1)], [y(2, 2, 2, 2, 2)], {"mode": "linear"}, ("interpolate", 31 * 32, 32)),
+    "Resize to another rank": ("", [a(4, 4)], [y(1, 8, 8)], {"mode": "linear"}, ("interpolate", 7 * 64, 64)),
+    "Resize of what is left out": (
+        "",
+        [None],
+        [y(1, 2, 8, 8, 8)],
+        {"mode": "linear"},
+        ("interpolate", 15 * 1024, 1024),
+    ),
+    "Resize of a row left out": ("", [None], [y(8)], {"mode": "linear"}, ("interpolate", 3 * 8, 8)),
+    "Upsample": ("", [IMAGE], [y(1, 2, 8, 8)], {}, ("interpolate", 128, 128)),
+    "GridSample nearest": (
+        "",
+        [IMAGE, a(1, 3, 3, 2, name="g")],
+        [y(1, 2, 3, 3)],
+        {"mode": "nearest"},
+        ("interpolate", 18, 18),
+    ),
+    "GridSample cubic": (
+        "",
+        [IMAGE, a(1, 3, 3, 2, name="g")],
+        [y(1, 2, 3, 3)],
+        {"mode": "bicubic"},
+        ("interpolate", 31 * 18, 18),
+    ),
+    "GridSample three": (
+        "",
+        [a(1, 2, 4, 4, 4), a(1, 3, 3, 3, 3, name="g")],
+        [y(1, 2, 3, 3, 3)],
+        {},
+        ("interpolate", 15 * 54, 54),
+    ),
+    "RoiAlign of one sample": ("", [IMAGE, a(5, 4, name="r")], [y(5, 2, 3, 3)], {}, ("interpolate", 630, 90)),
+    "RoiAlign of none": (
+        "",
+        [IMAGE, a(5, 4, name="r")],
+        [y(5, 2, 3, 3)],
+        {"sampling_ratio": 0},
+        ("interpolate", 630, 90),
+    ),
+    "Resize with a ratio": (
+        "",
+        [IMAGE],
+        [y(1, 2, 8, 8)],
+        {"mode": "linear", "sampling_ratio": 3},
+        ("interpolate", 896, 128),
+    ),
+    # ten operations a number; a cosine and its weights
+    "RandomUniformLike": ("", [X], [y(5, 4)], {}, ("random", 200, 20)),
+    "HannWindow": ("", [parameter("n")], [y(64)], {}, ("trigonometric", 256, 64)),
+    "Det of two": ("", [a(2, 2)], [y()], {}, ("mul", 5, 1)),
+    "Det of three": ("", [a(5, 3, 3)], [y(5)], {}, ("mul", 90, 5)),
+    "DynamicQuantizeLinear": ("", [X], [y(4, 100, dtype="uint8")], {}, ("quantize", 2400, 400)),
+    # 5 n log2 n of 6 is 77.5 and rounded up; of one a number is itself; a longer transform is padded
+    "DFT of six": ("", [a(1, 6, 2)], [y(1, 6, 2)], {}, ("fft", 78, 12)),
+    "DFT of one": ("", [a(1, 1, 2)], [y(1, 1, 2)], {}, ("fft", 1, 2)),
+    "DFT of two": ("", [a(1, 2, 2)], [y(1, 2, 2)], {}, ("fft", 10, 4)),
+    "DFT padded": ("", [a(3, 8, 2)], [y(3, 16, 2)], {"dft_length": 16}, ("fft", 3 * 320, 96)),
+    "DFT cut": ("", [a(3, 8, 2)], [y(3, 4, 2)], {"dft_length": 4}, ("fft", 3 * 120, 24)),
+    "Rfft": (CONTRIB, [a(3, 8, 2)], [y(3, 8, 2)], {}, ("fft", 360, 48)),
+    "Rfft of three": (CONTRIB, [a(4, 8, 5, 2)], [y(4, 8, 5, 2)], {}, ("fft", 32 * 59, 320)),
+    "STFT of a length": ("", [a(1, 128, 1)], [y(1, 15, 9, 2)], {"frame_length": 16}, ("fft", 15 * 336, 270)),
+    "STFT of bins": ("", [a(1, 128, 1)], [y(1, 15, 9, 2)], {}, ("fft", 15 * 336, 270)),
+    "STFT longer than the signal": ("", [a(1, 8, 1)], [y(1, 1, 9, 2)], {"frame_length": 16}, ("fft", 128, 18)),
+    "STFT of a number": ("", [a(1, 128, 1), None, parameter("w")], [y(1, 15, 9, 2)], {}, ("fft", 15 * 336, 270)),
+    "BiasSplitGelu": (CONTRIB, [X], [y(4, 50)], {}, ("sigmoid", 600, 200)),
+    "TreeEnsembleClassifier": (ONNX_ML, [a(4, 9)], [y()], {"nodes_nodeids": (0,)}, ("compare", 1, 1)),
+    "TreeEnsemble of features": ("", [a(4, 9)], [y(4, 1)], {"nodes_featureids": (0,) * 7}, ("compare", 12, 4)),
+    "TreeEnsemble of eight": ("", [a(4, 9)], [y(4, 1)], {"nodes_nodeids": (0,) * 8}, ("compare", 16, 4)),
+    "TreeEnsemble of nothing": ("", [a(4, 9)], [y(4, 1)], {}, ("compare", 4, 4)),
+    "MaxRoiPool": ("", [a(2, 3, 8, 7), a(5, 5, name="r")], [y(5, 3, 2, 2)], {}, ("pool", 5 * 3 * 56, 60)),
+    "Col2Im": ("", [a(1, 9, 16)], [y(1, 1, 6, 6)], {}, ("add", 144, 36)),
+}
+
+
+@pytest.mark.parametrize("name", EDGES)
+def test_vector_work_at_the_edges(name: str) -> None:
+    domain, inputs, outputs, attributes, expected = EDGES[name]
+    (found,) = work(name.partition(" ")[0], inputs, outputs, attributes, domain).vectors
+    assert (found.function, found.operations, found.elements) == expected
+
+
+@pytest.mark.parametrize(
+    ("kept", "classes", "scores", "expected"),
+    [
+        (0, 1, 6, [18, 12 * 36]), (9, 1, 6, [18, 12 * 36]), (6, 2, 6, [36, 24 * 36]), (1, 2, 7, [42, 12 * 2 * 7]), (-1, 1, 1, [1, 12]),
+        (3, 1, 8, [32, 12 * 24]),
+    ],
+)  # fmt: skip
+def test_boxes_that_are_kept(kept: int, classes: int, scores: int, expected: list[int]) -> None:
+    """As many as there are where no number is given, and no more."""
+    boxes, told = a(1, scores, 4, name="b"), a(1, classes, scores, name="s")
+    found = work("NonMaxSuppression", [boxes, told], [y(3, 3)], {"max_output_boxes_per_class": kept}).vectors
+    assert [one.operations for one in found] == expected
+    assert [one.elements for one in found] == [classes * scores, 4 * scores]
+
+
+def test_no_boxes_are_no_work() -> None:
+    found = work("NonMaxSuppression", [a(1, 0, 4, name="b"), a(1, 2, 0, name="s")], [y(0, 3)], {})
+    assert found.vectors == ()
+    with pytest.raises(ModelError, match="input 1 is missing"):
+        work("NonMaxSuppression", [a(1, 4, name="b")], [y(0, 3)], {})
+
+
+def test_a_random_number_reads_nothing_of_its_example() -> None:
+    found = work("RandomNormalLike", [X, a(3, name="other")], [y(5, 4)], {})
+    assert dict(found.reads) == {"x": 0, "other": 12}
+
+
+@pytest.mark.parametrize(("tables", "added"), [((), 0), (("w",), 0), (("w", "p", "s"), 256)])
+def test_rows_of_tables_that_are_smaller_than_what_is_asked(tables: tuple[str, ...], added: int) -> None:
+    """A table of two rows is read once, not eight times."""
+    given = [parameter(name, 2, 16, dtype="float16") for name in tables]
+    found = work(
+        "EmbedLayerNormalization", [a(1, 8, name="i", dtype="int32"), None, *given], [y(1, 8, 16)], {}, CONTRIB
+    )
+    expected = [("add", added, 128)] if added else []
+    assert [(one.function, one.operations, one.elements) for one in found.vectors] == [
+        *expected,
+        ("norm", 8 * 128, 128),
+    ]
+    assert {name: size for name, size in found.reads if name != "i"} == dict.fromkeys(tables, 64)
+    with pytest.raises(ModelError, match="needs at least 3"):
+        work("EmbedLayerNormalization", [a(8, name="i")], [y(8, 16)], {}, CONTRIB)
+
+
+@pytest.mark.parametrize(("op", "place"), [("SkipLayerNormalization", 4), ("SkipSimplifiedLayerNormalization", 3)])
+def test_where_a_bias_of_a_residual_stands(op: str, place: int) -> None:
+    for at in range(2, 6):
+        inputs = [X, a(4, 100, name="r"), *[None] * (at - 2), parameter("b", 100)]
+        first, second = work(op, inputs, [y(4, 100)], {}, CONTRIB).vectors
+        assert (first.function, first.operations, first.elements) == ("add", 800 if at == place else 400, 400)
+        assert (second.function, second.operations, second.elements) == (
+            "norm",
+            1600 if "Simplified" in op else 3200,
+            400,
+        )
+
+
+def test_rows_of_rotary_tables_are_packed() -> None:
+    """Of tables of two dims only; of 3 rows of 7 numbers of four bits eleven bytes."""
+    tables = [parameter("cos", 3, 7, dtype="int4"), parameter("sin", 1, 3, 7, dtype="int4")]
+    found = work("RotaryEmbedding", [a(1, 2, 3, 14), *tables], [y(1, 2, 3, 14)], {})
+    assert dict(found.reads)["cos"] == 11 and dict(found.reads)["sin"] == tables[1].bytes
+    assert [(one.function, one.elements) for one in found.vectors] == [("mul", 84)]

@@ -48,3 +48,11 @@ def test_other_layers() -> None:
     (nest,) = work.nests
     assert row_window(network.layers[0], replace(work, nests=(replace(nest, repeat=2),))) is None
     assert row_window(network.layers[0], replace(work, nests=(nest, nest))) is None
+
+
+def test_a_body_that_runs_several_times_has_no_rows() -> None:
+    assert _window("Relu", repeat=3) is None
+    assert _window("MaxPool", kernel_shape=(3, 2), repeat=2) is None
+    assert _window("MaxPool", kernel_shape=(3, 2), strides=(), pads=(), dilations=()) == (3, 1, 0)
+    assert _window("MaxPool", kernel_shape="x") is None and _window("MaxPool") is None
+    assert _window("MaxPool", kernel_shape=(3, 2), auto_pad="NOTSET") == (3, 1, 0)
