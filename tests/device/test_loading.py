@@ -7,8 +7,11 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from hwsim.device import Device, LevelConstraint, Pool, check, describe, json_schema, load
+from hwsim.device import Device, LevelConstraint, Pool, check, describe, json_schema, load, published, schema
+from hwsim.device.keys import ALTERNATIVES
+from hwsim.device.loading import _line_number
 from hwsim.errors import ProfileError
 from tests.device.profiles import TINY, replaced, write
 
@@ -416,18 +419,18 @@ def test_description_shows_every_number_with_its_source(tiny: Path) -> None:
 
 
 def test_json_schema_describes_what_editors_need() -> None:
-    schema = json_schema()
-    assert schema["additionalProperties"] is False
-    assert schema["if"] == {"not": {"required": ["extends"]}}
-    assert {"name", "kind", "clock_mhz", "memory"} <= set(schema["then"]["required"])
-    assert schema["$defs"]["Memory"]["required"] == ["name"]
-    assert schema["$defs"]["Quantity"]["required"] == ["value"]
-    assert {"type": "null"} in schema["properties"]["network"]["anyOf"]
-    memory = schema["$defs"]["Memory"]
+    told = json_schema()
+    assert told["additionalProperties"] is False
+    assert told["if"] == {"not": {"required": ["extends"]}}
+    assert {"name", "kind", "clock_mhz", "memory"} <= set(told["then"]["required"])
+    assert told["$defs"]["Memory"]["required"] == ["name"]
+    assert told["$defs"]["Quantity"]["required"] == ["value"]
+    assert {"type": "null"} in told["properties"]["network"]["anyOf"]
+    memory = told["$defs"]["Memory"]
     assert memory["additionalProperties"] is False
     assert {"capacity_kib", "read_pj_per_byte", "keeps"} <= set(memory["properties"])
-    assert {"$ref": "#/$defs/Quantity"} in schema["properties"]["clock_mhz"]["anyOf"]
-    assert schema["$defs"]["Dataflow"]["additionalProperties"] == {"$ref": "#/$defs/LevelDataflow"}
+    assert {"$ref": "#/$defs/Quantity"} in told["properties"]["clock_mhz"]["anyOf"]
+    assert told["$defs"]["Dataflow"]["additionalProperties"] == {"$ref": "#/$defs/LevelDataflow"}
 
 
 def _paths(value: object, at: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
@@ -562,3 +565,308 @@ def test_what_a_profile_says_of_fusing(tmp_path: Path, fusion: str) -> None:
     said = f"dataflow: {{fusion: {fusion}}}\n" if fusion else ""
     path.write_text(f"name: p\nextends: ws_16x16\ndefault_source: estimated\n{said}")
     assert load(path).dataflow.fusion == fusion
+
+
+def test_what_files_of_their_own_must_have_and_what_parts() -> None:
+    """Keys are asked for only where nothing is extended; of parts only names, a number's value and a source's text."""
+    told = json_schema()
+    assert (
+        told["then"] == {"required": ["name", "kind", "description", "clock_mhz", "memory"]} and "required" not in told
+    )
+    asked = {name: part["required"] for name, part in told["$defs"].items() if "required" in part}
+    assert asked == {"Memory": ["name"], "OperatingPoint": ["name"], "Quantity": ["value"], "SourceText": ["text"]}
+    open_keys = {key for key, part in told["properties"].items() if {"type": "null"} in part.get("anyOf", ())}
+    assert set(told["properties"]) - open_keys == set(told["then"]["required"])
+    assert (told["$schema"], told["title"]) == ("https://json-schema.org/draft/2020-12/schema", "hwsim device profile")
+
+
+def test_the_order_of_keys_says_nothing_and_that_of_levels_does(tmp_path: Path, tiny: Path) -> None:
+    first = load(tiny).sha256
+    turned = (
+        replaced("{x: 8, y: 4}", "{y: 4, x: 8.0}")
+        .replace("kind: accelerator\n", "")
+        .replace("clock_mhz", "kind: accelerator\nclock_mhz", 1)
+    )
+    assert load(write(tmp_path, turned, "turned")).sha256 == first
+    said = replaced("description: a small array", "description: another").replace(
+        "area: {core", "area: {source: lab, core"
+    )
+    assert load(write(tmp_path, said + "notes: [a]\n", "said")).sha256 == first
+    for old, new in (
+        ("x: 8", "x: 16"),
+        ("multicast: false", "multicast: true"),
+        ("{x: [K], y: [C]}", "{x: [C], y: [K]}"),
+        ("name: fast, ", ""),
+    ):
+        assert load(write(tmp_path, replaced(old, new), "other")).sha256 != first
+
+
+def test_mistakes_come_in_the_order_of_their_lines(tmp_path: Path) -> None:
+    """Line 7 before line 36 before line 9 of no file; those without a line first."""
+    text = (
+        replaced("clock_mhz: 500", "clock_mhz: 0")
+        .replace("latency_us", "latency_ms")
+        .replace("kind: accelerator\n", "")
+        .replace("x: 8", "x: 0")
+    )
+    lines = [line.split(":")[1].strip() for line in findings(write(tmp_path, text))]
+    assert lines == ["kind", "6", "8", "35"]
+    assert [_line_number(text) for text in ("a:12: b: c:3", "a: b", "a", "a:x: b", "--set a: b", "a:7")] == [
+        12,
+        0,
+        0,
+        0,
+        0,
+        7,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("peak", "good"), [(0.064, True), (0.0653, True), (0.0654, False), (0.0628, True), (0.0627, False)]
+)
+def test_a_published_peak_may_be_two_percent_off(tmp_path: Path, peak: float, good: bool) -> None:
+    assert (check(write(tmp_path, replaced("mac_pj: 0.5", f"mac_pj: 0.5, peak_tops: {peak}"))) == ()) == good
+
+
+def test_units_and_qualities_of_numbers(tmp_path: Path) -> None:
+    """The unit is in the last key or the one before it; a number is known as it says, else as its source, else as its own word."""
+    text = replaced(
+        "core_mm2: 1.5",
+        "core_mm2: {value: 1.5, source: estimated}, die_mm2: {value: 2, source: fitted, quality: vendor}",
+    )
+    text = text.replace("memory.dram.bandwidth", "memory.dram.bandwidth").replace(
+        "tdp_w: 0.2", "tdp_w: {value: 0.2, source: arithmetic}"
+    )
+    device = load(write(tmp_path, text))
+    units = {key: unit for key, (_, unit, _) in device.quantities.items()}
+    assert units["memory.rf.capacity_bytes.input"] == "B" and units["compute.vector.by_function.exp"] == "op/cycle"
+    assert (
+        units["compute.pe_array.x"]
+        == units["dataflow.gbuf.temporal.fixed.R"]
+        == units["sparsity.structured.kept"]
+        == ""
+    )
+    assert (
+        units["memory.gbuf.read_pj_per_byte.weight+output"] == "pJ/B"
+        and units["power.thermal.resistance_c_per_w"] == "K/W"
+    )
+    known = {key: device.qualities.get(key) for key in ("area.core_mm2", "area.die_mm2", "power.tdp_w", "clock_mhz")}
+    assert known == {"area.core_mm2": "estimated", "area.die_mm2": "vendor", "power.tdp_w": None, "clock_mhz": None}
+    assert device.qualities["memory.gbuf.leakage_mw"] == "measured"
+
+
+def test_a_point_that_changes_no_supply_leaves_energies(tmp_path: Path) -> None:
+    """Of a profile that does not know its supply, or its clock's law; what a point sets is cited as the point says."""
+    text = replaced(", voltage_v: 1.0", "").replace("power: {static_mw: 3", "power: {idle_mw: 6, static_mw: 3")
+    path = write(tmp_path, text)
+    base, low, follow = (load(path, point) for point in ((), ["operating_point=low"], ["operating_point=follow"]))
+    assert base.voltage_v is None and low.voltage_v == follow.voltage_v == 0.8
+    assert [device.precisions[0].mac_j for device in (base, low, follow)] == [0.5e-12] * 3
+    assert [device.clock_hz for device in (base, low, follow)] == [5e8, 2.5e8, 5e8]
+    assert [device.power_w["idle"] for device in (base, low, follow)] == pytest.approx([6e-3, 3e-3, 6e-3])
+    known = write(tmp_path, text.replace("node_nm: 28,", "node_nm: 28, voltage_v: 1.0,"), "known")
+    slow = load(known, ["operating_point=low"])
+    assert slow.power_w["idle"] == pytest.approx(6e-3 * 0.64 * 0.5) and slow.power_w["tdp"] == 0.2
+    assert slow.notes == ("energies of the chip are the profile's times 0.64, the square of the supply's ratio",)
+    cited = load(known, ["operating_point=low"]).quantities
+    assert (
+        cited["clock_mhz"][2]
+        == cited["technology.voltage_v"][2]
+        == cited["memory.dram.bandwidth_gb_per_s"][2]
+        == "paper"
+    )
+    assert load(known, ["operating_point=follow"]).quantities["clock_mhz"][2] == "arithmetic"
+    both = replaced("set: {memory.dram", "set: {clock_mhz: 125, memory.dram.off_chip: true, memory.dram")
+    device = load(write(tmp_path, both, "both"), ["operating_point=low"])
+    assert device.clock_hz == 1.25e8 and device.quantities["clock_mhz"][2] == "paper"
+
+
+def test_points_that_are_none(tmp_path: Path) -> None:
+    for old, new, message in (
+        (
+            "operating_points:\n  - {name: low",
+            "operating_point: 3\noperating_points:\n  - {name: low",
+            "no operating point 3 (it has low, follow)",
+        ),
+        (
+            "operating_points:\n  - {name: low",
+            "operating_point: lo\noperating_points:\n  - {name: lowest",
+            "no operating point lo (it has lowest, follow)",
+        ),
+    ):
+        assert any(
+            line.endswith(f"operating_point: {message}") for line in findings(write(tmp_path, replaced(old, new)))
+        )
+    bare = TINY.partition("operating_points:")[0] + "operating_point: low\n"
+    assert any(
+        line.endswith("no operating point low (the profile has none)") for line in findings(write(tmp_path, bare))
+    )
+
+
+@pytest.mark.parametrize("name", ["a", "A_9", "x" * 64, "x" * 65, "9a", "", "a-b", "é"])
+def test_names_are_words(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path, replaced("name: tiny", f"name: '{name}'"))
+    if name in ("a", "A_9", "x" * 64):
+        assert load(path).name == name
+    else:
+        assert findings(path) == [
+            "tiny.yaml:1: name: must be a word of letters, digits and _ that starts with a letter"
+        ]
+
+
+@pytest.mark.parametrize("row", ALTERNATIVES)
+def test_one_unit_a_quantity(row: tuple[str, ...]) -> None:
+    """Every section that has two keys of a row refuses them together, and either is fine alone."""
+    models = [
+        model
+        for model in (schema.Memory, schema.Network, published.Power, published.Host)
+        if set(row) <= set(model.model_fields)
+    ]
+    assert models
+    values = {"per": "pe", "mesh": {"x": 1, "y": 1}}
+    for model in models:
+        needed = {"name": "m"} if model is schema.Memory else {"between": ["a", "b"]} if model is schema.Network else {}
+        for key in row:
+            assert model.model_validate({**needed, key: values.get(key, 1)})
+        with pytest.raises(ValidationError, match=f"gives both {row[0]} and {row[1]}"):
+            model.model_validate({**needed, **{key: values.get(key, 1) for key in row}})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fine"),
+    [
+        ("fixed: {R: 0}", "fixed: {R: 2147483648}", True), ("fixed: {R: 0}", "fixed: {R: 2147483649}", False),
+        ("fixed: {R: 0}", "fixed: {R: -1}", False),
+        ("at_most: {K: 16}", "at_most: {K: 1}", True), ("at_most: {K: 16}", "at_most: {K: 0}", False),
+        ("at_most: {K: 16}", "at_most: {K: 2147483648}", True), ("at_most: {K: 16}", "at_most: {K: 2147483649}", False),
+    ],
+)  # fmt: skip
+def test_factors_of_loops(tmp_path: Path, old: str, new: str, fine: bool) -> None:
+    path = write(tmp_path, replaced(old, new))
+    if fine:
+        assert load(path)
+    else:
+        assert len(findings(path)) == 1
+
+
+def test_levels_that_say_how_they_are_built(tmp_path: Path) -> None:
+    """Ports times their width where no bandwidth is given; nothing where either is not known."""
+    text = replaced("ports: {read: 2, write: 1}", "ports: {read: 2, shared: 3}").replace(
+        "width_bits: 64", "width_bits: 64\n    banks: 5\n    block_bytes: 9\n    type: sram"
+    )
+    gbuf = load(write(tmp_path, text)).memories[1]
+    assert (gbuf.read_ports, gbuf.write_ports, gbuf.shared_ports, gbuf.width_bits, gbuf.banks, gbuf.block) == (
+        2,
+        0,
+        3,
+        64,
+        5,
+        9,
+    )
+    assert (gbuf.read_bandwidth, gbuf.write_bandwidth, gbuf.shared_bandwidth) == (
+        8e9,
+        None,
+        12e9,
+    ) and gbuf.type == "sram"
+    narrow = load(write(tmp_path, text.replace("    width_bits: 64\n", ""))).memories[1]
+    assert (narrow.read_bandwidth, narrow.shared_bandwidth, narrow.width_bits) == (None, None, 0)
+    given = load(write(tmp_path, text.replace("    width_bits", "    write_gb_per_s: 2\n    width_bits"))).memories[1]
+    assert (given.read_bandwidth, given.write_bandwidth, given.shared_bandwidth) == (None, 2e9, None)
+    cycles = load(
+        write(tmp_path, text.replace("    width_bits", "    read_bytes_per_cycle: 3\n    width_bits"))
+    ).memories[1]
+    assert (cycles.read_bandwidth, cycles.shared_bandwidth) == (1.5e9, None)
+    rf = load(write(tmp_path, text)).memories[0]
+    assert (rf.read_ports, rf.banks, rf.block, rf.buffering, rf.type, rf.efficiency, rf.setup_cycles) == (
+        0,
+        0,
+        0,
+        1,
+        "",
+        1.0,
+        0.0,
+    )
+    more = replaced("off_chip: true,", "off_chip: true, efficiency: 0.5, setup_cycles: 7, by_operand: {weight: 0.25},")
+    dram = load(write(tmp_path, more)).memories[2]
+    assert (dram.efficiency, dram.setup_cycles, dram.by_operand) == (0.5, 7, (("weight", 0.25),))
+
+
+def test_what_a_level_keeps(tmp_path: Path) -> None:
+    """What it has room for unless it says otherwise; free and never may be said of either, always only of what has room."""
+    for keeps, kept, found in (
+        ("", ("always", "always", "never"), []), (", keeps: {input: never}", ("never", "always", "never"), []),
+        (", keeps: {output: never, input: free}", ("free", "always", "never"), []),
+        (", keeps: {output: always}", None, ["keeps output, for which it has no capacity"]),
+        (", keeps: {output: free}", None, ["keeps output, for which it has no capacity"]),
+        (", keeps: {input: never, weight: never}", None, ["keeps no operand at all"]),
+        (", retains: [output]", None, ["retains output, which it does not keep"]),
+        (", retains: [input, weight]", ("always", "always", "never"), []),
+    ):  # fmt: skip
+        path = write(tmp_path, replaced("weight: 448, output: 48}", f"weight: 448}}{keeps}"))
+        if kept is None:
+            assert [line.rpartition(": ")[2] for line in findings(path)] == found
+        else:
+            assert tuple(load(path).memories[0].keeps[name] for name in ("input", "weight", "output")) == kept
+
+
+def test_meshes_divide_the_one_inside(tmp_path: Path) -> None:
+    """Along either axis; both the array's and the next level's."""
+    for mesh, said in (
+        ("{x: 16, y: 4}", 0),
+        ("{x: 16, y: 3}", 2),
+        ("{x: 5, y: 4}", 2),
+        ("{x: 1, y: 1}", 0),
+        ("{x: 32, y: 4}", 2),
+    ):
+        path = write(tmp_path, replaced("per: core", f"mesh: {mesh}"))
+        assert (len(findings(path)) if said else len(load(path).memories) - 3) == said
+    for mesh, fine in (
+        ("{x: 8, y: 1}", True),
+        ("{x: 4, y: 2}", False),
+    ):  # an outer level of more rows than the inner one has
+        path = write(
+            tmp_path,
+            replaced("name: rf, per: pe", f"name: rf, mesh: {mesh}").replace("per: core", "mesh: {x: 4, y: 1}"),
+        )
+        assert load(path).memories[0].mesh_x == (8 if fine else 4)
+        outer = write(
+            tmp_path,
+            replaced("name: rf, per: pe", f"name: rf, mesh: {mesh}").replace("per: core", "mesh: {x: 4, y: 2}"),
+        )
+        if fine:
+            assert findings(outer) == ["tiny.yaml:17: memory.gbuf: 4 × 2 instances do not divide the 8 × 1 of rf"]
+
+
+def test_sums_and_serial_operands(tmp_path: Path) -> None:
+    """Integers are summed in int32, anything else in float32 unless said; only integers come a bit a cycle."""
+
+    def one(text: str) -> Path:
+        return write(tmp_path, replaced("name: fast, input: int8, weight: int4", text))
+
+    for pair, sums in (
+        ("uint8 int4", "int32"),
+        ("int8 float16", "int32"),
+        ("float16 int8", "float32"),
+        ("bfloat16 bfloat16", "float32"),
+    ):
+        first, second = pair.split()
+        assert load(one(f"name: fast, input: {first}, weight: {second}")).precisions[1].accumulate == sums
+        path = one(f"name: fast, input: {first}, weight: {second}, serial: weight, accumulate: float64")
+        if "float" in pair:
+            assert findings(path) == ["tiny.yaml:13: compute.precisions.fast.serial: only integers come a bit a cycle"]
+            nameless = findings(one(f"input: {first}, weight: {second}, serial: weight"))
+            name = first if first == second else f"{first}_{second}"
+            assert nameless == [f"tiny.yaml:13: compute.precisions.{name}.serial: only integers come a bit a cycle"]
+        else:
+            assert (load(path).precisions[1].serial, load(path).precisions[1].accumulate) == ("weight", "float64")
+    more = load(
+        one(
+            "name: fast, input: int8, weight: int4, efficiency: 0.5, by_class: {gemv: 0.25}, padded: {K: 8}, peak_tops: 2"
+        )
+    ).precisions[1]
+    assert (more.efficiency, more.by_class, more.padded, more.published_ops_per_s) == (
+        0.5,
+        (("gemv", 0.25),),
+        (("K", 8),),
+        2e12,
+    )

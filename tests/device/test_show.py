@@ -89,3 +89,34 @@ def test_a_quality_is_said_once() -> None:
     shown = describe(device)
     assert _row(shown, "a") == ["a", "1 pJ", "estimated"]
     assert _row(shown, "b") == ["b", "2 pJ [1, 3] (paper)", "a paper"]
+
+
+def test_columns_are_as_wide_as_their_widest_cell() -> None:
+    """Keys and figures of both tables stand in the same columns; a line ends with its last word."""
+    device = Device(
+        "small", "accelerator", "for tests", 5e8, Array(2, 3, 4), (Precision("int8", "int4", "int32", 1.5),
+        Precision("int8", "int8", "int32", 1.0)), (),
+        path="p.yaml", sha256="ab", quantities={"a.long.key.of.it": (12.5, "pJ/B", "paper"), "b": (3.0, "", "")},
+        qualities={"b": "zeal"}, operating_points=("low", "high"),
+    )  # fmt: skip
+    assert describe(device).splitlines() == [
+        "small (accelerator): for tests",
+        "file p.yaml",
+        "sha256 ab",
+        "operating points low, high: --set operating_point=NAME",
+        "",
+        "a.long.key.of.it  12.5 pJ/B    paper",
+        "b                 3 (zeal)",
+        "",
+        "PEs               24           arithmetic",
+        "peak int8×int4    0.036 Top/s  PEs × MACs × 2 × clock",
+        "peak int8         0.024 Top/s  PEs × MACs × 2 × clock",
+    ]
+    odd = replace(
+        device, node_nm=28.0, precisions=(Precision("complex64", "complex64", "complex64", 1.0),), operating_point="low"
+    )
+    shown = describe(odd)
+    assert "MAC" not in shown.replace("MACs", "") and "operating point low of low, high" in shown
+    assert describe(replace(device, quantities={"a": (1.0, "pJ", "b")}, qualities={"a": "a"})).splitlines()[
+        5
+    ].split() == ["a", "1", "pJ", "(a)", "b"]

@@ -7,6 +7,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hwsim.device import yaml_reader
 from hwsim.device.yaml_reader import MAX_DEPTH, MAX_NODES, read, scalar
 from hwsim.errors import ProfileError
 
@@ -169,3 +170,76 @@ def test_a_profile_has_a_mebibyte_at_most() -> None:
                 read(text, "p.yaml")
         else:
             assert read(text, "p.yaml").value == {"a": 1}
+
+
+def test_every_word_of_the_core_schema() -> None:
+    words = {
+        None: ("", "~", "null", "Null", "NULL"), True: ("true", "True", "TRUE"), False: ("false", "False", "FALSE"),
+        math.inf: (".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), -math.inf: ("-.inf", "-.Inf", "-.INF"),
+    }  # fmt: skip
+    for value, texts in words.items():
+        assert [scalar(text) for text in texts] == [value] * len(texts)
+    assert all(math.isnan(scalar(text)) for text in (".nan", ".NaN", ".NAN"))  # type: ignore[arg-type]
+    assert scalar("9" * 40) == int("9" * 40) and scalar("x" * 41) == "x" * 41
+    for text in ("9" * 41, "0." + "1" * 39, "0x" + "f" * 39):
+        with pytest.raises(ValueError, match=r"^a number of 41 characters \(at most 40\)$"):
+            scalar(text)
+    assert (scalar("0x10"), scalar("0o10"), scalar("-0x10"), scalar("1e"), scalar("0b1")) == (
+        16,
+        8,
+        "-0x10",
+        "1e",
+        "0b1",
+    )
+
+
+def test_limits_of_a_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (yaml_reader.MAX_BYTES, MAX_DEPTH, MAX_NODES, yaml_reader.MAX_DIGITS) == (2**20, 24, 50_000, 40)
+    monkeypatch.setattr(yaml_reader, "MAX_BYTES", 4)
+    assert read("a: 1", "f").value == {"a": 1}
+    with pytest.raises(ProfileError, match=r"^f: 5 characters \(a profile has at most 4\)$"):
+        read("a: 12", "f")
+    monkeypatch.setattr(yaml_reader, "MAX_BYTES", 1000)
+    monkeypatch.setattr(yaml_reader, "MAX_NODES", 3)
+    assert read("[1, 2]", "f").value == [1, 2]
+    with pytest.raises(ProfileError, match=r"^f:2: more than 3 values$"):
+        read("[1, 2,\n 3]", "f")
+    monkeypatch.setattr(yaml_reader, "MAX_NODES", 1000)
+    monkeypatch.setattr(yaml_reader, "MAX_DEPTH", 2)
+    assert read("a: {b: 1}", "f").value == {"a": {"b": 1}}
+    with pytest.raises(ProfileError, match=r"^f:1: nested more than 2 deep$"):
+        read("a: {b: [1]}", "f")
+
+
+@pytest.mark.parametrize(
+    ("text", "findings"),
+    [
+        ("a: 1\nb: 2\na: 3\n", ["f:3: a: given twice (first on line 1)"]),
+        ("c: {a: 1, a: 2}\n", ["f:1: c.a: given twice (first on line 1)"]),
+        ("a: &x 1\nb: *x\n", ["f:2: b: alias *x is not supported (write the value out, or use extends)"]),
+        ("<<: {a: 1}\n", ["f:1: <<: merge keys are not supported (use extends)"]),
+        ("a: !!str 1\nb: !x [1]\n", ["f:1: a: tag tag:yaml.org,2002:str is not supported", "f:2: b: tag !x is not supported"]),
+        ("!x {a: 1}\n", ["f:1: tag !x is not supported"]),
+        ("a:\n  - 1\n  - " + "9" * 41, ["f:3: a.1: a number of 41 characters (at most 40)"]),
+        ("a: 1\n---\nb: 2\n", ["f:2: a second document (one profile a file)"]),
+        ("a: *x\n---\n", ["f:1: a: alias *x is not supported (write the value", "f:2: a second document (one profile a file)"]),
+        ("? [a]\n: 1\n", ["f:1: a key must be a plain word"]),
+        ("", ["f: empty file"]), ("# nothing\n", ["f: empty file"]),
+        ("a: 1\nb: [", ["f:3: not valid YAML: did not find expected node content"]),
+        ("a: \x00", ["f: not valid YAML: unacceptable character #x0000"]),
+    ],
+)  # fmt: skip
+def test_mistakes_of_a_document(text: str, findings: list[str]) -> None:
+    with pytest.raises(ProfileError) as caught:
+        read(text, "f")
+    found = list(caught.value.findings)
+    assert len(found) == len(findings)
+    for one, other in zip(found, findings, strict=True):
+        assert one.startswith(other[:60]), found
+
+
+def test_the_last_of_what_is_given_twice_is_not_believed_and_empty_lists_are() -> None:
+    found = read("\ufeffa: []\nb: {}\nc:\n'd': ''\n", "f")
+    assert found.value == {"a": [], "b": {}, "c": None, "d": ""}
+    assert found.lines == {("a",): 1, ("b",): 2, ("c",): 3, ("d",): 4}
+    assert read("! 'x'", "f").value == "x" and read("|\n  12\n", "f").value == "12\n" and read("12", "f").value == 12
