@@ -9,12 +9,18 @@ Numba does it twice to be rid of references that the kernels hardly count, which
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from llvmlite.binding import Linkage
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler import CompilerBase, DefaultPassBuilder, Flags
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.typed_passes import NoPythonSupportedFeatureValidation
+from numba.core.types import unliteral
+
+#: Objects made since the last collection of garbage, of some hundred bytes each, from which on another is worth its time.
+_MANY = 100_000
 
 
 class _NoMachine:
@@ -25,7 +31,7 @@ class _NoMachine:
 
 
 class _Unfinished(JITCodeLibrary):  # type: ignore[misc, unused-ignore]
-    """The code of a function as it was written, to be taken into others."""
+    """The code of a function as it was written, without what it calls, to be taken into others."""
 
     @property
     def codegen(self) -> Any:
@@ -38,16 +44,25 @@ class _Unfinished(JITCodeLibrary):  # type: ignore[misc, unused-ignore]
     def _optimize_functions(self, ll_module: Any) -> None:
         ll_module.data_layout = self._codegen._data_layout
 
-    def _optimize_final_module(self) -> None:
-        pass
-
-    def _finalize_final_module(self) -> None:
+    def finalize(self) -> None:
         self._finalize_dynamic_globals()  # type: ignore[no-untyped-call]
         self._finalized = True
+
+    def _get_module_for_linking(self) -> Any:
+        if self._shared_module is None:
+            for function in self._final_module.functions:
+                if not function.is_declaration and function.linkage == Linkage.external:
+                    function.linkage = "linkonce_odr"
+            self._shared_module = self._final_module
+        return self._shared_module
 
 
 class _Whole(JITCodeLibrary):  # type: ignore[misc, unused-ignore]
     """The code of a kernel with all that it calls, optimized once, and not for vectors: its loops are short."""
+
+    def finalize(self) -> None:
+        self._linking_libraries = list(_called(self._linking_libraries, set()))
+        super().finalize()  # type: ignore[no-untyped-call]
 
     def _optimize_functions(self, ll_module: Any) -> None:
         ll_module.data_layout = self._codegen._data_layout
@@ -55,6 +70,16 @@ class _Whole(JITCodeLibrary):  # type: ignore[misc, unused-ignore]
     def _optimize_final_module(self) -> None:
         passes, builder = self._codegen._module_pass_manager(opt=2, loop_vectorize=False, slp_vectorize=False)  # type: ignore[no-untyped-call]
         passes.run(self._final_module, builder)
+
+
+def _called(libraries: Iterable[Any], before: set[Any]) -> Iterator[Any]:
+    """These and, once each, what those that are not finished call."""
+    for library in libraries:
+        if library not in before:
+            before.add(library)
+            yield library
+            if isinstance(library, _Unfinished):
+                yield from _called(library._linking_libraries, before)
 
 
 class _Library(FunctionPass):  # type: ignore[misc, unused-ignore]
@@ -81,34 +106,78 @@ class _AsAWhole(_Library):
     _name, _library = "as_a_whole", _Whole
 
 
-def _with(library: type[_Library], state: Any) -> list[Any]:
-    passes = DefaultPassBuilder.define_nopython_pipeline(state)  # type: ignore[no-untyped-call]
-    passes.add_pass_after(library, NoPythonSupportedFeatureValidation)
-    passes.finalize()
-    return [passes]
+class _Flags(Flags):  # type: ignore[misc, unused-ignore]
+    """Numba's, told apart without making a table of all of them: it asks whether two are equal at each operation of a function."""
+
+    def __eq__(self, other: object) -> bool:
+        return (type(other) is _Flags and self._values == other._values) or bool(super().__eq__(other))  # type: ignore[no-untyped-call]
+
+    def __hash__(self) -> int:
+        return _HASH
 
 
-class Inside(CompilerBase):  # type: ignore[misc, unused-ignore]
-    """Numba's own passes, with a place for the code that is not finished."""
+#: As Numba has it: of the names, the same for all flags.
+_HASH = hash(Flags())  # type: ignore[no-untyped-call]
+
+
+class _Compiler(CompilerBase):  # type: ignore[misc, unused-ignore]
+    _library: type[_Library]
+
+    def __init__(
+        self, typing: Any, target: Any, library: Any, args: Any, result: Any, flags: Any, variables: Any
+    ) -> None:
+        super().__init__(typing, target, library, args, result, _Flags(flags), variables)  # type: ignore[no-untyped-call]
 
     def define_pipelines(self) -> list[Any]:
-        """The one pipeline."""
-        return _with(_LeftUnfinished, self.state)
+        """Numba's own passes, with a place for the code that is not finished, or is taken together."""
+        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)  # type: ignore[no-untyped-call]
+        passes.add_pass_after(self._library, NoPythonSupportedFeatureValidation)
+        passes.finalize()
+        return [passes]
 
 
-class Whole(CompilerBase):  # type: ignore[misc, unused-ignore]
-    """The same for what Python calls. Python's collector of garbage, a tenth of the time of a compilation, rests meanwhile."""
+class Inside(_Compiler):
+    """How what only kernels call is compiled."""
 
-    def define_pipelines(self) -> list[Any]:
-        """The one pipeline."""
-        return _with(_AsAWhole, self.state)
+    _library = _LeftUnfinished
+
+    def compile_extra(self, func: Any) -> Any:
+        """Compile a function."""
+        made = super().compile_extra(func)  # type: ignore[no-untyped-call]
+        if gc.get_count()[0] > _MANY:
+            gc.collect()
+            gc.freeze()
+        return made
+
+
+class Whole(_Compiler):
+    """How what Python calls is compiled. Python's collector of garbage, a tenth of the time of a compilation, rests meanwhile, but where
+    much has gathered, and then it looks at nothing from before."""
+
+    _library = _AsAWhole
 
     def compile_extra(self, func: Any) -> Any:
         """Compile a function."""
         collects = gc.isenabled()
         gc.disable()
+        ours = not gc.get_freeze_count()  # else somebody outside has put objects aside
+        if ours:
+            gc.freeze()
         try:
             return super().compile_extra(func)  # type: ignore[no-untyped-call]
         finally:
+            if ours:
+                gc.unfreeze()
             if collects:
                 gc.enable()
+
+
+def once_for_all_constants(compiled: Any) -> None:
+    """Have one code of a function serve every constant that it is called with, where Numba compiles it for each."""
+    fold = compiled._compiler.fold_argument_types
+
+    def folded(args: Any, kws: Any) -> tuple[Any, tuple[Any, ...]]:
+        signature, types = fold(args, kws)
+        return signature, tuple(unliteral(one) for one in types)  # type: ignore[no-untyped-call]
+
+    compiled._compiler.fold_argument_types = folded

@@ -19,12 +19,10 @@ import numba
 from numba.core.types import WrapperAddressProtocol, none
 
 from hwsim.kernels.compiled import keep, own
-from hwsim.kernels.inside import Inside, Whole
+from hwsim.kernels.inside import Inside, Whole, once_for_all_constants
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _SWITCHES = ("NUMBA_BOUNDSCHECK", "NUMBA_OPT", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_DEBUG_ARRAY_OPT")
-#: Of what only kernels call: no way in from Python, which takes longer to compile than the rest, and no machine code of its own.
-_INSIDE: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": Inside}
 
 
 def cache_root() -> Path:
@@ -109,25 +107,27 @@ def passed(function: Callable[..., None], arguments: tuple[Any, ...]) -> Any:
     return _PASSED[function]
 
 
-def inline_kernel(function: Function) -> Function:
-    """The same for small functions called inside kernels, which need no cache entry of their own."""
-    return cast(Function, numba.njit(nogil=True, error_model="numpy")(function))
-
-
 def nested_kernel(function: Function) -> Function:
-    """The same for what only kernels call."""
-    return cast(Function, numba.njit(nogil=True, error_model="numpy", **_INSIDE)(function))
+    """The same for what only kernels call: it needs no cache entry of its own."""
+    return _inside(function)
 
 
 def merged_kernel(function: Function) -> Function:
     """The same for the innermost ones, compiled into their caller and without counting references to arrays: counting took five times
     as long as the work of a mapping. Such a function cannot make arrays, nor return any."""
-    flags: dict[str, Any] = {**_INSIDE, "forceinline": True, "_nrt": False}
-    return cast(Function, numba.njit(nogil=True, error_model="numpy", **flags)(function))
+    return _inside(function, forceinline=True, _nrt=False)
 
 
 def lean_kernel(function: Function) -> Function:
     """A nested kernel that makes and returns no arrays, and counts no references to those that it is given: a search is three times as
     fast without. Numba refuses to compile one that makes arrays, not one that returns some."""
-    flags: dict[str, Any] = {**_INSIDE, "_nrt": False}
-    return cast(Function, numba.njit(nogil=True, error_model="numpy", **flags)(function))
+    return _inside(function, _nrt=False)
+
+
+def _inside(function: Function, **flags: Any) -> Function:
+    # no way in from Python, which takes longer to compile than the rest, and no machine code of its own
+    flags |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": Inside}
+    made = numba.njit(nogil=True, error_model="numpy", **flags)(function)
+    if made is not function:
+        once_for_all_constants(made)
+    return cast(Function, made)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hwsim.kernels.jit import inline_kernel, merged_kernel
+from hwsim.kernels.jit import merged_kernel, nested_kernel
 from hwsim.kernels.packed import FILL, OUTPUT, READ, UPDATE, CountArrays, Float, HierarchyArrays, Int
 
 #: Cycles this close to a whole number are that number: what is left of it is rounding [1].
@@ -20,7 +20,7 @@ def whole_cycles(cycles: float) -> float:
     return float(nearest if abs(cycles - nearest) <= NEAR else np.ceil(cycles))
 
 
-_whole_cycles = inline_kernel(whole_cycles)
+_whole_cycles = nested_kernel(whole_cycles)
 
 
 class Terms(NamedTuple):

@@ -6,7 +6,7 @@ from typing import cast
 
 import numpy as np
 
-from hwsim.kernels.jit import inline_kernel, lean_kernel
+from hwsim.kernels.jit import kernel, lean_kernel
 from hwsim.kernels.packed import OUTPUT, WEIGHT, C, Float, G, Int, K, N, P, Q, R, S
 from hwsim.kernels.search_terms import (
     BITS,
@@ -44,7 +44,7 @@ def cycles_of(compute: float, load: Float, base: Float, whole: bool) -> float:
     return hidden + shown + most
 
 
-@inline_kernel
+@lean_kernel
 def tile_bits(operand: int, tile: Int, partial: bool, nest: Int, sides: Int) -> int:
     """Bits of the tile of one operand; tile [8]. Outputs are as wide as complete ones, unless they are ``partial``."""
     words = min(tile[G], nest[G])
@@ -59,6 +59,12 @@ def tile_bits(operand: int, tile: Int, partial: bool, nest: Int, sides: Int) -> 
     rows = side_words(0, rows, min(tile[S], nest[S]), nest, sides)
     columns = side_words(1, columns, min(tile[R], nest[R]), nest, sides)
     return words * min(tile[C], nest[C]) * rows * columns * nest[BITS + operand]
+
+
+@kernel
+def bits_of(operand: int, tile: Int, nest: Int, sides: Int) -> int:
+    """``tile_bits`` of complete outputs, for Python."""
+    return tile_bits(operand, tile, False, nest, sides)
 
 
 @lean_kernel

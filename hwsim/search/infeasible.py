@@ -8,7 +8,7 @@ import numpy as np
 
 from hwsim.errors import Infeasible
 from hwsim.kernels.packed import ALWAYS
-from hwsim.kernels.search_tile import tile_bits
+from hwsim.kernels.search_tile import bits_of
 from hwsim.search.problem import build
 from hwsim.search.progress import Progress
 from hwsim.search.space import Space
@@ -48,7 +48,7 @@ def why(space: Space, progress: Progress) -> Infeasible:
             homes = [
                 operand for operand in range(3) if keep[level][operand] and space.packed.pool[level, operand] == place
             ]
-            need = sum(int(tile_bits(operand, tile, False, problem.nest, problem.sides)) for operand in homes)
+            need = sum(int(bits_of(operand, tile, problem.nest, problem.sides)) for operand in homes)
             have = int(space.packed.pool_bits[level, place])
             if need > have:
                 kept = "+".join(OPERANDS[operand] for operand in homes)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hwsim.counts import Counts, count
-from hwsim.kernels.jit import inline_kernel
+from hwsim.kernels.jit import kernel
 from hwsim.kernels.packed import Int, Q, S
 from hwsim.kernels.search_needs import needed
 from hwsim.kernels.search_terms import SPATIAL, Problem
@@ -86,7 +86,7 @@ def test_no_mapping_needs_less(seed: int) -> None:
     assert min(counted) == round(float(share[0]) * nest.q * nest.s)
 
 
-@inline_kernel
+@kernel
 def needed_in(nearest: int, tile: Int, problem: Problem) -> float:
     """A way in from Python."""
     return needed(nearest, tile, problem)

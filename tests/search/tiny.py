@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hwsim.kernels.jit import inline_kernel
+from hwsim.kernels.jit import kernel
 from hwsim.kernels.packed import Int, MappingArrays
 from hwsim.kernels.search_terms import AT_MOST, FIXED, ORDERS, PERFECT, SPATIAL, Problem
 from hwsim.kernels.search_whole import Chain, value_at
@@ -28,7 +28,7 @@ from hwsim.workload import LoopNest, OperandType
 from tests.search.cases import _hierarchy, _nest
 
 
-@inline_kernel
+@kernel
 def descend(problem: Problem, chain: Chain, most: int) -> tuple[float, int]:
     """A way in from Python to a part of ``climb``."""
     return descend_inside(problem, chain, most)
