@@ -70,22 +70,16 @@ def pack_mapping(mapping: Mapping, levels: int) -> MappingArrays:
     """A mapping as arrays; raises MappingError for a wrong number of levels, an unknown or repeated dim, or a factor below 1."""
     if len(mapping.levels) != levels:
         raise MappingError(f"mapping: has {len(mapping.levels)} levels, the hierarchy has {levels}")
-    temporal, order = zip(
-        *(_loops(loops.temporal, index, "temporal") for index, loops in enumerate(mapping.levels)), strict=True
-    )
-    along_x, order_x = zip(
-        *(_loops(loops.spatial_x, index, "spatial_x") for index, loops in enumerate(mapping.levels)), strict=True
-    )
-    along_y, order_y = zip(
-        *(_loops(loops.spatial_y, index, "spatial_y") for index, loops in enumerate(mapping.levels)), strict=True
-    )
+    temporal, order = _arrays(mapping, "temporal")
+    along_x, order_x = _arrays(mapping, "spatial_x")
+    along_y, order_y = _arrays(mapping, "spatial_y")
     return MappingArrays(
-        temporal=np.array(temporal, np.int64),
-        spatial_x=np.array(along_x, np.int64),
-        spatial_y=np.array(along_y, np.int64),
-        order=np.array(order, np.int64),
-        order_x=np.array(order_x, np.int64),
-        order_y=np.array(order_y, np.int64),
+        temporal=temporal,
+        spatial_x=along_x,
+        spatial_y=along_y,
+        order=order,
+        order_x=order_x,
+        order_y=order_y,
         keep=np.array([loops.keep for loops in mapping.levels], np.bool_),
     )
 
@@ -112,6 +106,13 @@ def unpack_mapping(arrays: MappingArrays) -> Mapping:
             for index in range(len(arrays.temporal))
         )
     )
+
+
+def _arrays(mapping: Mapping, kind: str) -> tuple[Int, Int]:
+    """Factors and orders [L, 8] of one kind of loops."""
+    found = [_loops(getattr(loops, kind), index, kind) for index, loops in enumerate(mapping.levels)]
+    factors, order = (np.array([level[part] for level in found], np.int64) for part in (0, 1))
+    return factors, order
 
 
 def _loops(pairs: Sequence[tuple[Dim, int]], level: int, kind: str) -> tuple[list[int], list[int]]:

@@ -19,14 +19,16 @@ from hwsim.device import Device
 from hwsim.errors import UsageError
 from hwsim.estimation import Prepared, estimate, prepare
 from hwsim.graph import Network
-from hwsim.validation.calibration import Calibration, Fitted, calibrate
+from hwsim.validation.calibration import Calibration, Fitted, _bound_notes, calibrate, fitted_rung
 from hwsim.validation.cases import Case, Cases
+from hwsim.validation.constants import Constant
 from hwsim.validation.fitting import Problem, Row, scatter
 from hwsim.validation.intervals import LEVEL, student
 from hwsim.validation.measured import Measurement
 from hwsim.validation.profile import _base, _profile_name, profile_text, verdict
 from hwsim.validation.statistics import NAMES, Figure, Statistics
-from hwsim.validation.terms import terms
+from hwsim.validation.terms import ADDED, Part, Terms, terms
+from hwsim.version import __version__
 
 BASE = "cortex_a72"
 
@@ -347,3 +349,135 @@ def test_the_command_writes_a_profile_that_predicts_what_it_fitted(
     assert json.loads(capsys.readouterr().out)["statistics"]["mape"]["value"] < 0.01
     assert main((*argv, "--samples", "5", "--set", "clock_mhz=3")) == 2
     assert "extends" in capsys.readouterr().err
+
+
+def test_a_profile_of_everything_that_can_be_fitted() -> None:
+    """Line by line: numbers to six digits with their interval and the first half of the data's hash, entries of lists on one line each."""
+    constants = (
+        Fitted("overheads.per_kernel_us", 1.0, 2.123456789, 1.5, 3.0, 4), Fitted("memory.dram.efficiency", 0.5, 0.75, 0.625, 0.875, 4),
+        Fitted("memory.dram.by_operand.weight", 0.5, 0.25, 0.2, 0.3, 4), Fitted("memory.l2.efficiency", 1.0, 0.9, 0.8, 1.0, 4),
+        Fitted("compute.precisions.int8.by_class.gemv", 1.0, 0.5, 0.4, 0.6, 4),
+        Fitted("compute.precisions.int8.padded.K", 1, 16, 16, 16, 4),
+        Fitted("compute.vector.by_function.exp", 1.0, 1234567.0, 1e6, 2e6, 4),
+    )  # fmt: skip
+    fitted = replace(
+        _calibration(constants, 0.75), data=(("dir/a.csv", "0123456789abcdef01"), ("b.csv", "f" * 64)), rows=9
+    )
+    device = load_device(BASE)
+    lines = profile_text(
+        fitted, device, "out/mine.yaml", machine=["clock_mhz=2000", "memory.l2.capacity_kib=512"]
+    ).splitlines()
+    hashes = f"data sha256:0123456789abcdef, sha256:{'f' * 16}"
+    names = f"a.csv (sha256 0123456789abcdef01), b.csv (sha256 {'f' * 64})"
+
+    def cell(value: str, low: str, high: str) -> str:
+        return f'{{value: {value}, source: fitted, quality: fitted, interval: [{low}, {high}], note: "{hashes}"}}'
+
+    worse = "calibration makes rows that it has not seen worse: mean absolute error of rows held out (by layer) 75.0 %, in-sample 6.2 %, "
+    worse += "uncalibrated 50.0 %, proportional to MACs 200.0 %"
+    assert verdict(fitted) == worse
+    assert lines == [
+        f"# Constants of {BASE} calibrated; intervals of 99 %; held out by layer, 5 folds",
+        "name: mine",
+        f'extends: "{BASE}"',
+        "sources:",
+        f'  calibration: {{text: "fitted by hwsim {__version__} (roofline model) to 9 rows of {names}; {worse}", quality: fitted}}',
+        '  machine: {text: "read from the machine that was measured, or shown by its products", quality: measured}',
+        "notes:",
+        f'  - "{worse}"',
+        "clock_mhz: {value: 2000, source: machine}",
+        "memory:",
+        f"  - {{name: l2, capacity_kib: {{value: 512, source: machine}}, efficiency: {cell('0.9', '0.8', '1')}}}",
+        f"  - {{name: dram, efficiency: {cell('0.75', '0.625', '0.875')}, by_operand: {{weight: {cell('0.25', '0.2', '0.3')}}}}}",
+        "overheads:",
+        f"  per_kernel_us: {cell('2.12346', '1.5', '3')}",
+        "compute:",
+        "  precisions:",
+        f"    - {{name: int8, by_class: {{gemv: {cell('0.5', '0.4', '0.6')}}}, padded: {{K: 16}}}}",
+        "  vector:",
+        "    by_function:",
+        f"      exp: {cell('1.23457e+06', '1e+06', '2e+06')}",
+    ]
+    assert "to 9 rows of measured data;" in profile_text(_calibration(), device, "x.yaml")
+    assert profile_text(_calibration(), device, "x.yaml").splitlines()[-1].startswith("  calibration: ")
+
+
+def test_a_fit_is_worse_only_where_both_errors_are_known() -> None:
+    assert (
+        _calibration(held_out=0.6).worse
+        and not _calibration(held_out=0.5).worse
+        and not _calibration(held_out=0.4).worse
+    )
+    assert not _calibration(held_out=None).worse
+    unknown = replace(_calibration(held_out=0.6), uncalibrated=_figure(None))
+    assert not unknown.worse and verdict(unknown).startswith("mean absolute error")
+    record = replace(_calibration(held_out=0.6), data=(("a", "b"),)).to_dict()
+    assert record["schema"] == "hwsim/calibration/1" and record["worse_than_uncalibrated"] is True
+    assert record["data"] == [{"file": "a", "sha256": "b"}] and record["models_held_out"] is None
+    fitted = (Fitted("a", 1.0, 2.0, 1.5, 3.0, 4), Fitted("b", 1.0, 5.0, 1.5, 3.0, 4))
+    assert _calibration(fitted).values == {"a": 2.0, "b": 5.0}
+
+
+def test_whole_models_count_beside_their_layers() -> None:
+    """Held out by model both are told apart; by layers, whole models are no rows of their own to tell of."""
+    cases_ = []
+    device = load_device(BASE, ["overheads.per_kernel_us=400"])
+    for name, prepared in (("one", SPREAD), ("two", SPREAD)):
+        layers = estimate(prepared, device, rung="roofline").layers
+        rows = [Measurement(layer.name, latency_s=layer.latency_s) for layer in layers]
+        rows.append(Measurement(name, scope="model", latency_s=sum(layer.latency_s for layer in layers)))
+        cases_.append(Case(name, prepared, tuple(rows)))
+    told: list[str] = []
+    found = calibrate(
+        Cases(tuple(cases_)), load_device(BASE), rung="roofline", samples=2, progress=told.append, data=[("a", "b")]
+    )
+    assert (found.hold_out, found.folds, found.rows, found.rung, found.device) == ("model", 2, 50, "roofline", BASE)
+    assert told == ["taking the model apart", "fitting", "held out: 1 of 2", "held out: 2 of 2", "intervals"]
+    assert found.data == (("a", "b"),) and len(found.notes) == 1  # nothing slows products down, which says so
+    assert (found.held_out.n, found.in_sample.n, found.uncalibrated.n, found.baseline.n) == (48, 48, 48, 48)
+    assert found.models_held_out is not None and found.models_held_out.n == 2
+    assert found.models_held_out.mape.value is not None and found.models_held_out.mape.value < 1e-3
+    assert found.models_uncalibrated is not None and (found.models_uncalibrated.mape.value or 0) > 0.01
+    assert found.values["overheads.per_kernel_us"] == pytest.approx(400, rel=1e-2)
+    kernel = next(item for item in found.constants if item.path == "overheads.per_kernel_us")
+    assert kernel.before == 0.0 and 2 <= kernel.rows <= 50
+    by_layer = calibrate(Cases(tuple(cases_)), load_device(BASE), rung="roofline", samples=2, hold_out="layer")
+    assert by_layer.models_held_out is None and by_layer.models_uncalibrated is None and by_layer.folds == 5
+    alone = calibrate(Cases(tuple(cases_[:1])), load_device(BASE), rung="roofline", samples=2)
+    assert alone.hold_out == "layer"
+
+
+@pytest.mark.parametrize(
+    ("name", "rung"),
+    [
+        ("cortex_a72", "roofline"),
+        ("t4", "gpu"),
+        ("tpu_v1", "systolic"),
+        ("generic_x86_server_core", "cpu"),
+        ("eyeriss_v1", "roofline"),
+    ],
+)
+def test_the_rung_that_is_fitted(name: str, rung: str) -> None:
+    assert fitted_rung(load_device(name)) == rung
+
+
+def test_what_is_at_its_most_is_said() -> None:
+    """Shares of peaks and classes; not vector rates, nor what stays below its bound."""
+
+    def constant(path: str) -> Constant:
+        return Constant(path, "rate", 0.5, 1e-3, 1.0, 2.0)
+
+    paths = ("a.efficiency", "a.by_class.gemv", "m.by_operand.weight", "compute.vector.ops_per_cycle", "b.efficiency")
+    constants = [constant(path) for path in paths]
+    parts = tuple(Part(one, ADDED, np.ones(1)) for one in constants)
+    problem = Problem([Terms(("l",), parts)], [Row(0, (0,), 1.0)], constants)
+    x = problem.most.copy()
+    x[-1] -= 1e-8
+    assert _bound_notes(problem, x) == (
+        "at the most there can be: a.efficiency, a.by_class.gemv, m.by_operand.weight: is the profile's peak, clock or bandwidth too low?",
+    )
+    assert _bound_notes(problem, problem.most - 1e-8) == ()
+    inside = problem.most.copy()
+    inside[1:3] -= 1.0
+    inside[0] -= 5e-10
+    assert _bound_notes(problem, inside)[0].startswith("at the most there can be: a.efficiency, b.efficiency: ")
