@@ -114,3 +114,69 @@ def test_a_device_without_memories_is_named_by_its_file() -> None:
 def test_hops_are_priced_by_the_bit() -> None:
     found = from_device(device(SPAD, DRAM, networks=(Network("dram", "spad", hop_j=8e-12),)), LoopNest())
     assert [level.hop_j for level in found.levels] == [0.0, pytest.approx(1e-12)]
+
+
+def test_every_operand_has_its_own_figures() -> None:
+    """Input, weight and output told apart: pools, what is kept, energies of reading and writing, wires."""
+    pools = (Pool(frozenset({"input", "output"}), 3), Pool(frozenset({"weight"}), None))
+    joules = {"input": 8e-12, "weight": 16e-12, "output": 24e-12}
+    level = Memory(
+        "buf", 2, 1, pools, {"input": "never", "output": "always"}, buffering=2, write_bandwidth=3e9, shared_bandwidth=5e9, efficiency=0.5,
+        read_j=joules, write_j={name: 2 * value for name, value in joules.items()},  # type: ignore[arg-type]
+    )  # fmt: skip
+    wires = Network("buf", "pe", {"input": 1e9, "output": 3e9}, multicast=True, reduce=False, topology="bus")
+    found, outer = from_device(device(level, DRAM, networks=(wires,)), LoopNest()).levels
+    assert found.storage == (Storage((True, False, True), 24), Storage((False, True, False), None))
+    assert found.keeps == ("never", "free", "always") and (found.mesh_x, found.mesh_y, found.buffering) == (2, 1, 2)
+    assert (found.read, found.write, found.shared) == (None, 12.0, 20.0)
+    assert found.read_j == pytest.approx((1e-12, 2e-12, 3e-12))
+    assert found.fill_j == found.update_j == pytest.approx((2e-12, 4e-12, 6e-12))
+    assert found.network_bits_per_cycle == (8.0, None, 24.0)
+    assert (found.multicast, found.reduce, found.topology, found.overlapped, found.off_chip) == (
+        True,
+        False,
+        "bus",
+        True,
+        False,
+    )
+    assert (
+        outer.network_bits_per_cycle == (None, None, None)
+        and outer.topology == "mesh"
+        and outer.constraint == LevelConstraint()
+    )
+    assert outer.read_j == pytest.approx((8e-12,) * 3) and outer.fill_j == outer.update_j == pytest.approx(
+        (16e-12,) * 3
+    )
+
+
+def test_an_operand_that_is_not_held_costs_nothing() -> None:
+    found = from_device(device(SPAD, DRAM), LoopNest()).levels[0]
+    assert found.read_j == (0.0, pytest.approx(1e-13), 0.0)
+    blocks = from_device(
+        device(Memory("spad", 8, 2, SPAD.pools, {}, block=4, read_j={"weight": 1e-12}), DRAM), LoopNest()
+    ).levels[0]
+    assert (blocks.read_j, blocks.fill_j, blocks.block_bits) == ((0.0, pytest.approx(4e-12), 0.0), None, 32)
+    assert blocks.keeps == ("never", "free", "never")
+
+
+def test_what_a_chip_is_besides_its_levels() -> None:
+    plain = from_device(device(SPAD, DRAM), LoopNest())
+    assert (
+        plain.name,
+        plain.clock_hz,
+        plain.leakage_w,
+        plain.pass_cycles,
+        plain.pass_level,
+        plain.min_utilization,
+    ) == ("chip", 1e9, None, 0.0, -1, 0.0)
+    passes = from_device(
+        device(SPAD, DRAM, overheads=Overheads(pass_cycles=3, pass_level="spad"), clock_hz=5e8), LoopNest()
+    )
+    assert (passes.pass_cycles, passes.pass_level, passes.clock_hz, passes.levels[0].read) == (3, 0, 5e8, 32.0)
+    for mesh in ((1, 2), (8, 2)):
+        levels = (Memory("a", *mesh, (Pool(EVERYTHING, None),), {}), Memory("b", 1, 4, (Pool(EVERYTHING, None),), {}))  # type: ignore[arg-type]
+        with pytest.raises(
+            ProfileError,
+            match=rf"^chip: memory\.b\.per: 1 x 4 instances do not divide the {mesh[0]} x {mesh[1]} inside of them",
+        ):
+            from_device(device(*levels), LoopNest())

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hwsim.errors import MappingError
 from hwsim.mapping import Hierarchy, Level, LevelLoops, Mapping
 from hwsim.mapping.pack import pack_mapping, unpack_mapping
-from hwsim.mapping.text import load_mapping, loop_nest, parse_mapping, save_mapping, to_yaml
+from hwsim.mapping.text import as_dict, load_mapping, loop_nest, parse_mapping, save_mapping, to_yaml
 from hwsim.workload import LoopNest
 from tests.oracles.cases import random_case
 
@@ -88,3 +88,92 @@ def test_factors_have_62_bits(factor: int, fits: bool) -> None:
     else:
         with pytest.raises(MappingError, match="is not DIM=FACTOR"):
             parse_mapping(written, HIERARCHY)
+
+
+def test_what_is_written_line_by_line() -> None:
+    """Names that YAML would read as something else in quotes; only loops that there are; tiles of more than one, never beyond an extent."""
+    names = ("a_b", "1st", "two words", "x9")
+    hierarchy = Hierarchy("four", tuple(Level(name) for name in names))
+    loops = (
+        LevelLoops((("C", 3), ("P", 4)), keep=(False, True, False)), LevelLoops(keep=(False, False, False)),
+        LevelLoops((), (("K", 2), ("C", 5)), (("P", 2),), (True, False, True)), LevelLoops((("P", 2), ("C", 2))),
+    )  # fmt: skip
+    mapping = Mapping(loops)
+    nest = LoopNest(c=20, k=2, p=6)
+    told = [
+        "-- x9: input, weight, output kept",
+        "for c in 2  # tiles of 15",
+        "  for p in 2  # tiles of 6",
+        "    -- two words: input, output kept",
+        "    spread y p in 2  # tiles of 4",
+        "      spread x c in 5  # tiles of 3",
+        "        spread x k in 2",
+        "          -- 1st: nothing kept; of it",
+        "          -- a_b: weight kept",
+        "          for p in 4",
+        "            for c in 3",
+        "              O += W * I",
+    ]
+    assert loop_nest(nest, hierarchy, mapping, {"1st": "of it", "other": "x", "x9": ""}).splitlines() == told
+    written = [
+        "schema: hwsim/mapping/1", "levels:",
+        "  - name: x9", "    keep: [input, weight, output]", "    temporal: [C=2, P=2]",
+        '  - name: "two words"', "    keep: [input, output]", "    spatial_x: [C=5, K=2]", "    spatial_y: [P=2]",
+        '  - name: "1st"', "    keep: []",
+        "  - name: a_b", "    keep: [weight]", "    temporal: [P=4, C=3]",
+    ]  # fmt: skip
+    head = "# Levels and loops from the outside in. DIM=FACTOR; factors of a dim multiply to its extent, or beyond it."
+    assert to_yaml(hierarchy, mapping).splitlines() == [head, *written]
+    plain = [line.replace("; of it", "") for line in told]
+    assert to_yaml(hierarchy, mapping, nest).splitlines() == [head, *(f"#   {line}" for line in plain), *written]
+    assert parse_mapping(to_yaml(hierarchy, mapping), hierarchy) == mapping
+    assert as_dict(hierarchy, mapping) == {
+        "schema": "hwsim/mapping/1",
+        "levels": [
+            {
+                "name": "x9",
+                "keep": ["input", "weight", "output"],
+                "temporal": ["C=2", "P=2"],
+                "spatial_x": [],
+                "spatial_y": [],
+            },
+            {
+                "name": "two words",
+                "keep": ["input", "output"],
+                "temporal": [],
+                "spatial_x": ["C=5", "K=2"],
+                "spatial_y": ["P=2"],
+            },
+            {"name": "1st", "keep": [], "temporal": [], "spatial_x": [], "spatial_y": []},
+            {"name": "a_b", "keep": ["weight"], "temporal": ["P=4", "C=3"], "spatial_x": [], "spatial_y": []},
+        ],
+    }
+
+
+def test_what_a_level_leaves_out_and_how_loops_may_be_written() -> None:
+    """Everything is kept; spaces and small letters are fine; a file without a schema is one of this."""
+    text = "levels:\n- {name: buffer, temporal: [' k = 2 ', c=1]}\n- {name: dram, keep: [weight]}\n"
+    found = parse_mapping(text, HIERARCHY)
+    assert found.levels == (LevelLoops((("C", 1), ("K", 2))), LevelLoops(keep=(False, True, False)))
+    for wrong, message in (
+        ("[k=-1]", r"m:2: temporal: 'k=-1' is not DIM=FACTOR with a dim of N G K C Q P S R and a whole number from 1 on"),
+        ("[k=1.5]", "is not DIM=FACTOR"), ("[KC=2]", "is not DIM=FACTOR"), ("['']", "is not DIM=FACTOR"),
+        ("[k=2, K=3]", "m:2: temporal: K is given twice"),
+    ):  # fmt: skip
+        with pytest.raises(MappingError, match=message):
+            parse_mapping(text.replace("[' k = 2 ', c=1]", wrong), HIERARCHY, "m")
+    for wrong, message in (
+        ("levels: []", "^m:1: levels: buffer, dram missing$"), ("schema: hwsim/mapping/1", "^m:1: levels are missing$"),
+        ("levels: [{keep: []}]", "^m:1: a level needs a name$"), ("levels: 3", "^m:1: expected a list$"),
+        ("levels: [{name: dram, keep: [bias]}]", "^m:1: keep: bias is not one of input, weight, output$"),
+    ):  # fmt: skip
+        with pytest.raises(MappingError, match=message):
+            parse_mapping(wrong, HIERARCHY, "m")
+
+
+def test_a_file_that_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(MappingError, match=r"m\.yaml: not a UTF-8 text$"):
+        load_mapping(tmp_path / "m.yaml", HIERARCHY)
+    (tmp_path / "m.yaml").write_text("\ufeff" + to_yaml(HIERARCHY, MAPPING), encoding="utf-8")
+    assert load_mapping(tmp_path / "m.yaml", HIERARCHY) == MAPPING
