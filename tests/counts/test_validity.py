@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from hwsim.counts import Counts, count
-from hwsim.counts.validity import check_nest
+from hwsim.counts.validity import check_nest, covered, misplaced
 from hwsim.errors import Infeasible, MappingError
 from hwsim.mapping import Hierarchy, LevelLoops, Mapping, Storage
 from hwsim.mapping.hierarchy import Keep
-from hwsim.workload import LoopNest
+from hwsim.workload import LoopNest, OperandType
 from tests.counts.nests import EVERYTHING, level, loops, nest, one_pe
 
 
@@ -191,3 +191,61 @@ def test_what_64_bits_cannot_count_is_refused(fields: dict[str, int], countable:
         return
     with pytest.raises(MappingError, match="64 bits"):
         check_nest(of)
+
+
+def test_what_a_mapping_lacks_is_said_from_the_inside_out() -> None:
+    """Exactly as many children, iterations and places as there are suffice; one less is told with what would help."""
+    mesh = Hierarchy("mesh", (level("L0", 2, 3), level("L1")), 2, 3)
+    for axis, factor, have in (("x", 2, 2), ("x", 3, 2), ("y", 3, 3), ("y", 4, 3)):
+        mapping = Mapping((loops(), loops(**{axis: [("K", factor)]})))  # type: ignore[arg-type]
+        found = misplaced(nest(k=factor), mesh, mapping, "exact")
+        expected = Infeasible("L1", factor, have, f"children along {axis}", (f"smaller spatial factors on {axis}",))
+        assert found == (expected if factor > have else None)
+    spread = Mapping((loops(), loops(x=[("K", 2), ("C", 2)])))
+    assert misplaced(nest(k=2, c=2), mesh, spread, "exact") == Infeasible(
+        "L1", 4, 2, "children along x", ("smaller spatial factors on x",)
+    )
+    wide = Mapping((loops(x=[("K", 2)]), loops()))  # a level's own loops lie below it
+    assert misplaced(nest(k=2), mesh, wide, "exact") == Infeasible(
+        "L0", 2, 1, "children along x", ("smaller spatial factors on x",)
+    )
+    more = Mapping((loops([("K", 4)]), loops([("K", 2)])))
+    for extent, found in (
+        (7, None),
+        (8, None),
+        (9, Infeasible("mapping", 9, 8, "iterations of K", ("larger factors of K",))),
+    ):
+        assert misplaced(nest(k=extent), mesh, more, "exact") == found
+    with pytest.raises(
+        MappingError, match=r"^mapping: factors of K make 8, not 7; the timeloop rules need perfect factors$"
+    ):
+        misplaced(nest(k=7), mesh, more, "timeloop")
+    assert misplaced(nest(k=8), mesh, more, "timeloop") is None
+    assert covered(Mapping((loops([("K", 4)], x=[("K", 3)]), loops(y=[("K", 2), ("Q", 5)]))))["K"] == 24
+
+
+def test_tiles_that_just_fit() -> None:
+    """Incomplete sums count at the wider of both; a pool that is not used or has no limit never overflows."""
+    hierarchy, mapping = one_pe(loops([("K", 4)]), loops([("C", 2)]))
+    for bits, fits in ((32 + 8 + 128, True), (32 + 8 + 127, False)):
+        inner = replace(hierarchy.levels[0], storage=(Storage(EVERYTHING, bits),))
+        found = count(nest(k=4, c=2), replace(hierarchy, levels=(inner, hierarchy.levels[1])), mapping)
+        assert isinstance(found, Counts) == fits
+        if not fits:
+            levers = (
+                "smaller temporal factors at this level or inside of it",
+                "a larger capacity",
+                "narrower operands",
+            )
+            assert found == Infeasible("L0", 168, 167, "bits for input+weight+output", levers)
+    split = (Storage((True, False, False), 8), Storage((False, True, False), None), Storage((False, False, True), 127))
+    inner = replace(hierarchy.levels[0], storage=split)
+    found = count(nest(k=4, c=2), replace(hierarchy, levels=(inner, hierarchy.levels[1])), mapping)
+    assert isinstance(found, Infeasible) and (found.need, found.have, found.unit) == (128, 127, "bits for output")
+    narrow = replace(nest(k=4, c=2), accumulator=OperandType("int4"))  # sums are no narrower than results
+    found = count(
+        narrow,
+        replace(hierarchy, levels=(replace(inner, storage=(Storage(EVERYTHING, 71),)), hierarchy.levels[1])),
+        mapping,
+    )
+    assert isinstance(found, Infeasible) and found.need == 32 + 8 + 32
