@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-from importlib import metadata, util
 
 _CORE = ("numpy", "numba", "networkx", "onnx", "pydantic", "PyYAML", "rich")
 #: Extra, what it is for, modules that it brings.
@@ -21,6 +20,8 @@ _EXTRAS = (
 
 def doctor(arguments: argparse.Namespace) -> int:
     """Print the state of the installation; 1 where something that hwsim needs is missing."""
+    from importlib import metadata, util  # 30 ms that every command would wait for
+
     from hwsim.device import available
     from hwsim.kernels.jit import cache_root
     from hwsim.version import __version__
