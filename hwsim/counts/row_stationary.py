@@ -207,8 +207,6 @@ def _word_hops(nest: LoopNest, plan: Plan, chip: Chip, passes: int, sums_in: int
 def plans(nest: LoopNest, chip: Chip) -> Iterator[Plan]:
     """All plans that fit, but for those that another one dominates: of equal numbers of strips and parts the smallest, of filters held
     the most."""
-    if nest.s > chip.rows or nest.r > chip.input_words:
-        return
     for e in _distinct(nest.q, chip.columns * (chip.rows // nest.s)):
         across, down = _sets(nest, e, chip)
         for q in range(1, min(chip.input_words // nest.r, nest.c) + 1):

@@ -18,7 +18,7 @@ def loops(nest: LoopNest, plan: Plan, columns: int, filters_in_buffer: bool = Tr
     """
     folds = ceil(plan.e / columns)
     wide = ceil(plan.e / folds)
-    beside = min(plan.t, max(1, columns // wide))
+    beside = min(plan.t, columns // wide)
     stacked = ceil(plan.t / beside)
     held = ceil(plan.m / (plan.p * plan.t))
     pads = LevelLoops(temporal=_above_one({"R": nest.r, "C": plan.q, "K": plan.p}))

@@ -300,3 +300,54 @@ def test_loops_of_a_plan_cover_the_nest_and_hold_what_the_plan_says(nest: LoopNe
     assert held.get("K", 1) == -(-plan.m // (plan.p * plan.t)) and held.get("N", 1) == plan.n
     together = plan.p * across.get("K", 1) * down.get("K", 1) * held.get("K", 1)
     assert outside.get("K", 1) == -(-nest.k // together)
+
+
+def test_plans_by_brute_force_to_the_last_one() -> None:
+    """All small plans that fit, of equal strips and parts the smallest, with as many filters waiting as there is room for."""
+    nest = LoopNest(n=2, k=5, c=3, q=4, p=4, s=2, r=2, height=5, width=5)
+    chip = Chip(5, 6, 4, 12, 3, 300, 1, 4, 4, 7)
+    found = set()
+    for n, e, p, q, r, t in itertools.product((1, 2), range(1, 6), range(1, 6), range(1, 4), range(1, 5), range(1, 17)):
+        smaller_e = any(-(-nest.q // other) == -(-nest.q // e) for other in range(1, e))
+        smaller_p = any(-(-nest.k // other) == -(-nest.k // p) for other in range(1, p))
+        if smaller_e or smaller_p or e > nest.q:
+            continue
+        most = -(-nest.k // (p * t))
+        fitting = [m for m in range(1, most + 1) if fits(nest, Plan(m * p * t, n, e, p, q, r, t), chip)]
+        if fitting:
+            found.add(Plan(max(fitting) * p * t, n, e, p, q, r, t))
+    listed = list(plans(nest, chip))
+    assert set(listed) == found and len(listed) == len(found) > 50
+
+
+def test_arrays_and_pads_that_just_hold_a_window() -> None:
+    """A window as high as the array and as wide as a pad has plans; one row or column more has none."""
+    nest = LoopNest(k=2, c=2, q=2, p=2, s=3, r=3)
+    assert list(plans(nest, Chip(4, 3, 3, 3, 1, 1000, 1, 1, 1)))
+    assert not list(plans(nest, Chip(4, 2, 3, 3, 1, 1000, 1, 1, 1))) and not list(
+        plans(nest, Chip(4, 3, 2, 3, 1, 1000, 1, 1, 1))
+    )
+    assert not list(plans(nest, Chip(4, 3, 3, 2, 1, 1000, 1, 1, 1))) and not list(
+        plans(nest, Chip(4, 3, 3, 3, 0, 1000, 1, 1, 1))
+    )
+    chip = Chip(4, 3, 3, 3, 1, 1000, 1, 1, 1)
+    assert (chip.bank_words, chip.filter_words, chip.line_words) == (1, 1 << 40, 1)
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_loops_of_a_plan_by_hand(waits: bool) -> None:
+    """e = 7 rows on 3 columns: three folds of three; 5 filters beside and above: one beside, five above; 12 of 20 filters wait in twos."""
+    nest = LoopNest(n=4, g=2, k=40, c=10, q=20, p=9, s=2, r=3)
+    found = loops(nest, Plan(20, 2, 7, 2, 4, 2, 5), 3, waits)
+    pads, buffer, edge = found.levels
+    assert (
+        pads.temporal == (("R", 3), ("C", 4), ("K", 2))
+        and pads.spatial_x == pads.spatial_y == ()
+        and pads.keep == (True, True, True)
+    )
+    assert buffer.temporal == (("P", 9), ("N", 2), ("K", 2)) and buffer.spatial_x == (("Q", 3),)
+    assert buffer.spatial_y == (("S", 2), ("Q", 3), ("C", 2), ("K", 5)) and buffer.keep == (True, waits, True)
+    assert edge.temporal == (("C", 2), ("K", 2), ("N", 2), ("Q", 3), ("G", 2)) and edge.keep == (True, True, True)
+    wide = loops(nest, Plan(20, 4, 3, 2, 4, 2, 5), 14)
+    assert wide.levels[1].spatial_x == (("Q", 3), ("K", 4)) and wide.levels[1].keep == (True, True, True)
+    assert wide.levels[1].spatial_y == (("S", 2), ("C", 2), ("K", 2)) and ("N", 2) not in wide.levels[2].temporal

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -278,3 +278,84 @@ def test_the_checker_refuses_what_it_cannot_read(tmp_path: object, capsys: pytes
     assert main([str(path.with_name("absent.json"))]) == 2
     assert main([]) == 2
     assert "not a file of vectors" in capsys.readouterr().err
+
+
+def test_bits_of_each_operand_and_what_stalls() -> None:
+    """12 x 10 products of 7 on 4 x 3 PEs: words of 4, 2 and 16 bits, spilled sums of 32, three groups one after the other."""
+    nest = LoopNest(
+        g=3, p=12, c=10, k=7, input=OperandType("int4"), weight=OperandType("int2"), output=OperandType("int16"),
+        accumulator=OperandType("int32"),
+    )  # fmt: skip
+    plain = systolic(nest, 4, 3, "weight")
+    assert (plain.dataflow, plain.rows, plain.cols, plain.arrays, plain.runs, plain.double_buffered) == (
+        "weight",
+        4,
+        3,
+        1,
+        3,
+        False,
+    )
+    assert (plain.row_folds, plain.column_folds) == (3, 3)
+    assert (plain.preload_cycles, plain.stream_cycles, plain.skew_cycles, plain.fold_cycles) == (4, 12, 5, 21)
+    assert (plain.compute_cycles, plain.stall_cycles, plain.cycles) == (27 * 21, 0, 27 * 21)
+    assert plain.sram_reads == (3 * 120 * 3, 3 * 70, 3 * 84 * 2) and plain.sram_writes == (0, 0, 3 * 84 * 3)
+    assert plain.dram_reads == (360, 210, 0) and plain.dram_writes == (0, 0, 252)
+    assert plain.dram_read_bits == (1440, 420, 0) and plain.dram_write_bits == (0, 0, 252 * 16)
+    assert plain.dram_bits == 1440 + 420 + 252 * 16
+    assert plain.utilization == plain.compute_utilization == 2520 / (27 * 21 * 12)
+    spilled = systolic(nest, 4, 3, "weight", buffers=(10, 10, 35), dram_bits_per_cycle=8.0)
+    assert spilled.dram_reads == (360 * 3, 210, 252 * 2) and spilled.dram_writes == (0, 0, 252 * 3)
+    assert spilled.dram_read_bits == (1440 * 3, 420, 252 * 2 * 32) and spilled.dram_write_bits == (
+        0,
+        0,
+        252 * 16 + 252 * 2 * 32,
+    )
+    transfer = math.ceil((1440 * 3 + 420 + 252 * 16 + 2 * 252 * 2 * 32) / 8)
+    assert spilled.stall_cycles == transfer - 567 > 0 and spilled.cycles == transfer
+    assert spilled.utilization == 2520 / (transfer * 12) < spilled.compute_utilization
+    kept = systolic(nest, 4, 3, "weight", buffers=(120, 10, 36), dram_bits_per_cycle=8.0, overlapped=False)
+    assert kept.dram_reads == (360, 210, 0) and kept.stall_cycles == math.ceil(plain.dram_bits / 8)
+    assert systolic(nest, 4, 3, "weight", dram_bits_per_cycle=1e9).stall_cycles == 0
+    two = systolic(nest, 4, 3, "weight", arrays=2)
+    assert two.compute_cycles == 5 * 3 * 21 and two.utilization == 2520 / (
+        5 * 3 * 21 * 24
+    )  # nine columns of folds on two arrays
+    double = systolic(nest, 4, 3, "weight", double_buffered=True)
+    assert (double.fold_cycles, double.compute_cycles, double.double_buffered) == (12, 4 + 26 * 12 + 12 + 5, True)
+    short = systolic(replace(nest, p=2), 4, 3, "weight", double_buffered=True)
+    assert (short.fold_cycles, short.compute_cycles) == (4, 4 + 26 * 4 + 2 + 5)
+
+
+@pytest.mark.parametrize(
+    ("flow", "buffers", "fetched"),
+    [
+        ("output", (120, None, None), (120, 70)), ("output", (119, None, None), (360, 70)), ("output", (None, 30, None), (120, 70)),
+        ("output", (None, 29, None), (120, 210)), ("weight", (119, 0, None), (360, 70)), ("input", (0, 70, None), (120, 70)),
+        ("input", (0, 69, None), (120, 280)),
+    ],
+)  # fmt: skip
+def test_what_is_fetched_again(
+    flow: Flow, buffers: tuple[int | None, int | None, int | None], fetched: tuple[int, int]
+) -> None:
+    """Just as many words as a buffer has fit it; a strip of weights is what one column of folds uses."""
+    counts = systolic(LoopNest(p=12, c=10, k=7), 4, 3, flow, buffers=buffers)
+    assert counts.dram_reads[:2] == fetched
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"dataflow": "weigth"}, r"^dataflow 'weigth': not one of input, weight, output \(did you mean weight\?\)$"),
+        ({"rows": 0}, "^systolic array of 0 x 3 PEs, 1 times: give at least one of each$"), ({"cols": 0}, "array of 4 x 0 PEs"),
+        ({"arrays": 0}, "array of 4 x 3 PEs, 0 times"),
+        ({"dram_bits_per_cycle": 0.0}, "^DRAM bandwidth of 0.0 bit per cycle: give a positive one"),
+        ({"dram_bits_per_cycle": -1.0}, "give a positive one"), ({"dram_bits_per_cycle": math.nan}, "give a positive one"),
+        ({"nest": LoopNest(k=0)}, r"^nest with extents \(1, 1, 0, 1, 1, 1, 1, 1\), repeat 1: every one must be at least 1$"),
+        ({"nest": LoopNest(repeat=0)}, "repeat 0: every one must be at least 1"),
+    ],
+)  # fmt: skip
+def test_arrays_that_are_none(given: dict[str, Any], message: str) -> None:
+    asked = {"nest": LoopNest(), "rows": 4, "cols": 3, "dataflow": "output", **given}
+    assert systolic(LoopNest(), 1, 1, "output", dram_bits_per_cycle=1e-9).macs == 1
+    with pytest.raises(UsageError, match=message):
+        systolic(**asked)
