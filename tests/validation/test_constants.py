@@ -16,6 +16,7 @@ from hwsim.validation.constants import (
     class_efficiency_of,
     efficiency_of,
     entry_name,
+    of_key,
     operand_bandwidth_of,
     overhead_of,
     overrides,
@@ -114,3 +115,81 @@ def test_constants_are_the_keys_that_a_profile_takes(name: str) -> None:
 def test_a_precision_is_called_by_both_its_types_where_they_differ() -> None:
     assert entry_name(FLOAT) == "float32"
     assert entry_name(replace(FLOAT, weight="int4")) == "float32_int4"
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_bounds_of_shares_whoever_gives_them(given: bool) -> None:
+    """Between a thousandth and all; what the profile gives is doubted as it is known, what it does not by a factor of two."""
+    bare = replace(FLOAT, efficiency=0.6, by_class=(("gemv", 0.2),) if given else ())
+    share = class_efficiency_of(DEVICE, bare, "gemv")
+    dram = next(memory for memory in DEVICE.memories if memory.name == "dram")
+    told = replace(DEVICE, memories=(dram, replace(dram, name="other", by_operand=(("weight", 0.3),) if given else ())))
+    operand = operand_bandwidth_of(told, "other", "weight")
+    for found in (share, operand):
+        assert (found.kind, found.least, found.most, found.doubt) == ("rate", 1e-3, 1.0, 4.0 if given else 2.0)
+        assert (found.parent == "") == given
+    known_ = replace(told, qualities={operand.path: "measured", share.path: "vendor"})
+    assert operand_bandwidth_of(known_, "other", "weight").doubt == (1.2 if given else 2.0)
+    assert class_efficiency_of(known_, bare, "gemv").doubt == 2.0
+    assert (
+        bandwidth_of(told, "other").path == "memory.other.efficiency"
+        and bandwidth_of(known_, "dram").value == dram.efficiency
+    )
+
+
+def test_doubts_by_how_well_a_number_is_known() -> None:
+    doubts = {
+        "measured": 1.2,
+        "datasheet": 1.5,
+        "paper": 1.5,
+        "vendor": 2.0,
+        "secondary": 2.0,
+        "fitted": 4.0,
+        "estimated": 4.0,
+        None: 4.0,
+    }
+    for quality, doubt in doubts.items():
+        device = known(quality)
+        found = efficiency_of(device, device.precisions[0])
+        assert found == Constant(EFFICIENCY, "rate", 0.5, 1e-3, 1.0, doubt, "")
+    quantities = {EFFICIENCY: (0.5, "1", "")}
+    assert efficiency_of(replace(known(None), quantities=quantities), FLOAT).doubt == 2.0
+    assert efficiency_of(replace(known("measured"), quantities=quantities), FLOAT).doubt == 1.2
+    rate = vector_rate_of(replace(DEVICE, qualities={"compute.vector.ops_per_cycle": "paper"}))
+    assert rate.doubt == 1.5 and rate.kind == "rate"
+
+
+def test_summands_of_a_core_and_their_constants() -> None:
+    core = load_device(
+        "generic_x86_server_core", ["memory.l2.product_start_us=80", "overheads.per_kernel_us=3", "kernels.call_us=0.5"]
+    )
+    assert core.kernels is not None
+    times = {
+        "kernel": ("overheads.per_kernel_us", 3.0), "tile": ("kernels.tile_cycles", core.kernels.tile_cycles),
+        "result": ("kernels.result_cycles", core.kernels.result_cycles), "call": ("kernels.call_us", 0.5),
+        "run": ("kernels.run_cycles", core.kernels.run_cycles),
+    }  # fmt: skip
+    for name, (path, value) in times.items():
+        constant, common = of_key(("time", name, "", ""), core)
+        assert common is None and constant == Constant(path, "time", pytest.approx(value), 0.0, math.inf, 1.0)  # type: ignore[arg-type]
+    start, common = of_key(("start", "l2", "product", ""), core)
+    assert common is None and start == Constant(
+        "memory.l2.product_start_us", "time", pytest.approx(80.0), 0.0, pytest.approx(80.0), 1.0
+    )  # type: ignore[arg-type]
+    assert of_key(("start", "l2", "kernel", ""), core)[0].most == 50.0
+    (single,) = (item for item in core.precisions if item.input == item.weight == "float32")
+    assert of_key(("efficiency", "float32", "float32", "gemv"), core) == (
+        class_efficiency_of(core, single, "gemv"),
+        efficiency_of(core, single),
+    )
+    assert of_key(("function", "exp", "", ""), core) == (vector_rate_of(core, "exp"), vector_rate_of(core))
+    assert of_key(("bandwidth", "l2", "weight", ""), core) == (
+        operand_bandwidth_of(core, "l2", "weight"),
+        bandwidth_of(core, "l2"),
+    )
+
+
+def test_assignments_have_nine_digits() -> None:
+    assert overrides([(Constant("a.b", "rate", 0.5, 0.0, 1.0, 1.0), 1 / 3), (Constant("c", "time", 0.0, 0.0, 1.0, 1.0), 2.0)]) == (
+        "a.b=0.333333333", "c=2",
+    )  # fmt: skip

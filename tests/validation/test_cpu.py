@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,10 @@ import numpy as np
 import pytest
 
 from hwsim import load_device
+from hwsim.cost.cpu import core_of, cycles
+from hwsim.device import Device
 from hwsim.estimation import estimate, prepare
+from hwsim.graph import Network
 from hwsim.validation.calibration import calibrate
 from hwsim.validation.cases import Case, Cases
 from hwsim.validation.constants import of_key
@@ -160,3 +164,108 @@ def test_a_start_takes_no_longer_than_its_lines_from_memory() -> None:
 
     assert most() == 50
     assert most("memory.dram.product_start_us=80") == 80
+
+
+def test_caches_that_are_said_in_part(tmp_path: Path) -> None:
+    """What is broken is left out and hides nothing behind it; only what belongs to the data counts, the last of a level."""
+    for index, parts in enumerate(
+        [
+            ("Data", "one", "48K"),
+            ("Data", "2", ""),
+            ("Data", "3", "7Q"),
+            ("Data",),
+            ("Unified", "4", "3K"),
+            ("Data", "4", "5K"),
+            ("Instruction", "6", "1K"),
+        ]
+    ):
+        folder = tmp_path / f"index{index}"
+        folder.mkdir()
+        for name, value in zip(("type", "level", "size"), parts, strict=False):
+            (folder / name).write_text(f" {value}\n")
+    (tmp_path / "other").mkdir()
+    assert caches(tmp_path) == {4: 5 * 1024}
+
+
+def test_only_long_products_of_one_nest_show_the_clock() -> None:
+    """Rows of operators, of several products at once, without a time, or of 50 µs and less say nothing; cores share the work."""
+    builder = Network.builder("products").input("x", (512, 512))
+    for place in range(2):
+        builder = builder.dense(512, bias=False, name=f"d{place}")
+    found = prepare(builder.relu(name="end").build(), passes=())
+    device = load_device(BASE)
+    (first, work), *_ = found.priced
+    steps = cycles(work.nests[0], core_of(device)).steps
+
+    def clock(*rows: Measurement, cores: int = 1) -> float | None:
+        chip = replace(device, array=replace(device.array, cores=cores))
+        return clock_of([Case("p", found, rows)], chip)
+
+    assert first.name == "d0" and clock() is None and clock(Measurement("end", latency_s=1.0)) is None
+    assert clock(Measurement("d0", latency_s=1e-3)) == pytest.approx(steps / 1e-3)
+    assert clock(Measurement("d0", latency_s=1e-3), cores=2) == pytest.approx(steps / 2e-3)
+    assert clock(Measurement("d0", latency_s=5e-5)) is None and clock(
+        Measurement("d0", latency_s=5.1e-5)
+    ) == pytest.approx(steps / 5.1e-5)
+    assert (
+        clock(Measurement("d0", energy_j=1.0)) is None
+        and clock(Measurement("d0", covers=("d1",), latency_s=1e-3)) is None
+    )
+    assert clock(Measurement("d0", covers=("end",), latency_s=1e-3)) == pytest.approx(steps / 1e-3)
+    assert clock(Measurement("Gemm", scope="operator", latency_s=1e-3)) is None
+    assert clock(Measurement("d0", latency_s=2e-3), Measurement("d1", latency_s=1e-3)) == pytest.approx(steps / 1e-3)
+
+
+def test_what_a_machine_says_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sizes in whole KiB of all caches but the outermost, of which some MiB serve the core; the clock in whole MHz."""
+    monkeypatch.setattr("hwsim.validation.machine.clock_of", lambda cases, device: 2.3456e9)
+    seen: list[tuple[str, ...]] = []
+
+    def load(given: Sequence[str]) -> Device:
+        seen.append(tuple(given))
+        return load_device(BASE, given)
+
+    monkeypatch.setattr("hwsim.validation.machine.loss_of", lambda cases, device: 1.0)
+    one = [Case("p", NETWORKS["light_squeezenet"], ())]
+    said: list[str] = []
+    told = machine(one, load, {1: 33 * 1024 + 5, 2: 2**20, 3: 16 * 2**20}, said.append)
+    small = ("memory.l1.capacity_kib=33", "memory.l2.capacity_kib=1024")
+    assert told.overrides == (*small, "clock_mhz=2346", "memory.l3.capacity_kib=8192")
+    assert told.notes == (
+        "l1: 33 KiB, as the operating system says", "l2: 1024 KiB, as the operating system says",
+        "clock: 2346 MHz, at which no product is faster than its kernel can be", "l3: 8 MiB of it serve this core, by the fit of 2 sizes",
+    )  # fmt: skip
+    assert said == ["trying l3 of 8 MiB", "trying l3 of 16 MiB"]
+    assert seen == [
+        (),
+        small,
+        *((*small, "clock_mhz=2346", f"memory.l3.capacity_kib={size * 1024}") for size in (8, 16)),
+    ]
+    for most, tried in (
+        (8 * 2**20 - 1, [7]),
+        (8 * 2**20, [8]),
+        (2**20 + 5, [1]),
+        (5, [1]),
+        (999 * 2**20, [8, 16, 32, 64, 128]),
+    ):
+        said.clear()
+        machine(one, load, {3: most}, said.append)
+        assert said == [f"trying l3 of {size} MiB" for size in tried]
+    nobody = machine([], load, {1: 1024})
+    assert nobody.overrides == ("memory.l1.capacity_kib=1", "clock_mhz=2346") and len(nobody.notes) == 2
+
+
+@pytest.mark.parametrize(
+    ("losses", "chosen"),
+    [((1.05, 1.0, 1.0), 8), ((1.0501, 1.0, 1.0), 16), ((1.0, 0.9, 0.8), 32), ((2.0, 1.0, 1.05), 16)],
+)
+def test_of_sizes_within_a_twentieth_the_smallest(
+    monkeypatch: pytest.MonkeyPatch, losses: tuple[float, ...], chosen: int
+) -> None:
+    of_size = dict(zip((8 * 2**20, 16 * 2**20, 32 * 2**20), losses, strict=True))
+    monkeypatch.setattr("hwsim.validation.machine.clock_of", lambda cases, device: None)
+    monkeypatch.setattr("hwsim.validation.machine.loss_of", lambda cases, device: of_size[device.memories[-2].capacity])
+    told = machine(
+        [Case("p", NETWORKS["light_squeezenet"], ())], lambda given: load_device(BASE, given), {3: 32 * 2**20}
+    )
+    assert told.overrides == (f"memory.l3.capacity_kib={chosen * 1024}",)
