@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -18,9 +18,25 @@ from hwsim.device import load
 from hwsim.device.records import Operand
 from hwsim.errors import UsageError
 from hwsim.validation.cases import Case, Cases
-from hwsim.validation.energies import _fit, _given, _paths, _Rows, _values, calibrate_energies
+from hwsim.validation.constants import Constant
+from hwsim.validation.energies import (
+    _energy,
+    _fit,
+    _gather,
+    _given,
+    _held_out,
+    _one_unit_each,
+    _paths,
+    _problem,
+    _Rows,
+    _values,
+    calibrate_energies,
+    has_energies,
+    has_latencies,
+)
 from hwsim.validation.measured import Measurement
 from hwsim.validation.profile import profile_text
+from hwsim.validation.statistics import proportional
 
 NETWORK = hwsim.prepare("light_squeezenet", bits="w16a16")
 TRUTH = {"mac": 3.0, "dram": 60.0, "gbuf": 9.0, "spad": 0.5, "leakage": 0.2}
@@ -256,3 +272,170 @@ def test_energies_are_fitted_on_the_model_that_answers() -> None:
     assert found.in_sample.mape.value is not None and found.in_sample.mape.value < 0.03
     prices = {item.path: item.value for item in found.constants}
     assert prices["compute.vector.op_pj"] == pytest.approx(1.0, rel=0.25)
+
+
+def test_an_energy_is_given_or_power_times_time() -> None:
+    def told(**figures: float) -> tuple[float | None, bool, bool]:
+        row = Measurement("a", **figures)  # type: ignore[arg-type]
+        found = Cases((Case("squeezenet", NETWORK, (Measurement("b"), row)),))
+        return _energy(row), has_energies(found), has_latencies(found)
+
+    assert told(energy_j=2.0, power_w=3.0, latency_s=5.0) == (2.0, True, True) and told(energy_j=0.0) == (
+        0.0,
+        True,
+        False,
+    )
+    assert told(power_w=3.0, latency_s=5.0) == (15.0, True, True)
+    assert (
+        told(power_w=3.0) == (None, False, False)
+        and told(latency_s=0.0) == (None, False, True)
+        and told() == (None, False, False)
+    )
+    assert not has_energies(Cases(())) and not has_latencies(Cases(()))
+
+
+def _gathered(*rows: Measurement, hold_out: str = "layer", **more: Any) -> _Rows:
+    return _gather(
+        [Case("net", NETWORK, rows, **more)],
+        lambda mode: replace(load("eyeriss_v1"), operating_point=f"at {mode}"),
+        "roofline",
+        hold_out,
+    )  # type: ignore[arg-type]
+
+
+def test_what_a_row_counts_is_what_its_layers_take_at_one_unit_each() -> None:
+    """Of rows of several layers the sum; of nothing measured nothing; a time that was measured is that of its standing power."""
+    unit = {
+        layer.name: layer
+        for layer in hwsim.estimate(NETWORK, _one_unit_each(load("eyeriss_v1")), rung="roofline").layers
+    }
+    first, second = list(unit)[:2]
+    rows = _gathered(
+        Measurement(first, covers=(second,), energy_j=2.0), Measurement("zero", energy_j=0.0),
+        Measurement(first, energy_j=0.0, output="zero"),
+        Measurement(list(unit)[2], energy_j=-1.0), Measurement(list(unit)[3], energy_j=4.0, latency_s=0.5),
+        Measurement(list(unit)[4], latency_s=1.0),
+    )  # fmt: skip
+    assert rows.components == ("dram", "gbuf", "leakage", "mac", "spad", "vector")
+    assert rows.measured.tolist() == [2.0, 4.0] and rows.macs.tolist() == [
+        unit[first].macs + unit[second].macs,
+        unit[list(unit)[3]].macs,
+    ]
+    both = [unit[first].energy_by_j or {}, unit[second].energy_by_j or {}]
+    expected = [sum(part.get(name, 0.0) for part in both) for name in rows.components]
+    assert rows.counts[0] == pytest.approx(expected) and rows.counts[0][2] == pytest.approx(
+        unit[first].latency_s + unit[second].latency_s
+    )
+    assert rows.counts[1][2] == 0.5
+    assert rows.labels[0] in set("01234")
+    assert _gathered(Measurement(first, energy_j=1.0), hold_out="model").labels == ("net",)
+    assert _gathered(Measurement(first, energy_j=1.0), hold_out="mode", mode="low").labels == ("at low",)
+    nothing = _gathered(Measurement("nobody", energy_j=1.0))
+    assert nothing.counts.shape == (0, 0) and nothing.components == ()
+
+
+def test_a_device_at_one_unit_each() -> None:
+    """A picojoule a MAC, operation and byte, a watt of standing power; wires and the host's side take nothing."""
+    device = replace(load("eyeriss_v1"), power_w={"idle": 9.0, "tdp": 5.0})
+    one = _one_unit_each(device)
+    assert {item.mac_j for item in one.precisions} == {1e-12} and one.static_w == 1.0 and one.power_w == {"tdp": 5.0}
+    every = {"input": 1e-12, "weight": 1e-12, "output": 1e-12}
+    assert all(memory.read_j == memory.write_j == every and memory.leakage_w is None for memory in one.memories)
+    assert all(network.hop_j == 0.0 for network in one.networks) and one.standing_w == 1.0
+    assert (
+        one.vector is not None
+        and one.vector.op_j == 1e-12
+        and _one_unit_each(replace(device, vector=None)).vector is None
+    )
+
+
+def test_what_a_profile_gives_in_units() -> None:
+    """Means over precisions that have one, and over reading and writing; what is not given is not a number."""
+    device = load("eyeriss_v1")
+    wide = replace(device.precisions[0], mac_j=4e-12)
+    assert _given(
+        replace(device, precisions=(wide, replace(wide, mac_j=1e-12), replace(wide, mac_j=None))), "mac"
+    ) == pytest.approx(2.5)
+    assert math.isnan(_given(replace(device, precisions=(replace(wide, mac_j=None),)), "mac"))
+    assert device.vector is not None and _given(
+        replace(device, vector=replace(device.vector, op_j=3e-12)), "vector"
+    ) == pytest.approx(3.0)
+    assert math.isnan(_given(replace(device, vector=replace(device.vector, op_j=None)), "vector"))
+    uneven = replace(device.memories[0], name="m", read_j={"input": 1e-12, "weight": 2e-12}, write_j={"output": 6e-12})
+    told = replace(
+        device,
+        memories=(uneven, replace(uneven, name="n", read_j=None), replace(uneven, name="o", read_j=None, write_j=None)),
+    )
+    assert (_given(told, "m"), _given(told, "n")) == (pytest.approx(3.0), pytest.approx(6.0)) and math.isnan(
+        _given(told, "o")
+    )
+
+
+def test_components_that_too_few_rows_decide_stay() -> None:
+    """One row of which b takes a third: it stays as the profile has it; with a second one it is fitted, as is what the profile lacks."""
+
+    def fitted(rows: int, sheet: tuple[float, ...] = (1.0, 1.0)) -> list[str]:
+        counts = np.array([[1.0, 1.0]] * rows + [[1.0, 0.01]] * (8 - rows))
+        found = _Rows(("a", "b"), counts, counts @ np.array([2.0, 1.5]), np.ones(8), ("0",) * 8)
+        return [constant.path for constant in _fit(found, np.array(sheet), 0)[0].constants]
+
+    assert fitted(1) == ["a"] and fitted(2) == ["a", "b"] and fitted(1, (1.0, math.nan)) == ["a", "b"]
+    problem = _problem(
+        _Rows(("a", "b", "c"), np.ones((2, 3)), np.array([3.0, 4.0]), np.ones(2), ("0", "1")),
+        np.array([2.0, 0.0, math.nan]),
+        {"a"},
+    )
+    assert problem.constants == (
+        Constant("b", "time", 0.0, 0.0, math.inf, 100.0), Constant("c", "time", 0.0, 0.0, math.inf, 100.0),
+    )  # fmt: skip
+    assert problem.measured.tolist() == [3.0, 4.0] and problem.predict(np.zeros(2))[0] == pytest.approx([2.0, 2.0])
+    whole = _problem(_Rows(("a",), np.ones((1, 1)), np.ones(1), np.ones(1), ("0",)), np.array([2.0]), set())
+    assert whole.constants == (Constant("a", "time", 2.0, 0.0, math.inf, 2.0),)
+
+
+def test_rows_of_a_fold_are_predicted_by_the_others() -> None:
+    """Two folds whose energies differ: each is told by the other's; by one fold alone nothing is."""
+    counts, macs = np.ones((8, 1)), np.arange(1.0, 9.0)
+    rows = _Rows(("a",), counts, np.array([2.0] * 4 + [4.0] * 4), macs, ("0",) * 4 + ("1",) * 4)
+    held, guess, folds = _held_out(rows, np.array([math.nan]), 0)
+    assert (
+        folds == 2 and held[:4] == pytest.approx([4.0] * 4, rel=0.02) and held[4:] == pytest.approx([2.0] * 4, rel=0.02)
+    )
+    assert guess[:4] == pytest.approx(macs[:4] * (proportional(macs[4:], [4.0] * 4) or 0.0))
+    alone, none, single = _held_out(replace(rows, labels=("0",) * 8), np.array([1.0]), 0)
+    assert single == 1 and np.isnan(alone).all() and np.isnan(none).all()
+    assert np.isnan(_held_out(replace(rows, macs=np.zeros(8)), np.array([1.0]), 0)[1]).all()
+
+
+def test_what_an_energy_fit_records() -> None:
+    """Values, ranges and what was before in the unit of each key; rungs that have counts of their own, others not."""
+    (case,) = _rows(0.0, 0).cases
+    found = calibrate_energies(Cases((case,)), load("eyeriss_v1"), rung="roofline", samples=2, data=[("a", "b")])
+    assert (found.device, found.rung, found.rows, found.data, found.notes) == (
+        "eyeriss_v1",
+        "roofline",
+        len(case.rows),
+        (("a", "b"),),
+        (),
+    )
+    assert (found.hold_out, found.folds, found.held_out.n, found.in_sample.n, found.uncalibrated.n, found.baseline.n) == (
+        "layer", 5, len(case.rows), len(case.rows), 0, len(case.rows),
+    )  # fmt: skip
+    idle = next(item for item in found.constants if item.path == "power.idle_mw")
+    device = load("eyeriss_v1")
+    assert idle.before == pytest.approx(1e3 * (device.standing_w or 0.0)) and idle.value == pytest.approx(200, rel=0.02)
+    mac = next((item for item in found.constants if item.path.endswith("mac_pj")), None)
+    assert mac is None or mac.before == pytest.approx(1.7)
+    assert list(found.undetermined) == sorted(found.undetermined) and not {item.path for item in found.constants} & set(
+        found.undetermined
+    )
+    for rung in ("mapping", "simulate"):
+        with pytest.raises(
+            UsageError,
+            match=rf"^calibration: energies are fitted with --model roofline, cpu, gpu or systolic, not {rung}: its counts depend on them$",
+        ):
+            calibrate_energies(Cases((case,)), device, rung=rung)
+    with pytest.raises(UsageError, match=r"^calibration: 0 rows with an energy found their layers, at least 2 must$"):
+        calibrate_energies(Cases((replace(case, rows=()),)), device, rung="roofline")
+    few = calibrate_energies(Cases((replace(case, rows=case.rows[:2]),)), device, rung="roofline", samples=0)
+    assert few.rows == 2

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import math
 import os
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import onnx
@@ -338,3 +341,155 @@ def test_a_profile_of_this_cpu_comes_from_microbenchmarks(
     mine = load_device(output)
     assert mine.clock_hz > 5e8 and mine.kernels is not None
     assert mine.qualities["clock_mhz"] == "measured"
+
+
+def test_a_clock_may_drift_by_a_twentieth() -> None:
+    """Either way; the halves of ten runs and more are told apart, an odd one belongs to the second."""
+    still = [1.0] * 12
+    assert _drift(still, 1.0, 1.0499) == _drift(still, 1.0, 0.9501) == ()
+    assert _drift(still, 1.0, 1.051) and _drift(still, 1.0, 0.949)
+    for runs, said in ((9, False), (10, True), (11, True)):
+        times = [1.0] * (runs // 2) + [1.1] * (runs - runs // 2)
+        assert _drift(times, 1.0, 1.0) == (("clock drift: the second half of the runs took +10 %",) if said else ())
+    assert _drift([1.0] * 5 + [1.0499] * 5, 1.0, 1.0) == () and _drift([2.0] * 5 + [1.0] * 5, 2.0, 3.0) == (
+        "clock drift: a fixed loop took +50 % after the runs: measure again on a quiet machine",
+        "clock drift: the second half of the runs took -50 %",
+    )
+    assert Effort() == Effort(1, 50, 5, 10.0, 7) and measuring.DRIFT == 0.05
+
+
+def test_whole_runs_and_layers_as_they_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """10th percentiles of whole runs; times of layers are cut to whole microseconds, so half of one is added to each."""
+    profile = Measured(
+        (
+            Measurement("first", op="Conv", latency_s=10e-6, minimum_s=8e-6, repeats=3),
+            Measurement("second", latency_s=20e-6, minimum_s=20e-6),
+            Measurement("odd", latency_s=1e-6), Measurement("copy", scope="overhead", latency_s=2e-6, minimum_s=1e-6),
+            Measurement("classifier", latency_s=5e-6, minimum_s=4e-6), Measurement("", scope="model", latency_s=1.0),
+        )
+    )  # fmt: skip
+    monkeypatch.setattr(measuring, "_timed", lambda *_: ([5e-3, 3e-3, 4e-3], profile))
+    loops = iter((1.0, 1.1))
+    monkeypatch.setattr(measuring, "_reference_loop", lambda: next(loops))
+    monkeypatch.setattr(measuring, "_runtime", lambda: SimpleNamespace(__version__="9.8"))
+    monkeypatch.setattr(measuring, "_pinned", lambda threads: contextlib.nullcontext(False))
+    found = measure("dir/net.onnx", prepare(tiny()), Effort(threads=2))
+    rows = {row.name: row for row in found.rows}
+    assert set(rows) == {"first", "second", "odd", "copy", "classifier", "net"}
+    assert (rows["first"].latency_s, rows["first"].minimum_s) == (pytest.approx(10.5e-6), pytest.approx(8.5e-6))
+    assert (
+        rows["second"].covers == ("second",)
+        and rows["odd"].covers == ("pool",)
+        and rows["first"].covers == ("first",)
+        and rows["odd"].latency_s == 1e-6
+    )
+    assert (rows["copy"].scope, rows["copy"].latency_s) == ("overhead", 2e-6)
+    whole = rows["net"]
+    assert (whole.scope, whole.latency_s, whole.minimum_s, whole.repeats) == (
+        "model",
+        pytest.approx(3.2e-3),
+        pytest.approx(3e-3),
+        3,
+    )
+    assert whole.spread == pytest.approx(1e-3 / 1.349 / 4e-3)
+    assert {(row.model, row.source, row.batch, row.where) for row in found.rows} == {
+        ("net", "onnxruntime 9.8, 2 threads", 1, "")
+    }
+    assert found.notes == (
+        "clock drift: a fixed loop took +10 % after the runs: measure again on a quiet machine", "this system cannot pin threads to cores",
+    )  # fmt: skip
+
+
+def test_a_reference_loop_is_the_fastest_of_seven(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([0.0, 5.0, 10.0, 13.0, 20.0, 24.0, 30.0, 36.0, 40.0, 42.0, 50.0, 57.0, 60.0, 69.0])
+    monkeypatch.setattr(measuring, "time", SimpleNamespace(perf_counter=lambda: next(times)))
+    assert measuring._reference_loop() == 2.0
+    with pytest.raises(StopIteration):
+        next(times)
+
+
+def test_a_session_runs_layer_by_layer_on_as_many_threads_as_asked() -> None:
+    made: list[Any] = []
+
+    class Options(SimpleNamespace):
+        pass
+
+    def session(path: str, options: Options, providers: list[str]) -> str:
+        made.append((path, options, providers))
+        return "session"
+
+    fake = SimpleNamespace(
+        SessionOptions=Options, ExecutionMode=SimpleNamespace(ORT_SEQUENTIAL="one by one"), InferenceSession=session
+    )
+    assert _session(fake, Path("m.onnx"), Effort(threads=3)) == "session"
+    _session(fake, "m.onnx", Effort(), profile="here")
+    common = {"inter_op_num_threads": 1, "execution_mode": "one by one", "log_severity_level": 4}
+    assert [(path, vars(options), providers) for path, options, providers in made] == [
+        ("m.onnx", {"intra_op_num_threads": 3, **common}, ["CPUExecutionProvider"]),
+        (
+            "m.onnx",
+            {"intra_op_num_threads": 1, **common, "enable_profiling": True, "profile_file_prefix": "here"},
+            ["CPUExecutionProvider"],
+        ),
+    ]
+
+
+def test_an_error_is_told_by_its_first_line() -> None:
+    said = measuring._first_line
+    assert (
+        said(ValueError("\n a\nb")) == "a"
+        and said(ValueError()) == "ValueError"
+        and said(ValueError("x" * 400)) == "x" * 300
+    )
+
+
+def test_turns_of_runs_with_and_without_the_profiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Warm up for a quarter of the time; then five without and five with, the rest in a last turn."""
+    asked: list[tuple[str, int, float]] = []
+    monkeypatch.setattr(
+        measuring,
+        "_session",
+        lambda *_, profile="": SimpleNamespace(name=profile or "plain", end_profiling=lambda: "p"),
+    )
+    monkeypatch.setattr(measuring, "_feeds", lambda *_: {})
+    monkeypatch.setattr(measuring.readers, "read", lambda path: path)
+
+    def repeat(session: Any, feeds: object, runs: int, seconds: float, path: object) -> list[float]:
+        asked.append((session.name, runs, seconds))
+        return [1.0] * runs
+
+    monkeypatch.setattr(measuring, "_repeat", repeat)
+    times, profile = measuring._timed(None, "m", prepare(tiny()), Effort(runs=12, warm_up=3, seconds=8.0), "f")
+    assert len(times) == 12 and profile == "p"  # type: ignore[comparison-overlap]
+    assert asked == [("plain", 3, 2.0)] + [(name, runs, 8.0) for runs in (5, 5, 2) for name in ("plain", "f/profile")]
+
+
+def test_the_quietest_of_several_measurements() -> None:
+    """Rows of one scope and name; those without a fastest run stay, as does the spread of one that was measured once."""
+    one = Measured(
+        (
+            Measurement("a", latency_s=5.0, minimum_s=4.0, spread=0.9),
+            Measurement("a", scope="overhead", latency_s=3.0, minimum_s=2.0, spread=0.5),
+            Measurement("b", latency_s=7.0, spread=0.25), Measurement("c", latency_s=7.0, minimum_s=6.0),
+        ),
+        notes=("x",),
+        complete=True,
+    )  # fmt: skip
+    two = Measured(
+        (
+            Measurement("a", latency_s=9.0, minimum_s=3.0),
+            Measurement("c", latency_s=1.0, minimum_s=0.5),
+            Measurement("d", latency_s=1.0),
+        )
+    )
+    found = quietest([one, two])
+    assert [(row.name, row.scope, row.latency_s, row.minimum_s) for row in found.rows] == [
+        ("a", "layer", 3.0, 3.0), ("a", "overhead", 2.0, 2.0), ("b", "layer", 7.0, None), ("c", "layer", 0.5, 0.5),
+    ]  # fmt: skip
+    assert [row.spread for row in found.rows] == [
+        pytest.approx(np.std([4, 3], ddof=1) / 3.5),
+        0.5,
+        0.25,
+        pytest.approx(np.std([6, 0.5], ddof=1) / 3.25),
+    ]
+    assert found.notes == () and found.complete
