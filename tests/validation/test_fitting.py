@@ -11,9 +11,9 @@ from scipy import optimize
 
 from hwsim.validation import fitting
 from hwsim.validation.constants import Constant
-from hwsim.validation.fitting import HUBER, Array, Problem, Row, best, solve
+from hwsim.validation.fitting import HUBER, Array, Problem, Row, best, scatter, solve
 from hwsim.validation.intervals import LEVEL, bootstrap, hull, plausible, student
-from hwsim.validation.terms import ADDED, Part, Terms
+from hwsim.validation.terms import ADDED, Part, Terms, _seconds, is_special, pooled
 
 RATE = Constant("rate", "rate", 0.5, 1e-3, 1.0, 2.0)
 TIME = Constant("time", "time", 0.0, 0.0, math.inf, 1.0)
@@ -284,3 +284,105 @@ def test_an_interval_holds_the_value_most_of_what_is_drawn_and_all_that_is_plaus
     assert edges(0.0, 0.0) == pytest.approx((-0.1 + 0.3 * tail, 0.2 - 0.3 * tail))
     assert edges(-0.3, 0.4) == pytest.approx((-0.3, 0.4))
     assert edges(0.01, -0.01, np.empty((0, 1))) == pytest.approx((0.0, 0.0), abs=1e-12)
+
+
+def test_the_largest_of_what_hides_behind_each_other_and_what_adds() -> None:
+    parts = (
+        Part(RATE, "mac", np.array([1.0, 4.0])), Part(None, "mac", np.array([1.0, 0.0])), Part(None, "dram", np.array([5.0, 1.0])),
+        Part(TIME, ADDED, np.array([0.5, 0.25])), Part(None, ADDED, np.array([0.0, 1.0])),
+    )  # fmt: skip
+    terms = Terms(("a", "b"), parts)
+    assert terms.latency({}).tolist() == [5.0, 9.0] and terms.latency({"rate": 0.25, "time": 2.0}).tolist() == [
+        6.0,
+        17.5,
+    ]
+    assert Terms(("a", "b"), parts[3:]).latency({"time": 2.0}).tolist() == [1.0, 1.5]
+    assert Terms(("a", "b"), parts[2:3]).latency({}).tolist() == [5.0, 1.0] and Terms(("a",), ()).latency(
+        {}
+    ).tolist() == [0.0]
+    assert _seconds(parts[0], {}).tolist() == [2.0, 8.0] and _seconds(parts[3], {"time": 3.0}).tolist() == [1.5, 0.75]
+
+
+def test_special_cases_go_with_the_common_one_unless_they_are_their_own() -> None:
+    special = [
+        Constant(path, "rate", 0.5, 0.0, 1.0, 2.0, parent="rate")
+        for path in ("compute.vector.by_function.exp", "p.by_class.gemv", "m.by_operand.input")
+    ]
+    terms = Terms(
+        ("a",),
+        (
+            *(Part(one, ADDED, np.ones(1), RATE) for one in special),
+            Part(TIME, ADDED, np.ones(1)),
+            Part(None, ADDED, np.ones(1)),
+        ),
+    )
+    (found,) = pooled([terms], frozenset({"p.by_class.gemv"}))
+    assert [part.constant and part.constant.path for part in found.parts] == [
+        "rate",
+        "p.by_class.gemv",
+        "rate",
+        "time",
+        None,
+    ]
+    assert [part.common and part.common.path for part in found.parts] == [None, "rate", None, None, None]
+    assert [is_special(one.path) for one in special] == [True] * 3
+    assert not any(
+        map(
+            is_special,
+            (
+                "compute.vector.ops_per_cycle",
+                "p.efficiency",
+                "overheads.per_kernel_us",
+                "x.compute.vector.by_function.exp",
+            ),
+        )
+    )
+
+
+def test_a_row_counts_by_its_trust_and_as_often_as_it_is_drawn() -> None:
+    """Weights scale the loss and where a fit rests: a row of weight three is three rows."""
+    problem = one_rate([0.02, -0.01])
+    heavy = Problem([Terms(("0", "1"), (Part(RATE, ADDED, np.array([1.0, 2.0])),))],
+                    [Row(0, (0,), 2.0 * math.exp(0.02), 3.0), Row(0, (1,), 4.0 * math.exp(-0.01))], [RATE])  # fmt: skip
+    assert (
+        heavy.loss(heavy.sheet, np.ones(2))
+        == pytest.approx(problem.loss(problem.sheet, np.array([3.0, 1.0])))
+        == pytest.approx(3 * 0.02**2 / 2 + 0.01**2 / 2)
+    )
+    assert heavy.loss(heavy.sheet, np.array([2.0, 0.0])) == pytest.approx(3 * 0.02**2)
+    problem.strength = heavy.strength = 1e-9
+    assert moved(heavy, solve(heavy, heavy.sheet)) == pytest.approx((3 * 0.02 - 0.01) / 4, rel=1e-3)
+    assert moved(problem, solve(problem, problem.sheet, np.array([3.0, 1.0]))) == pytest.approx(
+        (3 * 0.02 - 0.01) / 4, rel=1e-3
+    )
+    for size, loss in ((HUBER, HUBER**2 / 2), (0.3, HUBER * 0.25), (-0.3, HUBER * 0.25)):
+        far = one_rate([size])
+        assert far.loss(far.sheet, np.ones(1)) == pytest.approx(loss)
+
+
+def test_a_fit_ends_after_few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Newton's steps on what is nearly a parabola: three or four; a hundred looks would be a search that does not see its way."""
+    looks = []
+    objective = Problem.objective
+    monkeypatch.setattr(Problem, "objective", lambda self, x, times: (looks.append(1), objective(self, x, times))[1])
+    for seed in range(6):
+        problem, _, _ = mixed(seed)
+        solve(problem, problem.sheet)
+    assert len(looks) <= 6 * 25
+    looks.clear()
+    frozen = np.array([True, True, True])
+    assert (solve(problem, problem.sheet, None, frozen) == problem.sheet).all() and len(
+        looks
+    ) == 1  # where nothing can move
+    assert (solve(problem, problem.sheet - 99.0) >= problem.least).all()
+
+
+def test_times_that_nothing_takes_are_no_error() -> None:
+    """A prediction of nothing counts as a femtosecond; a share of nothing is none."""
+    parts = (Part(TIME, ADDED, np.array([1e-6])),)
+    problem = Problem([Terms(("a",), parts)], [Row(0, (0,), 1.0)], [TIME])
+    assert problem.residuals(np.zeros(1))[0] == pytest.approx([math.log(1e-15)]) and problem.shares(
+        np.zeros(1)
+    ).tolist() == [[0.0]]
+    spread = one_rate([0.1, -0.2, 0.3])
+    assert scatter(spread, spread.sheet) == pytest.approx(1.4826 * 0.2 * math.sqrt(3 / 2))

@@ -8,12 +8,16 @@ import numpy as np
 import pytest
 
 from hwsim import load_device
+from hwsim.device import Device
 from hwsim.estimation import prepare
 from hwsim.graph import Network
 from hwsim.validation.calibration import _special
 from hwsim.validation.cases import Case
-from hwsim.validation.gathering import Gathered, HoldOut, _case, fold_of, gather
+from hwsim.validation.constants import entry_name
+from hwsim.validation.fitting import Row
+from hwsim.validation.gathering import Gathered, HoldOut, _case, _given, fold_of, gather
 from hwsim.validation.measured import Measurement
+from hwsim.validation.sensitivity import near
 from hwsim.validation.terms import FUNCTION
 from tests.validation.networks import prepared
 
@@ -120,3 +124,81 @@ def test_some_of_the_rows_keep_what_belongs_to_them() -> None:
     assert some.rows == (data.rows[1], data.rows[3]) and some.labels == (data.labels[1], data.labels[3])
     assert some.models == ("functions",) * 2 and some.terms == data.terms
     assert some.macs.tolist() == [0.0, 512.0**3] and some.whole.tolist() == [False, False]
+
+
+def test_rows_of_all_cases_in_their_places() -> None:
+    """Each with its network's place, its layers' places, what it took, its fold, its network's name and its MACs."""
+    one, two = prepared(), prepared()
+    cases = [
+        Case(
+            "one",
+            one,
+            (
+                Measurement("second", latency_s=1.0),
+                Measurement("one", scope="model", latency_s=9.0),
+                Measurement("first", energy_j=1.0),
+            ),
+        ),
+        Case(
+            "two",
+            two,
+            (Measurement("pool", latency_s=2.0, covers=("classifier",)), Measurement("first", latency_s=0.0)),
+            mode="low",
+        ),
+    ]
+    asked: list[str] = []
+
+    def of_mode(mode: str) -> Device:
+        asked.append(mode)
+        return replace(DEVICE, operating_point=mode or "own")
+
+    found = gather(cases, of_mode, "roofline", "mode")
+    sizes = [work.macs for _, work in one.priced]
+    assert found.rows == (Row(0, (1,), 1.0), Row(0, (0, 1, 2, 3), 9.0), Row(1, (2, 3), 2.0))
+    assert found.labels == ("own", "own", "low") and found.models == ("one", "one", "two")
+    assert found.macs.tolist() == [sizes[1], sum(sizes), sizes[2] + sizes[3]] and found.whole.tolist() == [
+        False,
+        True,
+        False,
+    ]
+    assert len(found.terms) == 2 and found.again is None and set(asked) == {"", "low"}
+    assert DEVICE.vector is not None
+    given = {f"{FUNCTION}{name}" for name in DEVICE.vector.by_function}
+    given |= {
+        f"compute.precisions.{entry_name(item)}.by_class.{name}"
+        for item in DEVICE.precisions
+        for name, _ in item.by_class
+    }
+    assert found.given == given and given
+    bare = replace(
+        DEVICE, vector=None, precisions=tuple(replace(item, by_class=(("gemv", 0.5),)) for item in DEVICE.precisions)
+    )
+    assert set(_given(bare)) == {f"compute.precisions.{entry_name(item)}.by_class.gemv" for item in DEVICE.precisions}
+
+
+def test_of_a_gpu_networks_are_seen_again() -> None:
+    chip = load_device("t4")
+    case = Case("tiny", prepared(), (Measurement("first", latency_s=1e-5), Measurement("second", latency_s=1e-5)))
+    found = gather([case], lambda _: chip, "gpu", "model")
+    assert found.again is not None
+    values = {"memory.dram.efficiency": 0.1}
+    for terms, expected in (
+        (found.terms, near(case.prepared, chip, "gpu", {})),
+        (found.again(values), near(case.prepared, chip, "gpu", values)),
+    ):
+        assert terms[0].latency({}).tolist() == expected.latency({}).tolist()
+
+
+@pytest.mark.parametrize(("layers", "weight"), [(1, 1.0), (5, 1.0), (6, 1.2)])
+def test_a_whole_model_beside_its_layers(layers: int, weight: float) -> None:
+    """A fifth of a row for each of its layers, where those are measured; half of that where it varies by a tenth."""
+    builder = Network.builder("deep").input("x", (1, 8, 8, 8))
+    for place in range(layers):
+        builder = builder.conv(8, kernel=3, name=f"c{place}")
+    rows = tuple(Measurement(f"c{place}", latency_s=1.0) for place in range(layers))
+    case = Case(
+        "deep", prepare(builder.build()), (*rows, Measurement("deep", scope="model", latency_s=9.0, spread=0.1))
+    )
+    found = _case(3, case, DEVICE, "model")
+    assert found[-1][0] == Row(3, tuple(range(layers)), 9.0, pytest.approx(weight / 2), 0.0)  # type: ignore[arg-type]
+    assert [row.weight for row, _, _, _ in found[:-1]] == [1.0] * layers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,13 +15,16 @@ from hypothesis import strategies as st
 
 from hwsim import load_device
 from hwsim.cli import main
+from hwsim.device import Device
 from hwsim.estimation import Prepared, estimate, prepare
 from hwsim.graph import Network
+from hwsim.validation import sensitivity
 from hwsim.validation.calibration import calibrate
 from hwsim.validation.cases import Case, Cases
 from hwsim.validation.measured import Measurement
-from hwsim.validation.sensitivity import _constants, changed, near
-from hwsim.validation.terms import pooled
+from hwsim.validation.sensitivity import RUNGS, _constants, _kind, changed, near
+from hwsim.validation.terms import Terms, pooled
+from hwsim.workload import LoopNest, OperandType, Work
 
 BASE = "t4"
 
@@ -180,3 +184,78 @@ def test_measurements_of_a_gpu_on_the_command_line(tmp_path: Path, capsys: pytes
     record = record[0] if isinstance(record, list) else record
     assert record["rung"] == "gpu" and record["held_out"]["mape"]["value"] < 0.01
     assert load_device(output).overheads.kernel_s == pytest.approx(9e-6, rel=0.02)
+
+
+def _parts(apart: Terms) -> dict[str, list[float]]:
+    return {part.constant.path if part.constant else "": part.seconds.tolist() for part in apart.parts}
+
+
+def test_what_goes_with_each_constant_by_how_the_time_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Layers that take 2 us + 3 us / bandwidth + 5 kernels + 7 inferences each: the parts are just these, at any values."""
+    device = load_device(BASE)
+    layers = len(PRODUCTS.priced)
+    paths = ("memory.dram.efficiency", "overheads.per_kernel_us", "overheads.per_inference_us")
+    start = {path: next(item.value for item in _constants(PRODUCTS, device) if item.path == path) for path in paths}
+
+    def times(prepared: Prepared, chip: Device, rung: str, values: Mapping[str, float]) -> np.ndarray:  # type: ignore[type-arg]
+        rate, kernel, inference = (values.get(path, start[path]) for path in paths)
+        return np.arange(1.0, layers + 1) * (2e-6 + 3e-6 / rate + 5e-6 * kernel + 7e-6 * inference)
+
+    monkeypatch.setattr(sensitivity, "_times", times)
+    for values in ({}, {paths[0]: 0.4, paths[1]: 3.0}):
+        found = _parts(near(PRODUCTS, device, "gpu", values))
+        assert set(found) == {*paths, ""}
+        for path, seconds in zip(paths, (3e-6, 5e-6, 7e-6), strict=True):
+            assert found[path] == pytest.approx([seconds * place for place in range(1, layers + 1)], rel=1e-6)
+        assert found[""] == pytest.approx([2e-6 * place for place in range(1, layers + 1)], rel=1e-6)
+    assert near(PRODUCTS, device, "gpu", {}).names == tuple(layer.name for layer, _ in PRODUCTS.priced)
+    assert {part.group for part in near(PRODUCTS, device, "gpu", {}).parts} == {"added"}
+
+
+def test_seconds_that_two_constants_claim_are_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Either of two rates explains all of the time: each gets a half, nothing is left. A time that falls is not explained."""
+    device = load_device(BASE)
+    layers, rates = len(PRODUCTS.priced), ("memory.dram.efficiency", "memory.l2.efficiency")
+    start = {path: next(item.value for item in _constants(PRODUCTS, device) if item.path == path) for path in rates}
+
+    def times(prepared: Prepared, chip: Device, rung: str, values: Mapping[str, float]) -> np.ndarray:  # type: ignore[type-arg]
+        slower = max(start[path] / values.get(path, start[path]) for path in rates)
+        return np.full(layers, 8e-6 * slower) - 1e-6 * values.get("overheads.per_kernel_us", 0.0)
+
+    monkeypatch.setattr(sensitivity, "_times", times)
+    found = _parts(near(PRODUCTS, device, "gpu", {}))
+    assert set(found) == {*rates, ""}
+    for path in rates:
+        assert found[path] == pytest.approx([4e-6 * start[path]] * layers)
+    assert found[""] == pytest.approx([0.0] * layers, abs=1e-15)
+
+
+def test_only_classes_that_a_network_has_are_looked_at() -> None:
+    """The common share beside each; nothing of precisions that no layer runs at; the class of most of a layer's work."""
+    device = load_device(BASE)
+    kinds = {
+        (precision.input, name)
+        for _, work in PRODUCTS.priced
+        if (kind := _kind(work, device))
+        for precision, name in [kind]
+    }
+    assert kinds == {("float32", "matrix")} and _kind(Work(), device) is None
+    apart = near(PRODUCTS, device, "gpu", {})
+    shares = [part for part in apart.parts if part.constant and ".by_class." in part.constant.path]
+    assert [(part.constant.path, part.common.path) for part in shares if part.constant and part.common] == [
+        ("compute.precisions.float32.by_class.matrix", "compute.precisions.float32.efficiency")
+    ]
+    products = [layer.op == "Gemm" for layer, _ in PRODUCTS.priced]
+    assert all(seconds == 0 or product for seconds, product in zip(shares[0].seconds, products, strict=True))
+    assert set(RUNGS) == {"gpu"}
+    mixed = Work((LoopNest(c=8, k=8, p=8), LoopNest(c=8, k=8, q=8, p=8, s=3, r=3)))
+    found = _kind(
+        replace(
+            mixed,
+            nests=tuple(
+                replace(nest, input=OperandType("float32"), weight=OperandType("float32")) for nest in mixed.nests
+            ),
+        ),
+        device,
+    )
+    assert found is not None and found[1] == "window_3x3"
