@@ -3,7 +3,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from dataclasses import replace
+from dataclasses import asdict, astuple, replace
 from typing import Any
 
 import numpy as np
@@ -481,3 +481,56 @@ def test_smaller_tiles_attain_less_of_the_peak(tile: tuple[int, int]) -> None:
     (_, compute, _, _), _ = _alone(replace(FAST, sms=1), tile, 1, constants, 1, tile[0], tile[1], 800)
     share = 0.9 * (1 + 20 / 64) / (1 + 20 * (1 / tile[0] + 1 / tile[1]))
     assert compute == pytest.approx(tile[0] * tile[1] * 800 / (FAST.macs_per_cycle * FAST.clock_hz * min(1.0, share)))
+
+
+def test_constants_are_those_of_the_last_fit() -> None:
+    """Figures in README and in tests/published come of these: who changes one fits and tells them anew."""
+    assert asdict(SHARED) == {
+        "memory_share": 0.901, "strided_share": 0.484, "l1_misses": 0.67, "spread": 0.24, "tile_share": 0.941, "tile_loss": 15.1,
+        "slab_cycles": 193.0, "alone": 2040.0, "matrix_tile_share": 1.0, "matrix_tile_loss": 15.8, "matrix_slab_cycles": 100.0,
+        "wave_s": 3.43e-6, "split_s": 1.16e-6, "flop_j": 1.8e-11, "l2_j": 3.7e-11, "matrix_flop": 0.0629, "integer_flop": 0.116,
+        "standing_w": 25.6, "droop": 0.667, "reach_bytes": 32e6, "walk": 0.574, "bare_tile_loss": 30.7, "gather_share": 0.83,
+        "winograd_share": 0.9,
+    }  # fmt: skip
+    assert [astuple(calls) for calls in (QUEUED, EAGER_VECTOR, EAGER_LINEAR, EAGER_BATCHED, EAGER_CONVOLUTION)] == [
+        (4.73e-6, 2.93e-6, 0.0, False, 3e-6), (48e-6, 48e-6, 0.0, False, 3e-6), (5.41e-5, 4.52e-5, 0.29e-3, True, 3e-6),
+        (4.59e-5, 3.02e-5, 0.29e-3, True, 3e-6), (0.3e-3, 0.3e-3, 0.29e-3, True, 15e-6),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("matrix", [True, False])
+@pytest.mark.parametrize("l1", [True, False])
+@pytest.mark.parametrize("integer", [True, False])
+def test_a_chip_as_its_kernel_takes_it(matrix: bool, l1: bool, integer: bool) -> None:
+    """Energies fall with the node; the board's own power is off its limit, a tenth of which is left at least."""
+    chip = Gpu("g", 10, 1e9, 64.0, matrix, integer, 0.9, 1e11, False, 2e6, 3e11, 100.0, 28.0, 5e-11, l1, False)
+    found = pack(chip, Calls(1e-6, 2e-6, 3e-6), SHARED)
+    assert (found.sms, found.macs_per_cycle, found.clock_hz, found.most, found.l2_bytes, found.l2_rate) == (
+        10.0,
+        64.0,
+        1e9,
+        0.9,
+        2e6,
+        3e11,
+    )
+    assert (
+        found.strided == (1.0 if l1 else 0.484)
+        and found.l1_misses == 0.67
+        and found.spread == 0.24
+        and found.alone == 2040.0
+    )
+    assert found.tile_share == (1.0 if matrix else 0.941) and found.slab_cycles == (100.0 if matrix else 193.0)
+    assert found.tile_loss == (15.8 if matrix else 15.1 if l1 else 30.7)
+    relative = 0.0629 if matrix else 0.116 if integer else 1.0
+    assert found.mac_j == pytest.approx(2 * 1.8e-11 * relative * 2) and found.l2_j == pytest.approx(7.4e-11)
+    assert (found.wave_s, found.split_s, found.burst_s, found.droop) == (3.43e-6, 1.16e-6, 3e-6, 0.667)
+    assert (
+        found.memory_rate == pytest.approx(0.901e11)
+        and pack(replace(chip, memory_known=True), QUEUED).memory_rate == 1e11
+    )
+    assert found.power_w == pytest.approx(74.4)
+    assert pack(replace(chip, power_w=28.0), QUEUED).power_w == pytest.approx(2.8)
+    for unknown in (replace(chip, power_w=None), replace(chip, node_nm=None)):
+        assert pack(unknown, QUEUED).power_w == math.inf
+    assert pack(replace(chip, node_nm=None), QUEUED).mac_j == 0.0
+    assert pack(replace(chip, l2_rate=None), QUEUED).l2_rate == pytest.approx(32 * 10 * 1e9)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from hwsim.cost import Cost, price
-from hwsim.cost.record import LevelEnergy
+from hwsim.cost.record import Energy, LevelEnergy, added
 from hwsim.counts import Counts, count
 from hwsim.mapping import Hierarchy, Level, Mapping
 from hwsim.workload import LoopNest
@@ -184,3 +184,57 @@ def test_repeats_take_their_energy_each() -> None:
         for repeat in (1, 3)
     )
     assert once.joules is not None and thrice.joules == pytest.approx(3 * once.joules)
+
+
+def test_sums_of_an_energy() -> None:
+    """Levels and wires apart; a record that says nothing costs nothing."""
+    levels = {
+        "a": LevelEnergy((1.0, 2.0, 3.0), (4.0, 5.0, 6.0), (7.0, 8.0, 9.0), (10.0, 11.0, 12.0)),
+        "b": LevelEnergy(wires=(0.25, 0.0, 0.5)),
+    }
+    found = Energy(100.0, levels, 1000.0)
+    assert levels["a"].storage == 45.0 and levels["b"].storage == 0.0
+    assert found.network == 33.75 and found.total == 100.0 + 45.0 + 33.75 + 1000.0
+    nothing = (0.0, 0.0, 0.0)
+    assert LevelEnergy() == LevelEnergy(nothing, nothing, nothing, nothing)
+    bare = Cost(2.0, 3, None, 1.0, (), "compute", "", math.inf, 1.0, 1.0)
+    assert (bare.energy, bare.missing, bare.level_cycles, bare.edp) == (None, "", {}, None)
+    assert replace(bare, joules=5.0).edp == 10.0 and replace(bare, joules=0.0).edp == 0.0
+    assert added([0.1] * 10) == sum_from_the_left([0.1] * 10) and added([]) == 0.0
+
+
+def sum_from_the_left(parts: list[float]) -> float:
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total
+
+
+def test_compute_slowed_down_by_a_port_of_the_reference() -> None:
+    """16 steps, 128 bits of inputs and weights: at 4 bits a step half as fast, at 8 as fast, at 16 not the busiest; rounded up."""
+    hierarchy = Hierarchy("hand", (level("buffer"), level("dram", read=4.0)), clock_hz=1e9)
+    counts = count(NEST, hierarchy, MAPPING, "timeloop")
+    assert isinstance(counts, Counts)
+    for rate, cycles in ((4.0, 32.0), (8.0, 16.0), (16.0, 8.0), (3.0, 43.0), (7.0, 19.0)):
+        priced_ = price(counts, replace(hierarchy, levels=(hierarchy.levels[0], level("dram", read=rate))), NEST)
+        assert [port.cycles for port in priced_.transfers] == [cycles]
+    exact = count(NEST, hierarchy, MAPPING)
+    assert isinstance(exact, Counts)
+    found = price(exact, replace(hierarchy, levels=(hierarchy.levels[0], level("dram", read=3.0))), NEST)
+    assert found.transfers[0].cycles == pytest.approx(128 / 3) and found.cycles == 43
+
+
+def test_levels_that_wait_add_their_longest_port_each() -> None:
+    """Two levels that do not overlap: the busiest port of each, after what overlaps; a fraction of a cycle is rounded up once."""
+    buffer, dram = (
+        level("buffer", read=8.0, write=100.0, overlapped=False),
+        level("dram", read=3.0, shared=4.0, overlapped=False),
+    )
+    found = priced(buffer, dram)
+    ports = {(port.level, port.kind): port.cycles for port in found.transfers}
+    busiest = [max(cycles for (name, _), cycles in ports.items() if name == each) for each in ("buffer", "dram")]
+    assert (
+        found.cycles == math.ceil(16 + sum(busiest))
+        and ports["dram", "read"] == pytest.approx(128 / 3)
+        and ports["dram", "shared"] == 40.0
+    )

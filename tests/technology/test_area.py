@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwsim.cost.area import COMPONENTS, area, own_technology, pe_pitch
-from hwsim.device import Array, Device, Pool, Precision, Vector
+from hwsim.cost.area import (
+    COMPONENTS,
+    _link_bits,
+    _networks,
+    area,
+    level_storage,
+    own_technology,
+    pe_pitch,
+    unknown_because,
+)
+from hwsim.device import Array, Device, Memory, Network, Pool, Precision, Vector
 from hwsim.device.technology import (
     Estimated,
     Technology,
@@ -220,3 +230,98 @@ def test_only_registers_replace_latches(kind: str) -> None:
     assert area(small(memories=levels)).by_component["latches"] == area(small()).by_component["latches"]
     shared = (memory("spad", (1, 1), 64, "register", width_bits=8), *small().memories[1:])
     assert area(small(memories=shared)).by_component["latches"] == area(small()).by_component["latches"]
+
+
+def _level(**more: Any) -> Memory:
+    pools = (Pool(frozenset({"input"}), 100), Pool(frozenset({"weight", "output"}), 300))
+    return Memory("m", 2, 2, pools, {"input": "always", "weight": "always", "output": "always"}, **more)
+
+
+@pytest.mark.parametrize(
+    ("more", "asked"),
+    [
+        ({}, [(100, 64, 1, 1, False), (300, 64, 1, 1, False)]),
+        ({"width_bits": 24, "read_ports": 2, "write_ports": 3, "shared_ports": 4}, [(100, 24, 9, 1, False), (300, 24, 9, 1, False)]),
+        ({"banks": 8, "type": "register", "read_ports": 1}, [(100, 64, 1, 2, True), (300, 64, 1, 6, True)]),
+        ({"banks": 1, "type": "sram", "write_ports": 2}, [(100, 64, 2, 1, False), (300, 64, 2, 1, False)]),
+        ({"type": "regfile"}, [(100, 64, 1, 1, False), (300, 64, 1, 1, False)]),
+        ({"off_chip": True}, []), ({"type": "edram"}, []), ({"type": "flash"}, []), ({"type": "host"}, []),
+    ],
+)  # fmt: skip
+def test_what_a_level_is_built_of(
+    monkeypatch: pytest.MonkeyPatch, more: dict[str, Any], asked: list[tuple[Any, ...]]
+) -> None:
+    """Bytes, width, ports and banks of each pool, of flip-flops or not: banks by size, one port and 64 bits where nothing is said."""
+    calls: list[tuple[Any, ...]] = []
+    monkeypatch.setattr("hwsim.cost.area.storage", lambda technology, *given: calls.append(given))
+    technology = Technology(28)
+    found = level_storage(_level(**more), technology)
+    assert calls == asked and set(found) == {frozenset({"input"}), frozenset({"weight", "output"})}
+    calls.clear()
+    small = replace(
+        _level(**more),
+        pools=(Pool(frozenset({"input"}), 5), Pool(frozenset({"weight"}), None), Pool(frozenset({"output"}), 0)),
+    )
+    level_storage(small, technology)
+    assert [given[:2] for given in calls] == ([(5, more.get("width_bits", 40))] if asked else [])
+
+
+def test_why_a_level_cannot_be_estimated() -> None:
+    for more, words in (
+        ({"off_chip": True}, "the profile gives no memory type"), ({"off_chip": True, "type": "lpddr4"}, "no tables of lpddr4"),
+        ({"type": "flash"}, "no tables of flash"), ({}, "the profile gives no capacity"),
+        ({"type": "sram"}, "the profile gives no capacity"),
+    ):  # fmt: skip
+        assert unknown_because(_level(**more)) == words
+
+
+@pytest.mark.parametrize(
+    ("bandwidth", "bits"),
+    [
+        (None, 8 + 4 + 32),
+        ({}, 44),
+        ({"input": 2e9}, 16 + 4 + 32),
+        ({"input": 0.3e9, "weight": 0.0, "output": 0.0}, 2),
+        ({"input": 0.0, "weight": 0.0, "output": 0.0}, 1),
+    ],
+)
+def test_wires_are_as_wide_as_a_cycle_s_words(bandwidth: dict[str, float] | None, bits: int) -> None:
+    """What the profile gives a cycle, rounded to whole wires, one at least; else a word of each operand."""
+    device = Device("d", "accelerator", "", 1e9, Array(1, 1), (Precision("int8", "int4", "int32", 1.0),), ())
+    network = None if bandwidth is None else Network("a", "b", bandwidth)  # type: ignore[arg-type]
+    assert _link_bits(device, network) == bits
+
+
+def test_switches_lie_between_levels_of_more_instances(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr("hwsim.cost.area.spread", lambda technology, bits, children: asked.append((bits, children)))
+    monkeypatch.setattr("hwsim.cost.area._part", lambda name, component, many, circuit: (name, component, many))
+    pool = (Pool(frozenset({"input"}), 8),)
+    levels = tuple(
+        Memory(name, mesh, 1, pool, {"input": "always"})
+        for name, mesh in (("a", 8), ("b", 4), ("c", 4), ("d", 3), ("e", 1))
+    )  # type: ignore[arg-type]
+    device = Device("d", "accelerator", "", 1e9, Array(8, 2), (Precision("int8", "int8", "int32", 1.0),), levels)
+    assert list(_networks(device, Technology(28))) == [
+        ("a to PE", "network", 8),
+        ("b to a", "network", 4),
+        ("e to d", "network", 1),
+    ]
+    assert asked == [(48, 2), (48, 2), (48, 3)]
+
+
+@pytest.mark.parametrize(("rate", "lanes"), [(1e9, 1), (2.6e9, 3), (0.2e9, 1), (16e9, 16)])
+def test_lanes_of_a_vector_unit(rate: float, lanes: int) -> None:
+    device = Device(
+        "d",
+        "accelerator",
+        "",
+        1e9,
+        Array(1, 1),
+        (Precision("int8", "int8", "int32", 1.0),),
+        (),
+        Vector(rate),
+        node_nm=28.0,
+    )
+    (vector,) = (part for part in area(device).parts if part.component == "vector")
+    assert vector.instances == lanes and vector.name == "vector lanes"
