@@ -5,20 +5,22 @@ from __future__ import annotations
 import math
 import os
 import random
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numba
 import numpy as np
 import pytest
 
-from hwsim.cost import price, scan
+from hwsim.cost import price, scan, scanning
+from hwsim.cost.scanning import growth, rows
 from hwsim.counts import Counts, Rules, count
 from hwsim.errors import Infeasible, MappingError, UsageError
 from hwsim.kernels.packed import MappingArrays
 from hwsim.kernels.scan import MISPLACED, OVERFULL, SPREAD, TOO_LARGE, UNCOVERED
 from hwsim.mapping import Hierarchy, Level, LevelLoops, Mapping, Storage
-from hwsim.mapping.pack import pack_mapping, unpack_mapping
-from hwsim.workload import LoopNest
+from hwsim.mapping.pack import pack_mapping, pack_mappings, unpack_mapping
+from hwsim.workload import LoopNest, OperandType
 from tests.counts.nests import EVERYTHING, loops, nest, one_pe
 from tests.oracles.random_mappings import random_mappings
 
@@ -173,3 +175,51 @@ def test_a_nest_that_no_mapping_can_count() -> None:
     hierarchy, _ = one_pe(loops(), loops())
     with pytest.raises(MappingError, match="64 bits"):
         scan(LoopNest(k=1 << 31, c=1 << 31), hierarchy, [Mapping((LevelLoops(), LevelLoops()))])
+
+
+def test_how_far_bits_can_outgrow_iterations() -> None:
+    """Sixteen times a box's addresses for each point times the widest of the types."""
+    plain = nest(k=4)
+    assert growth(plain) == 16 * 2 * 2 * 32
+    assert growth(replace(plain, stride_h=2, dilation_w=4)) == 16 * 3 * 5 * 32
+    assert growth(replace(plain, stride_w=3, dilation_h=2)) == 16 * 3 * 4 * 32
+    for name in ("input", "weight", "output", "accumulator"):
+        assert growth(replace(plain, **{name: OperandType("float64")})) == 16 * 4 * 64
+    hierarchy, _ = one_pe(loops(), loops())
+    for factor, status in ((1 << 51, 0), (1 << 52, TOO_LARGE)):  # 2^51 iterations of 2^11 bits are 2^62
+        found = scan(nest(k=4), hierarchy, [Mapping((loops([("K", factor // 2)]), loops()))])
+        assert found.arrays.status[0] == status
+
+
+@pytest.mark.parametrize("threads", [0, 1, 2, 7, 400])
+def test_mappings_are_split_among_threads(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many parts as threads, each row in one of them; none for one thread."""
+    pools: list[int] = []
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, workers: int) -> None:
+            pools.append(workers)
+            super().__init__(workers)
+
+    monkeypatch.setattr(scanning, "ThreadPoolExecutor", Pool)
+    of, hierarchy = random_problem(random.Random(3), False)
+    arrays = random_mappings(0, of, hierarchy, 11)
+    found, alone = scan(of, hierarchy, arrays, threads=threads), scan(of, hierarchy, arrays)
+    assert pools == ([threads] if threads > 1 else []) and found.arrays.status.tolist() == alone.arrays.status.tolist()
+    assert found.seconds.tolist() == alone.seconds.tolist() and len(found) == 11
+    some = rows(arrays, np.array([2, 5]))
+    assert scan(of, hierarchy, some).seconds.tolist() == alone.seconds[[2, 5]].tolist()
+
+
+@pytest.mark.parametrize("name", MappingArrays._fields)
+def test_arrays_of_the_wrong_shape_or_type_are_named(name: str) -> None:
+    hierarchy, mapping = one_pe(loops(), loops([("K", 4)]))
+    arrays = pack_mappings([mapping, mapping], 2)
+    array = getattr(arrays, name)
+    wanted = (2, 2, 3 if name == "keep" else 8)
+    for wrong in (array[:, :1], array[..., :2], array.astype(np.int8), *([array[:1]] if name != "keep" else [])):
+        with pytest.raises(MappingError) as caught:
+            scan(nest(k=4), hierarchy, arrays._replace(**{name: wrong}))
+        assert (
+            str(caught.value) == f"mappings: {name} is {wrong.dtype} {wrong.shape}, not {wanted} of int64 (keep: bool)"
+        )

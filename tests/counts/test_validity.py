@@ -174,6 +174,10 @@ def test_instances_at_work() -> None:
         ({"k": 1 << 30, "c": (1 << 30) - 1}, True),
         ({"k": 1 << 30, "c": 1 << 30}, False),
         ({"k": 1 << 30, "c": (1 << 30) - 1, "stride_w": 2, "dilation_h": 2}, False),
+        # three addresses of a stride of two by two: a sixth of 2^62
+        ({"k": 1 << 30, "c": 715827882, "stride_h": 2}, True),
+        ({"k": 1 << 30, "c": 715827883, "stride_h": 2}, False),
+        ({"k": 1 << 30, "c": 715827883, "dilation_w": 2}, False),
         # one row of 2^20 inputs: its elements, four times, and twice its length
         ({"p": 1 << 19, "stride_w": 1, "width": 1 << 19}, True),
         ({"p": 1 << 20, "width": 1 << 20}, False),
