@@ -62,7 +62,8 @@ def test_a_record_in_the_file_s_own_words(tmp_path: Path) -> None:
     assert found["utilization"] == cost.utilization and list(found["levels"]) == ["DRAM", "GLB", "Reg"]
     assert found["mapping"] == [
         {"target": "DRAM", "keep": ["Inputs", "Weights", "Outputs"], "temporal": [["K", 2]], "spatial_x": [], "spatial_y": []},
-        {"target": "GLB", "keep": ["Inputs", "Weights", "Outputs"], "temporal": [["C", 2], ["P", 4]], "spatial_x": [["K", 4]], "spatial_y": [["C", 2]]},
+        {"target": "GLB", "keep": ["Inputs", "Weights", "Outputs"], "temporal": [["C", 2], ["P", 4]],
+         "spatial_x": [["K", 4]], "spatial_y": [["C", 2]]},
         {"target": "Reg", "keep": ["Weights"], "temporal": [["C", 2], ["R", 3]], "spatial_x": [], "spatial_y": []},
     ]  # fmt: skip
     for level in counts.levels:
