@@ -14,7 +14,9 @@ from tests.mapping.test_timeloop_reader import FLAT, NODE_MAPPING, NODES, PROBLE
 
 def _register(folder: Path, attributes: str) -> Level:
     """The innermost level of the flat architecture with other attributes than its entries and energy."""
-    texts = FLAT.replace("entries: 6, instances: 8, meshX: 4, word_bits: 8, vector_access_energy: 0.5, block_size: 1", attributes)
+    texts = FLAT.replace(
+        "entries: 6, instances: 8, meshX: 4, word_bits: 8, vector_access_energy: 0.5, block_size: 1", attributes
+    )
     assert texts != FLAT
     return read_timeloop(write(folder, PROBLEM, texts)).hierarchy.levels[0]
 
@@ -36,7 +38,14 @@ def _register(folder: Path, attributes: str) -> Level:
 def test_words_of_a_level_and_of_one_access(tmp_path: Path, attributes: str, block: int, capacity: int | None) -> None:
     level = _register(tmp_path, f"{attributes}, instances: 8, meshX: 4")
     assert (level.block_bits, level.storage[0].bits, level.storage[0].operands) == (block, capacity, (True, True, True))
-    assert (level.mesh_x, level.mesh_y, level.keeps, level.read_j, level.hop_j, level.buffering) == (4, 2, ("free",) * 3, None, 0.0, 1)
+    assert (level.mesh_x, level.mesh_y, level.keeps, level.read_j, level.hop_j, level.buffering) == (
+        4,
+        2,
+        ("free",) * 3,
+        None,
+        0.0,
+        1,
+    )
 
 
 @pytest.mark.parametrize(
@@ -62,17 +71,30 @@ def test_attributes_that_a_level_cannot_have(tmp_path: Path, attributes: str, me
 
 
 def test_attributes_that_change_nothing_and_those_that_do(tmp_path: Path) -> None:
-    idle = "class: x, technology: 45nm, cluster_size: 1, network_fill_latency: 0, network_drain_latency: 0, multicast: true, reduction_supported: true, num_ports: 2"
+    idle = "class: x, technology: 45nm, cluster_size: 1, network_fill_latency: 0, network_drain_latency: 0, multicast: true"
+    idle += ", reduction_supported: true, num_ports: 2"
     plain = _register(tmp_path, "entries: 6")
     assert _register(tmp_path, f"entries: 6, {idle}") == plain and (plain.mesh_x, plain.mesh_y) == (1, 1)
-    told = _register(tmp_path, "meshX: 2, meshY: 2, energy_per_hop: 3, vector_access_energy: 2, read_bandwidth: 1.5, multiple_buffering: 3, class: DRAM")
+    told = _register(
+        tmp_path,
+        "meshX: 2, meshY: 2, energy_per_hop: 3, vector_access_energy: 2, read_bandwidth: 1.5, multiple_buffering: 3, class: DRAM",
+    )
     assert (told.mesh_x, told.mesh_y, told.buffering, told.off_chip) == (2, 2, 3, True)
-    assert told.hop_j == pytest.approx(3e-12, rel=1e-15) and told.read_j == told.fill_j == told.update_j == pytest.approx((2e-12,) * 3, rel=1e-15)
+    assert told.hop_j == pytest.approx(
+        3e-12, rel=1e-15
+    ) and told.read_j == told.fill_j == told.update_j == pytest.approx((2e-12,) * 3, rel=1e-15)
     assert (told.read, told.write, told.shared) == (1.5, None, None)
-    for given, mesh in (("instances: 4", (4, 1)), ("instances: 4, meshX: 1", (1, 4)), ("instances: 8, mesh_y: 2", (4, 2)),
-    ("mesh_x: 2", (2, 1)), ("meshY: 2", (1, 2))):
+    for given, mesh in (
+        ("instances: 4", (4, 1)),
+        ("instances: 4, meshX: 1", (1, 4)),
+        ("instances: 8, mesh_y: 2", (4, 2)),
+        ("mesh_x: 2", (2, 1)),
+        ("meshY: 2", (1, 2)),
+    ):
         mac = "instances: 8, meshX: 4"
-        small = FLAT.replace(f"name: MAC, {mac}", "name: MAC, meshX: 8, meshY: 4").replace(f"entries: 6, {mac}", f"entries: 6, {given}")
+        small = FLAT.replace(f"name: MAC, {mac}", "name: MAC, meshX: 8, meshY: 4").replace(
+            f"entries: 6, {mac}", f"entries: 6, {given}"
+        )
         level = read_timeloop(write(tmp_path, PROBLEM, small)).hierarchy.levels[0]
         assert (level.mesh_x, level.mesh_y) == mesh
 
@@ -80,22 +102,32 @@ def test_attributes_that_change_nothing_and_those_that_do(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("actions", "energies", "mac"),
     [
-        ("{name: read, energy: 3}, {name: write, energy: 4}, {name: update, energy: 5}", (3, 4, 5), 1), ("{name: read, energy: 3},
-        {name: write, energy: 4}", (3, 4, 4), 1),
+        ("{name: read, energy: 3}, {name: write, energy: 4}, {name: update, energy: 5}", (3, 4, 5), 1),
+        ("{name: read, energy: 3}, {name: write, energy: 4}", (3, 4, 4), 1),
         ("{name: read, energy: 3}", (3, 6, None), 1), ("{name: leak, energy: 0}", (6, 6, None), 1), ("", (6, 6, 6), 1),
     ],
 )  # fmt: skip
-def test_energies_of_a_table_beside_those_of_a_level(tmp_path: Path, actions: str, energies: tuple[float | None, ...], mac: float) -> None:
+def test_energies_of_a_table_beside_those_of_a_level(
+    tmp_path: Path, actions: str, energies: tuple[float | None, ...], mac: float
+) -> None:
     table = f"ERT: {{version: 0.4, tables: [{{name: 'a.b.GLB[1..2]', actions: [{actions}]}}]}}\n"
     hierarchy = read_timeloop(write(tmp_path, PROBLEM, FLAT, table)).hierarchy
     glb = hierarchy.levels[1]
     expected = [None if pj is None else pytest.approx((pj * 1e-12,) * 3, rel=1e-14) for pj in energies]
     assert [glb.read_j, glb.fill_j, glb.update_j] == expected and hierarchy.mac_j == pytest.approx(mac * 1e-12)
-    assert (hierarchy.clock_hz, hierarchy.leakage_w, hierarchy.pes_x, hierarchy.pes_y, hierarchy.name) == (1e9, 0.0, 4, 2, "timeloop")
+    assert (hierarchy.clock_hz, hierarchy.leakage_w, hierarchy.pes_x, hierarchy.pes_y, hierarchy.name) == (
+        1e9,
+        0.0,
+        4,
+        2,
+        "timeloop",
+    )
 
 
-@pytest.mark.parametrize(("actions", "pj"), [("compute 2, mac 3, mac_random 4", 2), ("mac_random 4, mac 3", 3),
-("mac_random 4", 4), ("other 5", 1)])
+@pytest.mark.parametrize(
+    ("actions", "pj"),
+    [("compute 2, mac 3, mac_random 4", 2), ("mac_random 4, mac 3", 3), ("mac_random 4", 4), ("other 5", 1)],
+)
 def test_energies_of_a_mac(tmp_path: Path, actions: str, pj: float) -> None:
     listed = ", ".join("{{name: {}, energy: {}}}".format(*action.split()) for action in actions.split(", "))
     table = f"ERT: {{tables: [{{name: MAC, actions: [{listed}]}}]}}\n"
@@ -107,7 +139,9 @@ def test_energies_of_a_mac(tmp_path: Path, actions: str, pj: float) -> None:
 def test_fan_outs_one_behind_the_other(tmp_path: Path) -> None:
     """Between two that follow each other stands a level that holds nothing; sizes and meshes of a container are its own."""
     inner = "  - !Container\n    name: column\n    attributes: {depth: 99, instances: 7, vector_access_energy: 2}\n    spatial: {meshY: 3}\n"
-    text = NODES.replace("  - !Parallel", f"{inner}  - !Parallel").replace("attributes: {depth: 6, width: 8, vector_access_energy: 0.5}", "attributes: {width: 8}")
+    text = NODES.replace("  - !Parallel", f"{inner}  - !Parallel").replace(
+        "attributes: {depth: 6, width: 8, vector_access_energy: 0.5}", "attributes: {width: 8}"
+    )
     hierarchy = read_timeloop(write(tmp_path, PROBLEM, text)).hierarchy
     assert [(level.name, level.mesh_x, level.mesh_y) for level in hierarchy.levels] == [
         ("Reg", 4, 6), ("above column", 4, 2), ("GLB", 1, 1), ("DRAM", 1, 1),
@@ -117,7 +151,11 @@ def test_fan_outs_one_behind_the_other(tmp_path: Path) -> None:
     assert register.read_j == pytest.approx((2e-12,) * 3) and (hierarchy.pes_x, hierarchy.pes_y) == (4, 6)
     spread = "mapping:\n- !Spatial {target: column, factors: [C=3]}\n- !Spatial {target: PE, factors: [K=4]}\n- {target: DRAM, type: temporal, factors: [K=2, C=3, P=4, R=3]}\n"
     mapping = read_timeloop(write(tmp_path, PROBLEM, text, spread)).mapping
-    assert mapping is not None and mapping.levels[1].spatial_x == (("C", 3),) and mapping.levels[2].spatial_x == (("K", 4),)
+    assert (
+        mapping is not None
+        and mapping.levels[1].spatial_x == (("C", 3),)
+        and mapping.levels[2].spatial_x == (("K", 4),)
+    )
 
 
 @pytest.mark.parametrize(
@@ -136,7 +174,9 @@ def test_nodes_in_the_wrong_place(tmp_path: Path, old: str, new: str, message: s
         read_timeloop(write(tmp_path, PROBLEM, NODES.replace(old, new)))
     for name in ("mac", "alu", "compute", "multiplier"):
         for key in ("class", "subclass"):
-            text = NODES.replace("class: intmac", f"{key}: My{name.upper()}2" if key == "class" else f"class: x\n    subclass: {name}")
+            text = NODES.replace(
+                "class: intmac", f"{key}: My{name.upper()}2" if key == "class" else f"class: x\n    subclass: {name}"
+            )
             assert read_timeloop(write(tmp_path, PROBLEM, text)).hierarchy.mac_j == pytest.approx(1e-12)
 
 
@@ -159,7 +199,9 @@ def test_nodes_in_the_wrong_place(tmp_path: Path, old: str, new: str, message: s
 def test_loops_in_all_their_spellings(tmp_path: Path, directive: str, temporal: object, spatial: object) -> None:
     text = f"mapping:\n- {{target: GLB, {directive}}}\n- {{target: DRAM, type: temporal, factors: 'R0 P0 C0 K0'}}\n"
     if temporal is None:
-        with pytest.raises(MappingError, match=r"factors: K<=1: a mapping needs a number \(bounds belong to constraints\)"):
+        with pytest.raises(
+            MappingError, match=r"factors: K<=1: a mapping needs a number \(bounds belong to constraints\)"
+        ):
             read_timeloop(write(tmp_path, PROBLEM, FLAT, text))
         return
     mapping = read_timeloop(write(tmp_path, PROBLEM, FLAT, text)).mapping
@@ -202,21 +244,35 @@ def test_what_a_mapping_holds_where_the_architecture_says_so_too(tmp_path: Path)
     words = "mapspace: {template: uber, constraints: [{target: GLB, type: temporal, factors: 'K<=3 C2 P0', permutation: PQ}]}\n"
     constraint = read_timeloop(write(tmp_path, PROBLEM, FLAT, words)).hierarchy.levels[1].constraint
     assert (constraint.order, constraint.fixed, constraint.at_most) == (("P", "Q"), {"C": 2, "P": 0}, {"K": 3})
-    assert (constraint.spatial_x, constraint.spatial_y, constraint.spatial_fixed, constraint.spatial_at_most) == (None, None, {}, {})
+    assert (constraint.spatial_x, constraint.spatial_y, constraint.spatial_fixed, constraint.spatial_at_most) == (
+        None,
+        None,
+        {},
+        {},
+    )
     with pytest.raises(MappingError, match="template ruby: not supported"):
         read_timeloop(write(tmp_path, PROBLEM, FLAT, "mapspace: {template: ruby}\n"))
 
 
 def test_a_shape_by_its_name_and_windows_that_step(tmp_path: Path) -> None:
     """Strides and dilations of height and width from where they are said, else one; rectangles told apart."""
-    named = "problem: {shape: cnn-layer, instance: {R: 3, S: 2, P: 4, Q: 5, C: 8, K: 9, N: 2, Wstride: 2, Hdilation: 3}}\n"
+    named = (
+        "problem: {shape: cnn-layer, instance: {R: 3, S: 2, P: 4, Q: 5, C: 8, K: 9, N: 2, Wstride: 2, Hdilation: 3}}\n"
+    )
     for shape in ("cnn-layer", "cnn_layer.yaml"):
         nest = read_timeloop(write(tmp_path, named.replace("cnn-layer", shape), FLAT)).nest
-        assert nest.extents == (2, 1, 9, 8, 5, 4, 2, 3) and (nest.stride_w, nest.stride_h, nest.dilation_w, nest.dilation_h) == (2, 1, 1, 3)
+        assert nest.extents == (2, 1, 9, 8, 5, 4, 2, 3) and (
+            nest.stride_w,
+            nest.stride_h,
+            nest.dilation_w,
+            nest.dilation_h,
+        ) == (2, 1, 1, 3)
         assert {nest.input.bits, nest.weight.bits, nest.output.bits, nest.accumulator.bits} == {1} and nest.repeat == 1
     with pytest.raises(MappingError, match=r"shape dnn: not supported by name \(write it out, or cnn-layer\)"):
         read_timeloop(write(tmp_path, named.replace("cnn-layer", "dnn"), FLAT))
-    plain = PROBLEM.replace("[R, Wdilation], [P, Wstride]", "[R], [P]").replace("[S, Hdilation], [Q, Hstride]", "[S], [Q, Hstride]")
+    plain = PROBLEM.replace("[R, Wdilation], [P, Wstride]", "[R], [P]").replace(
+        "[S, Hdilation], [Q, Hstride]", "[S], [Q, Hstride]"
+    )
     nest = read_timeloop(write(tmp_path, plain.replace("N: 1}", "N: 1, Hstride: 4}"), FLAT)).nest
     assert (nest.stride_w, nest.stride_h, nest.dilation_w, nest.dilation_h) == (1, 4, 1, 1)
     flat = "problem: {shape: cnn-layer, R: 3, S: 2, P: 4, Q: 5, C: 8, K: 9, N: 2}\n"  # sizes beside the shape
