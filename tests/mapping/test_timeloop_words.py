@@ -138,7 +138,8 @@ def test_energies_of_a_mac(tmp_path: Path, actions: str, pj: float) -> None:
 
 def test_fan_outs_one_behind_the_other(tmp_path: Path) -> None:
     """Between two that follow each other stands a level that holds nothing; sizes and meshes of a container are its own."""
-    inner = "  - !Container\n    name: column\n    attributes: {depth: 99, instances: 7, vector_access_energy: 2}\n    spatial: {meshY: 3}\n"
+    inner = "  - !Container\n    name: column\n    spatial: {meshY: 3}\n"
+    inner += "    attributes: {depth: 99, instances: 7, vector_access_energy: 2}\n"
     text = NODES.replace("  - !Parallel", f"{inner}  - !Parallel").replace(
         "attributes: {depth: 6, width: 8, vector_access_energy: 0.5}", "attributes: {width: 8}"
     )
