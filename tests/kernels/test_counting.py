@@ -5,40 +5,27 @@ from __future__ import annotations
 import itertools
 import math
 import random
-import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
 from hwsim.kernels import counting_axis, counting_dims, counting_hops, counting_sets
+from tests.kernels.plain import plain
 
-_Tile = tuple[int, int, int, int]
-
-
-def _plain(function: Any, made: dict[Any, Any] | None = None) -> Callable[..., Any]:
-    """A function that only kernels call, as Python runs it, with what it calls."""
-    made = {} if made is None else made
-    written = getattr(function, "py_func", function)
-    if written not in made:
-        names = dict(written.__globals__)
-        made[written] = types.FunctionType(written.__code__, names, written.__name__, written.__defaults__)
-        for name in written.__code__.co_names:
-            if isinstance(getattr(names.get(name), "py_func", names.get(name)), types.FunctionType):
-                names[name] = _plain(names[name], made)
-    return made[written]  # type: ignore[no-any-return]
+_Tile = _Loop = tuple[int, int, int, int]
 
 
-gcd, sums = _plain(counting_hops.gcd), _plain(counting_hops.sums)
+gcd, sums = plain(counting_hops.gcd), plain(counting_hops.sums)
 set_size, common_size, contains = map(
-    _plain, (counting_sets.set_size, counting_sets.common_size, counting_sets.contains)
+    plain, (counting_sets.set_size, counting_sets.common_size, counting_sets.contains)
 )
 inner_trips, factor_at, tiles_of, start_of, places_of, place_offset = (
-    _plain(getattr(counting_dims, name))
+    plain(getattr(counting_dims, name))
     for name in ("inner_trips", "factor_at", "tiles_of", "start_of", "places_of", "place_offset")
 )
-inside, axis_tile = _plain(counting_axis.inside), _plain(counting_axis.axis_tile)
+inside, axis_tile = plain(counting_axis.inside), plain(counting_axis.axis_tile)
 
 
 def _addresses(tile: _Tile, axis: Any) -> set[int]:
@@ -95,9 +82,11 @@ def _loops(rng: random.Random, dims: tuple[int, ...]) -> tuple[Any, Any, Any, in
     """Temporal and spatial loops of some dims over three levels, from the outside in; extents inside of each level."""
     levels = 3
     tile = np.ones((levels + 2, 8), np.int64)
-    temporal, spatial = [], []
+    temporal: list[_Loop] = []
+    spatial: list[_Loop] = []
     for level in range(levels):
-        at, across = [], []
+        at: list[_Loop] = []
+        across: list[_Loop] = []
         for dim in rng.sample(dims, len(dims)):
             for rows, factor in ((across, rng.choice((1, 2, 3))), (at, rng.choice((1, 2, 3)))):
                 if factor > 1:
