@@ -15,6 +15,7 @@ from hwsim.kernels.search_terms import (
     Problem,
     ceiling,
     largest,
+    largest_of,
     neighbours,
     overlap,
     span,
@@ -42,13 +43,20 @@ def moved_inputs(
 
     The loops are walked outwards from the first that moves the tile. A step of loop j moves it by its own stride less the way back over
     the loops inside: one stride each in the reference's samples, all strides but one in truth. The reference credits only a move equal to
-    one of the innermost loop; in truth every overlap counts. Where a factor does not divide what is left, the way back can be shorter: by
-    ``slack`` at most. state [3, 8], room to work in: of each dim trips left of one child, children so far, and steps of all of them.
+    one of the innermost loop; in truth every overlap counts. Where a factor does not divide what is left, the way back can be shorter, and
+    of few positions or taps tiles may be larger than the least of as many: moves may be shorter by ``slack``. state [3, 8], room to work
+    in: of each dim trips left of one child, children so far, and steps of all of them.
     """
     addresses = nest[ADDRESSES]
     rows, taps_high = tile[level, Q], tile[level, S]
     columns, taps_wide = tile[level, P], tile[level, R]
     high_words, wide_words = held[0, 0], held[1, 0]
+    if addresses:
+        rows, taps_high = largest_of(Q, rows, count[level, Q], nest), largest_of(S, taps_high, count[level, S], nest)
+        columns, taps_wide = (
+            largest_of(P, columns, count[level, P], nest),
+            largest_of(R, taps_wide, count[level, R], nest),
+        )
     tiles_high, tiles_wide = count[level, Q] * count[level, S], count[level, P] * count[level, R]
     saved = 0.0
     behind_high = behind_wide = slack_high = slack_wide = 0
@@ -86,6 +94,13 @@ def moved_inputs(
             high = step * (nest[WINDOW + 0] if dim == Q else nest[WINDOW + 1]) if dim in (Q, S) else 0
             wide = step * (nest[WINDOW + 2] if dim == P else nest[WINDOW + 3]) if dim in (P, R) else 0
             here = dim not in (N, G, C)
+            larger_high = larger_wide = 0 * step
+            if addresses and here:
+                larger = (
+                    largest_of(dim, step, ceiling(count[outer - 1, dim], factors[SPATIAL, outer, dim]), nest) - step
+                )
+                larger_high = larger * high // step
+                larger_wide = larger * wide // step
             turned_high, turned_wide = turned_high or dim in (Q, S), turned_wide or dim in (P, R)
             rest = min(state[2, dim], state[1, dim] * after) / state[2, dim]
             if here and not elsewhere:
@@ -100,7 +115,10 @@ def moved_inputs(
                     swept = held[axis, 1 if dim in (Q, P) else 2]
                     saved += (high_words - swept) * wide_words if axis == 0 else (wide_words - swept) * high_words
                 elif credited:
-                    move_high, move_wide = max(0, move_high - slack_high), max(0, move_wide - slack_wide)
+                    move_high, move_wide = (
+                        max(0, move_high - slack_high - larger_high),
+                        max(0, move_wide - slack_wide - larger_wide),
+                    )
                     both = high_all if turned_high else high_words
                     if move_high:
                         common = overlap(rows, taps_high, nest[WINDOW + 0], nest[WINDOW + 1], move_high, addresses)
@@ -120,6 +138,8 @@ def moved_inputs(
             behind_high += high * back
             behind_wide += wide * back
             if addresses:
+                slack_high += larger_high * back
+                slack_wide += larger_wide * back
                 short = trips - 1 - (left - 1) % trips if after * trips != left else 0
                 slack_high += high * short
                 slack_wide += wide * short

@@ -21,6 +21,7 @@ from hwsim.kernels.packed import (
 from hwsim.kernels.search_terms import (
     ADDRESSES,
     AT_MOST,
+    FEW,
     FIXED,
     FREE_OF,
     HELD,
@@ -101,6 +102,34 @@ def trips_to(dim: int, level: int, upper: int, number: int, goal: int, nest: Int
     if nest[PERFECT] and trips * goal != number:
         return 0
     return trips
+
+
+@lean_kernel
+def regrouped(lowest: int, count: Int, temporal: Int, nest: Int, factors: Int) -> bool:
+    """Go on to other groups of positions and taps, as many as before but of other sizes: four and two of six, not three and three.
+
+    Where windows slide, these share other inputs. count, temporal [L, 8]; lowest : the innermost level with loops. False, and the smallest
+    groups again, after the last.
+    """
+    for dim in range(Q, R + 1):
+        other = S if dim == Q else R if dim == P else Q if dim == S else P
+        if nest[PERFECT] or nest[dim] > FEW or nest[other] == 1:
+            continue
+        number = nest[dim]
+        for level in range(lowest, temporal.shape[0]):
+            if level == lowest:
+                for inner in range(lowest + 1):
+                    number = ceiling(number, factors[SPATIAL, inner, dim])
+            else:
+                number = ceiling(count[level - 1, dim], factors[SPATIAL, level, dim])
+            trips = temporal[level, dim] + 1
+            if factors[FIXED, level, dim] or number == 1:
+                continue
+            if trips <= min(number, factors[AT_MOST, level, dim]) and ceiling(number, trips) == count[level, dim]:
+                temporal[level, dim] = trips
+                return True
+            temporal[level, dim] = ceiling(number, count[level, dim])
+    return False
 
 
 @lean_kernel

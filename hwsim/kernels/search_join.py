@@ -25,6 +25,7 @@ from hwsim.kernels.search_inside import (
     DEPTHS,
     brought_back,
     least_inside,
+    regrouped,
     spread_parts,
     trips_to,
     unheld,
@@ -382,15 +383,18 @@ def join(  # noqa: PLR0917
             continue
         for here in range(depths):
             for place in range(8):
-                candidates.temporal[0, here, place] = temporal[here, place]
                 candidates.order[0, here, place] = orders[here, chosen[here], place]
-        looked += counting
-        scan(exact.nest, exact.hierarchy, candidates, ONE, exact.growth, _YES, exact.counts, exact.results)
-        value = value_at(nest, exact)
-        if value < best:
-            best = value
-            copied(candidates.temporal[0], out_temporal)
-            copied(candidates.order[0], out_order)
+        while True:
+            copied(temporal, candidates.temporal[0])
+            looked += counting
+            scan(exact.nest, exact.hierarchy, candidates, ONE, exact.growth, _YES, exact.counts, exact.results)
+            value = value_at(nest, exact)
+            if value < best:
+                best = value
+                copied(temporal, out_temporal)
+                copied(candidates.order[0], out_order)
+            if not nest[ADDRESSES] or not regrouped(lowest, count, temporal, nest, factors):
+                break
     return best, looked, leaves, np.inf, candidate
 
 

@@ -251,6 +251,16 @@ def largest(extent: int, tiles: int, perfect: int, least: int) -> int:
     return extent if tiles == 1 else (extent - 1) // (tiles - 1)
 
 
+#: Positions or taps up to which groups of unequal sizes are told apart where there are as many of them.
+FEW = 8
+
+
+@lean_kernel
+def largest_of(dim: int, least: int, tiles: int, nest: Int) -> int:
+    """The largest extent of so many tiles of ``least`` along height or width that is looked at: of many positions only the least one is."""
+    return max(least, largest(nest[dim], tiles, nest[PERFECT], least)) if nest[dim] <= FEW else least
+
+
 @lean_kernel
 def axis_words(
     which: int, axis: int, least_tile: int, tiles: int, least_kernel: int, kernels: int, nest: Int, sides: Int

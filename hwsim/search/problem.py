@@ -23,7 +23,7 @@ def build(space: Space, keep: Keep, spatial: Int, objective: str, terms: Terms, 
     """
     levels = space.levels
     kept = np.array(keep, np.bool_)
-    choice = _choices(space, kept)
+    choice = _choices(space, kept, spatial)
     at_most = np.where(choice[:, None] == 1, space.at_most, 1)
     at_most[-1] = space.at_most[-1]
     if not choice.any():
@@ -133,20 +133,20 @@ def _least_cycles(space: Space, spatial: Int, terms: Terms, place: int) -> float
     return float(floors_apart(space, terms.of(place), np.array([steps]))[1][0])
 
 
-def _choices(space: Space, kept: NDArray[np.bool_]) -> Int:
+def _choices(space: Space, kept: NDArray[np.bool_], spatial: Int) -> Int:
     """1 for levels whose tile is a choice: those below the outermost that keep something.
 
     Where a level keeps nothing its temporal loops might as well be the innermost of the level outside, for no tile is held between;
     unless constraints there or here tell them apart, or passes do, which end with the loops of a level, or the reference's samples, which
-    see a window slide on where a loop over taps goes on from another.
+    see a window slide on where a loop over taps goes on from another; or positions or taps are spread over children outside of it, which
+    hold neighbours by these loops and others, an array apart, by those outside.
     """
     idle = np.zeros(space.levels, np.bool_)
-    slides = not space.exact and any(
-        space.extents[position] > 1 and space.extents[tap] > 1 for position, tap in ((Q, S), (P, R))
-    )
+    window = [dim for pair in ((Q, S), (P, R)) for dim in pair if min(space.extents[other] for other in pair) > 1]
     for level in range(space.levels):
         told = all(space.fixed[level, dim] == 1 for dim, extent in enumerate(space.extents) if extent > 1)
         passes = space.packed.pass_cycles > 0 and level < space.packed.pass_level
+        slides = (spatial[level + 1 :, window] > 1).any() if space.exact else window
         idle[level] = told or not (passes or slides or any(space.constrained[level:]))
     choice = kept.any(axis=1) | ~idle
     choice[-1] = False

@@ -69,6 +69,7 @@ def test_bound_never_exceeds_the_best_of_all_mappings(batch: int) -> None:
         pytest.param(200_504, id="a pass with more steps counts a word later"),
         pytest.param(400_422, id="positions follow taps"),
         pytest.param(401_207, id="positions follow taps, in passes"),
+        pytest.param(403_112, id="four and two of six taps"),
     ],
 )
 def test_spaces_whose_best_mapping_was_once_missed(seed: int) -> None:
