@@ -22,6 +22,21 @@ def random_problem(seed: int) -> tuple[LoopNest, Hierarchy, bool, bool]:
     return _nest(pick, most if perfect else most // 2), _hierarchy(pick, depth), exact, perfect
 
 
+def sliding_problem(seed: int) -> tuple[LoopNest, Hierarchy, bool, bool]:
+    """The same with a long window that slides over many positions, in the exact rules and any factors."""
+    pick = random.Random(f"wide {seed}")
+    positions, taps = pick.choice((3, 4, 5, 6, 7)), pick.choice((2, 3, 4, 5, 6, 7))
+    fields = {"q": positions, "s": taps, "k": pick.choice((1, 1, 2))}
+    fields |= {"stride_h": pick.choice((1, 1, 2, 3)), "dilation_h": pick.choice((1, 1, 2))}
+    reach = (positions - 1) * fields["stride_h"] + (taps - 1) * fields["dilation_h"] + 1
+    if pick.random() < 0.4:
+        fields["pad_top"] = pick.choice((1, 2))
+        fields["height"] = max(1, reach - fields["pad_top"] - pick.choice((0, 1, 2)))
+    types = {name: OperandType(pick.choice(("int4", "int8"))) for name in ("input", "weight", "output")}
+    nest = LoopNest(**fields, **types, accumulator=OperandType("int16"))  # type: ignore[arg-type]
+    return nest, _hierarchy(pick, pick.choice((2, 3))), True, False
+
+
 def _nest(pick: random.Random, most: int) -> LoopNest:
     extents = dict.fromkeys(DIMS, 1)
     for _ in range(20):

@@ -6,24 +6,29 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from itertools import islice, product
 
 import pytest
 
 from hwsim.cost import price
 from hwsim.counts import Counts, count
+from hwsim.mapping import Hierarchy
 from hwsim.search import Found, best
+from hwsim.workload import LoopNest
 from tests.oracles.brute_mapper import brute, every_mapping, values
-from tests.search.cases import random_problem
+from tests.search.cases import random_problem, sliding_problem
+
+Problem = tuple[LoopNest, Hierarchy, bool, bool]
 
 CASES = int(os.environ.get("HWSIM_SEARCH_CASES", "30"))
 #: Mappings that brute force prices of one problem at most.
 MOST = int(os.environ.get("HWSIM_SEARCH_MAPPINGS", "3000"))
 
 
-def troubles(seed: int, most: int = MOST) -> list[str] | None:
+def troubles(seed: int, most: int = MOST, problem: Callable[[int], Problem] = random_problem) -> list[str] | None:
     """What is wrong with the search of one random problem; None where it has too many mappings to price."""
-    nest, hierarchy, exact, perfect = random_problem(seed)
+    nest, hierarchy, exact, perfect = problem(seed)
     rules = "exact" if exact else "timeloop"
     if sum(1 for _ in islice(every_mapping(nest, hierarchy, perfect), most + 1)) > most:
         return None
@@ -74,3 +79,22 @@ def test_bound_never_exceeds_the_best_of_all_mappings(batch: int) -> None:
 )
 def test_spaces_whose_best_mapping_was_once_missed(seed: int) -> None:
     assert troubles(seed) == []
+
+
+@pytest.mark.parametrize("batch", range(2))
+def test_bound_where_long_windows_slide(batch: int) -> None:
+    priced, seed = 0, 1_000 * batch
+    while priced < CASES // 6:
+        wrong = troubles(seed, problem=sliding_problem)
+        assert not wrong, (seed, wrong)
+        priced += wrong is not None
+        seed += 1
+
+
+def test_neighbours_held_by_loops_of_a_level_that_keeps_nothing() -> None:
+    assert troubles(376, 6000, sliding_problem) == []
+
+
+@pytest.mark.xfail(strict=True, reason="README's limits: a child whose one last tile stays while the others' move on")
+def test_a_child_with_one_tile_left_is_missed() -> None:
+    assert troubles(235, 6000, sliding_problem) == []
