@@ -188,7 +188,7 @@ def _networks(device: Device, technology: Technology, filled: _Filled) -> tuple[
             found.append(network)
             continue
         edge = pitch * (device.array.pes / instances[inner]) ** 0.5
-        hop = wire_energy(technology, edge).times(8, f"over {1e3 * edge:.3g} mm")
+        hop = wire_energy(technology, edge).times(8)
         found.append(replace(network, hop_j=filled.add(f"{name}byte", hop, 1e12, "pJ/B")))
     return tuple(found)
 
@@ -206,8 +206,6 @@ def _leakage(device: Device, technology: Technology) -> Estimated:
 def _area(device: Device, technology: Technology) -> Estimated:
     """Area of everything that can be estimated, controllers and wiring included [m²], with the range that chips show."""
     found = area(device, technology)
-    whole = found.parts[0].area
-    for part in found.parts[1:]:
-        whole = whole + part.area
     low, high = found.interval or (None, None)
-    return replace(whole, value=found.total, low=low, high=high)
+    beyond = any(part.area.extrapolated for part in found.parts)
+    return replace(found.parts[0].area, value=found.total, low=low, high=high, extrapolated=beyond)

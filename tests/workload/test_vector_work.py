@@ -229,6 +229,13 @@ EDGES = {
     "Gelu exact": ("", [X], [y(4, 100)], {"approximate": "none"}, ("erf", 2000, 400)),
     "Relu": ("", [X], [y(4, 100)], {"approximate": "tanh"}, ("compare", 400, 400)),
     "MultiThreshold": ("qonnx.custom_op.general", [X, parameter("t", 100, 7)], [y(4, 100)], {}, ("compare", 2800, 400)),
+    "MultiThreshold, a row": (
+        "qonnx.custom_op.general",
+        [X, parameter("t", 7)],
+        [y(4, 100)],
+        {},
+        ("compare", 2800, 400),
+    ),
     "MultiThreshold of one": ("qonnx.custom_op.general", [X, parameter("t")], [y(4, 100)], {}, ("compare", 400, 400)),
     "MultiThreshold of none": ("qonnx.custom_op.general", [X], [y(4, 100)], {}, ("compare", 400, 400)),
     "Max of one": ("", [X], [y(4, 100)], {}, ("compare", 400, 400)),
