@@ -13,6 +13,7 @@ from tests.workload.single import activation, network, parameter, work
 
 CONTRIB = "com.microsoft"
 ONNX_ML = "ai.onnx.ml"
+QONNX = "qonnx.custom_op.general"
 
 
 def a(*shape: int, name: str = "x", dtype: str = "float32") -> Tensor:
@@ -228,22 +229,16 @@ EDGES = {
     "Gelu": ("", [X], [y(4, 100)], {"approximate": "tanh"}, ("tanh", 3600, 400)),
     "Gelu exact": ("", [X], [y(4, 100)], {"approximate": "none"}, ("erf", 2000, 400)),
     "Relu": ("", [X], [y(4, 100)], {"approximate": "tanh"}, ("compare", 400, 400)),
-    "MultiThreshold": ("qonnx.custom_op.general", [X, parameter("t", 100, 7)], [y(4, 100)], {}, ("compare", 2800, 400)),
-    "MultiThreshold, a row": (
-        "qonnx.custom_op.general",
-        [X, parameter("t", 7)],
-        [y(4, 100)],
-        {},
-        ("compare", 2800, 400),
-    ),
-    "MultiThreshold of one": ("qonnx.custom_op.general", [X, parameter("t")], [y(4, 100)], {}, ("compare", 400, 400)),
-    "MultiThreshold of none": ("qonnx.custom_op.general", [X], [y(4, 100)], {}, ("compare", 400, 400)),
+    "MultiThreshold": (QONNX, [X, parameter("t", 100, 7)], [y(4, 100)], {}, ("compare", 2800, 400)),
+    "MultiThreshold of a row": (QONNX, [X, parameter("t", 7)], [y(4, 100)], {}, ("compare", 2800, 400)),
+    "MultiThreshold of one": (QONNX, [X, parameter("t")], [y(4, 100)], {}, ("compare", 400, 400)),
+    "MultiThreshold of none": (QONNX, [X], [y(4, 100)], {}, ("compare", 400, 400)),
     "Max of one": ("", [X], [y(4, 100)], {}, ("compare", 400, 400)),
     "Max of two": ("", [X, a(4, 100, name="b")], [y(4, 100)], {}, ("compare", 400, 400)),
     "Max of three": ("", [X, a(4, 100, name="b"), a(4, 100, name="c")], [y(4, 100)], {}, ("compare", 800, 400)),
     "Add": ("", [X, a(4, 100, name="b")], [y(4, 100)], {}, ("add", 400, 400)),
     # a square of two where QONNX says its side; of one where nobody does
-    "QuantAvgPool2d": ("qonnx.custom_op.general", [IMAGE], [y(1, 2, 2, 2)], {"kernel": 2}, ("pool", 32, 8)),
+    "QuantAvgPool2d": (QONNX, [IMAGE], [y(1, 2, 2, 2)], {"kernel": 2}, ("pool", 32, 8)),
     "MaxPool": ("", [IMAGE], [y(1, 2, 4, 4)], {}, ("pool", 32, 32)),
     "MaxPool of none": ("", [IMAGE], [y(1, 2, 4, 4)], {"kernel": 0}, ("pool", 32, 32)),
     "MaxPool of a line": ("", [IMAGE], [y(1, 2, 4, 4)], {"kernel_shape": (5,)}, ("pool", 160, 32)),
