@@ -20,6 +20,7 @@ from hwsim.kernels.packed import (
     S,
 )
 from hwsim.kernels.search_boundary import boundary
+from hwsim.kernels.search_choices import begin, idle, lists
 from hwsim.kernels.search_inside import (
     AXES,
     DEPTHS,
@@ -28,7 +29,6 @@ from hwsim.kernels.search_inside import (
     regrouped,
     spread_parts,
     trips_to,
-    unheld,
     volumes,
 )
 from hwsim.kernels.search_needs import mac_words
@@ -41,57 +41,21 @@ from hwsim.kernels.search_terms import (
     FREE_OF,
     KEEP,
     LEAVES,
-    LENGTH,
     MAC_LEAST,
     ORDERS,
-    PARENT,
     SIZE,
     SPATIAL,
     Problem,
     ceiling,
     value_of,
-    windows,
 )
-from hwsim.kernels.search_tile import ONE, ZERO, cycles_of, fits
+from hwsim.kernels.search_tile import ONE, cycles_of, fits
 from hwsim.kernels.search_whole import Exact, compute_cycles, copied, value_at
 
 #: Tiles that one might look at in the time that it takes to count a mapping.
 _COUNTED = cast(int, np.int64(100))
 #: Yes, as a value.
 _YES = cast(bool, np.bool_(True))
-
-
-@lean_kernel
-def _signature(level: int, choice: int, temporal: Int, orders: Int) -> int:
-    """The loops of one order that decide which operands stay still: those with more than one trip, up to the first of a second kind."""
-    kind, code = -2, 0
-    for place in range(8):
-        dim = orders[level, choice, place]
-        if temporal[level, dim] == 1:
-            continue
-        code = 9 * code + dim + 1
-        if kind != -2 and FREE_OF[dim] != kind:
-            return code
-        kind = FREE_OF[dim]
-    return code
-
-
-@lean_kernel
-def _idle(level: int, choice: int, stays: Int, temporal: Int, orders: Int) -> bool:
-    """Whether another order stands for this one: an earlier one with the same loops, or one made for the operand that really stays."""
-    code = _signature(level, choice, temporal, orders)
-    if code == 0:
-        return False
-    for place in range(8):
-        dim = orders[level, choice, place]
-        if temporal[level, dim] > 1:
-            if stays[level, choice] >= 0 and FREE_OF[dim] >= 0 and FREE_OF[dim] != stays[level, choice]:
-                return True
-            break
-    for other in range(choice):
-        if stays[level, other] == stays[level, choice] and _signature(level, other, temporal, orders) == code:
-            return True
-    return False
 
 
 @lean_kernel
@@ -229,7 +193,7 @@ def join(  # noqa: PLR0917
                 if chosen[over] >= levels[ORDERS, over, 0]:
                     level = over
                     continue
-                _begin(level, over, chosen[over], carried[level], count, partial, stays, problem)
+                begin(level, over, chosen[over], carried[level], count, partial, stays, problem)
                 depth[level] = 0
                 at[level, 0] = listed[level, DEPTHS[0]]
             here = depth[level]
@@ -309,7 +273,7 @@ def join(  # noqa: PLR0917
         if not linked:
             chosen[over] = levels[ORDERS, over, 0]
             continue
-        if _idle(over, chosen[over], stays, temporal, orders):
+        if idle(over, chosen[over], stays, temporal, orders):
             continue
         if level != outermost and stays[over, chosen[over]] >= 0 and pure != (carried[level] == 1):
             continue
@@ -358,7 +322,7 @@ def join(  # noqa: PLR0917
             if value_of(total, cycles, nest, reals) >= best:
                 continue
             inner = path[1, level]
-            if _lists(inner, level, count, listed, choices, trips, fewest, problem):
+            if lists(inner, level, count, listed, choices, trips, fewest, problem):
                 level = inner
                 chosen[path[0, inner]] = -1
                 carried[inner] = 1
@@ -396,77 +360,3 @@ def join(  # noqa: PLR0917
             if not nest[ADDRESSES] or not regrouped(lowest, count, temporal, nest, factors):
                 break
     return best, looked, leaves, np.inf, candidate
-
-
-@lean_kernel
-def _lists(
-    level: int, over: int, count: Int, listed: Int, choices: Int, trips: Int, fewest: Float, problem: Problem
-) -> bool:
-    """The choices of every dim at ``level`` that lead to the tile chosen at ``over``, and the fewest windows that they leave.
-
-    listed [L, 8]; choices, trips [L, 8, M] : choice and temporal factor of ``over``; fewest [L, 9, 6] : product over the dims from a depth
-    on of the fewest deliveries, for each operand leaving the parent and arriving. False where a dim has none.
-    """
-    nest, factors, tables = problem.nest, problem.factors, problem.tables
-    for place in range(6):
-        fewest[level, 8, place] = 1.0
-    for here in range(7, -1, -1):
-        dim = DEPTHS[here]
-        number = 0
-        away = inside = np.inf
-        first, last = ZERO, factors[LENGTH, level, dim]
-        if unheld(dim, level, over, nest, factors, problem.levels):
-            # The largest tile is as good as any: the last choice that takes a single trip.
-            for choice in range(last - 1, -1, -1):
-                if trips_to(dim, level, over, tables[COUNT, level, dim, choice], count[over, dim], nest, factors) == 1:
-                    first, last = choice, choice + 1
-                    break
-        for choice in range(first, last):
-            factor = trips_to(dim, level, over, tables[COUNT, level, dim, choice], count[over, dim], nest, factors)
-            if factor > 0:
-                choices[level, dim, number], trips[level, dim, number] = choice, factor
-                away = min(away, float(tables[LEAVES, level, dim, choice]))
-                inside = min(inside, float(tables[COUNT, level, dim, choice]))
-                number += 1
-        listed[level, dim] = number
-        if number == 0:
-            return False
-        for place in range(6):
-            fewest[level, here, place] = fewest[level, here + 1, place]
-        free = FREE_OF[dim]
-        if free >= 0:
-            fewest[level, here, 2 * free] *= away
-            fewest[level, here, 2 * free + 1] *= inside
-    return True
-
-
-@lean_kernel
-def _begin(
-    level: int, over: int, order: int, carried: int, count: Int, partial: Float, stays: Int, problem: Problem
-) -> None:
-    """Deliveries before any dim is chosen: one, but for the operand that ``order`` leaves in place those of the tile outside.
-
-    Where the loops of ``over`` move nothing but that operand's free dims (``carried``) it may stay in place further out as well.
-    """
-    for operand in range(3):
-        partial[level, 0, 2 * operand] = partial[level, 0, 2 * operand + 1] = 1.0
-        if operand != stays[over, order] or not problem.levels[KEEP, level, operand]:
-            continue
-        if carried:
-            partial[level, 0, 2 * operand] = problem.still[level, operand, 0]
-            partial[level, 0, 2 * operand + 1] = problem.still[level, operand, 1]
-            continue
-        for dim in range(8):
-            if FREE_OF[dim] == operand:
-                away, inside = windows(
-                    dim,
-                    level,
-                    problem.levels[PARENT, level, operand],
-                    over,
-                    count[over, dim],
-                    operand,
-                    problem.factors,
-                    problem.levels,
-                )
-                partial[level, 0, 2 * operand] *= away
-                partial[level, 0, 2 * operand + 1] *= inside
