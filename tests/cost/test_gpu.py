@@ -22,14 +22,12 @@ from hwsim.cost.gpu import (
     Calls,
     Constants,
     Gpu,
-    _large_winograd,
-    _small_winograd,
-    convolutions,
     gpu,
     pack,
     products,
     vector_times,
 )
+from hwsim.cost.gpu_convolutions import _large_winograd, _small_winograd, convolutions
 from hwsim.device import available, load
 from hwsim.device.technology import off_chip_energy, off_chip_types
 from hwsim.errors import ProfileError

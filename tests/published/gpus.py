@@ -31,11 +31,11 @@ from hwsim.cost.gpu import (
     Calls,
     Constants,
     Gpu,
-    convolutions,
     gpu,
     products,
     vector_times,
 )
+from hwsim.cost.gpu_convolutions import convolutions
 from hwsim.device import load
 from tests.shared import SHARED as MATERIAL
 
