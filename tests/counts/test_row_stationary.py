@@ -70,6 +70,7 @@ def test_passes_walked_one_by_one(nest: LoopNest, data: st.DataObject) -> None:
     assert counted.passes == passes
     assert (counted.edge_inputs, counted.edge_rows, counted.edge_weights) == (inputs, laid, loads)
     assert (counted.buffer_reads, counted.buffer_writes) == (sums - begun + buffered, sums + laid)
+    assert counted.filter_words == passes * plan.p * plan.t * plan.q * plan.r * nest.s * nest.r
     assert counted.cycles >= busy
     free = replace(CHIP, input_rate=inf, weight_rate=inf, output_rate=inf)
     assert count(nest, plan, free).cycles == pytest.approx(busy)

@@ -544,6 +544,13 @@ def test_what_is_not_said_costs_nothing() -> None:
     )
 
 
+def test_zeros_that_are_said_in_part(tmp_path: Path) -> None:
+    from hwsim.device import Sparsity
+
+    text = replaced(", gated: [input], structured: {kept: 2, of: 4, speedup: 1.8}", "")
+    assert load(write(tmp_path, text)).sparsity == Sparsity(compressed=frozenset({"weight"}))
+
+
 def test_a_link_and_kernels_that_are_said_in_part(tmp_path: Path) -> None:
     """What is not said of a link to a host takes no time; of a library's kernels it is one of each, and free."""
     path = tmp_path / "p.yaml"
