@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import random
-from itertools import islice
+from itertools import islice, product
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from hwsim.mapping import Hierarchy, Level, Storage
 from hwsim.search import Found, best, bounds
 from hwsim.search.bounds import anywhere, beyond, coarse, fine
 from hwsim.search.patterns import at_work, children_of, patterns
-from hwsim.search.residence import residence
+from hwsim.search.residence import _Shape, _staying, residence
 from hwsim.search.space import Space, space_of
 from hwsim.search.terms import terms_of
 from hwsim.workload import LoopNest, OperandType
@@ -154,3 +154,57 @@ def test_a_product_whose_capacities_decide() -> None:
     again = float(exact.cost.joules or 0) - 64e-12 * 2 - 64e-12 * 8 / 24
     assert 0 < found.costs[0, 0] <= again * (1 + 1e-9)
     assert found.costs[0, 0] > 0.6 * again
+
+
+def tiles_along(axis: tuple[int, int, int, int, int, int], positions: int, taps: int) -> list[set[int]]:
+    """Addresses along one axis of each tile of so many positions and taps."""
+    rows, columns, stride, dilation, pad, size = axis
+    return [
+        {
+            row * stride + column * dilation - pad
+            for row in range(first, min(rows, first + positions))
+            for column in range(deep, min(columns, deep + taps))
+            if 0 <= row * stride + column * dilation - pad < size
+        }
+        for first in range(0, rows, positions)
+        for deep in range(0, columns, taps)
+    ]
+
+
+def test_inputs_that_are_in_all_tiles_are_allowed_to_stay() -> None:
+    """However positions and taps are cut into tiles, over both axes, where not all inputs fit; at times it is as many as allowed."""
+    reached = {"positions": 0, "taps": 0}
+    for seed in range(60):
+        pick = random.Random(seed)
+        axes = []
+        for _ in range(2):
+            rows, columns, stride, dilation = pick.randint(1, 5), pick.randint(1, 4), *pick.choices((1, 1, 2, 3), k=2)
+            pad = pick.choice((0, 0, 1))
+            axes.append(
+                (
+                    rows,
+                    columns,
+                    stride,
+                    dilation,
+                    pad,
+                    max(1, (rows - 1) * stride + (columns - 1) * dilation + 1 - 2 * pad),
+                )
+            )
+        shape = _Shape((1.0, 1.0, 1.0), (axes[0], axes[1]), 1, 1)
+        if shape.plain:
+            continue
+        needed = math.prod(len(tiles_along(axis, *axis[:2])[0]) for axis in axes)
+        cuts = [list(product(range(1, axis[0] + 1), range(1, axis[1] + 1))) for axis in axes]
+        for high, wide in product(*cuts):
+            sides = [tiles_along(axis, *cut) for axis, cut in zip(axes, (high, wide), strict=True)]
+            if len(sides[0]) * len(sides[1]) == 1:
+                continue
+            common = math.prod(len(set.intersection(*side)) for side in sides)
+            if common == needed:
+                continue  # what fits comes once
+            allowed = _staying(shape, math.prod(max(map(len, side)) for side in sides))
+            assert common <= allowed, (seed, axes, high, wide)
+            if common and common == allowed:
+                whole = high[0] == axes[0][0] and wide[0] == axes[1][0]
+                reached["taps" if whole else "positions"] += 1
+    assert min(reached.values()) > 10
