@@ -110,25 +110,27 @@ def _energy(counts: Counts, hierarchy: Hierarchy, nest: LoopNest, seconds: float
 
 def _level_energy(level: Level, counts: LevelCounts, nest: LoopNest, of: Counts) -> LevelEnergy | str:
     words = (nest.input.bits, nest.weight.bits, nest.output.bits)
-    found: list[list[float]] = [[0.0] * 3 for _ in range(4)]
+    costs: list[tuple[float, ...]] = []  # by operand: read, fill, update, wires
     prices = (("read", level.read_j), ("fill", level.fill_j), ("update", level.update_j))
     for operand, (name, word) in enumerate(zip(OPERANDS, words, strict=True)):
         at = counts.operands[operand]
         accesses = _blocks(level, at, counts.instances, word, nest.accumulator.bits, of)
-        for direction, ((action, joules), number) in enumerate(zip(prices, accesses, strict=True)):
+        spent = []
+        for (action, joules), number in zip(prices, accesses, strict=True):
             if number and joules is None:
                 return f"{action} energy of {name} at {level.name}"
-            found[direction][operand] = number * joules[operand] * nest.repeat if joules else 0.0
+            spent.append(number * joules[operand] * nest.repeat if joules else 0.0)
         crossing = at.wires.down + at.wires.up
+        wires = 0.0
         if crossing and level.hop_j:
             bits = (
                 at.wires.down * word
                 + at.wires.final_up * word
                 + (at.wires.up - at.wires.final_up) * nest.accumulator.bits
             )
-            found[3][operand] = level.hop_j * at.wires.hops * bits / crossing * nest.repeat
-    reads, fills, updates, wires = ((part[0], part[1], part[2]) for part in found)
-    return LevelEnergy(reads, fills, updates, wires)
+            wires = level.hop_j * at.wires.hops * bits / crossing * nest.repeat
+        costs.append((*spent, wires))
+    return LevelEnergy(*zip(*costs, strict=True))
 
 
 def _blocks(

@@ -225,7 +225,7 @@ def _held(nest: LoopNest, plan: Plan, chip: Chip) -> Iterator[Plan]:
         step = plan.p * plan.t
         left = left // chip.bank_words * chip.bank_words
         sums = n * plan.e * nest.p * plan.t * _lines(plan.p, chip)
-        m = min(-(-nest.k // step), left // sums) * step if left > 0 else 0
+        m = min(-(-nest.k // step), left // sums) * step
         found = Plan(m, n, plan.e, plan.p, plan.q, plan.r, plan.t)
         if m >= step and fits(nest, found, chip):
             yield found

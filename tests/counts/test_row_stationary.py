@@ -120,6 +120,14 @@ def test_the_slowest_bus_of_a_pass_binds() -> None:
     assert narrow - wide == pytest.approx(count(nest, plan, CHIP).passes * filters * (1 - 1 / 4))
 
 
+@pytest.mark.parametrize(("e", "rows"), [(1, 3), (2, 3), (3, 3), (7, 3)])
+def test_strips_that_lie_in_padding_alone_have_no_inputs(e: int, rows: int) -> None:
+    """Three rows of data, two of padding before and behind: windows of one row."""
+    nest = LoopNest(n=1, k=2, c=2, q=7, p=5, s=1, r=1, height=3, width=5, pad_top=2)
+    counted = count(nest, Plan(2, 1, e, 2, 2, 1, 1), CHIP)
+    assert (counted.edge_inputs, counted.edge_rows) == (2 * rows * 5, 2 * 7 * 5)
+
+
 def test_sums_and_inputs_take_whole_banks() -> None:
     """CONV4 of AlexNet on Eyeriss: with four channels a PE instead of Table III's three, 22 and 4 of 25 banks are too many by one."""
     nest = LoopNest(n=4, g=2, k=192, c=192, q=13, p=13, s=3, r=3, height=13, width=13, pad_top=1, pad_left=1)

@@ -29,7 +29,7 @@ def _register(folder: Path, attributes: str) -> Level:
         ("data_storage_depth: 2, data_storage_width: 64, word-bits: 16", 4, 8), ("depth: 5, block_size: 3", 3, 15),
         ("depth: 5, block-size: 2, width: 32, word_bits: 8", 2, 10),
         ("entries: 7, width: 32, word_bits: 8", 4, 7), ("entries: 0", 1, 0), ("entries: Infinity, depth: 3", 1, None),
-        ("depth: .inf, width: 16, wordbits: 8", 2, None),
+        ("depth: .inf, width: 16, wordbits: 8", 2, None), ("depth: 5, width: 3, word_bits: 1", 3, 15), ("sizeKB: 1, word_bits: 1", 1, 8192),
         ("sizeKB: 1, word_bits: 16", 1, 512), ("sizeKB: 0.001, word_bits: 8", 1, 1),
         ("sizeKB: 3, depth: 1, data_width: 12", 1, 2048), ("entries: 4, sizeKB: 3, word_bits: 8", 1, 4),
         ("word_bits: 8", 1, None),
