@@ -110,6 +110,16 @@ def test_wires_with_a_price_hide_no_others() -> None:
     assert (first.hop_j, first.inner, second.inner) == (1e-15, "spad", "row") and second.hop_j > 0
 
 
+def test_a_hop_is_the_pitch_of_what_lies_inside() -> None:
+    """Of four by four PEs: three rows with as many PEs each on average, five and a third."""
+    rows = memory("row", (1, 3), 4096, "sram", width_bits=64)
+    given = small(memories=(rows, *small().memories[1:]), networks=())
+    pitch = pe_pitch(given, ALADDIN)
+    assert with_technology(given).networks[0].hop_j == pytest.approx(
+        8 * wire_energy(ALADDIN, pitch * (16 / 3) ** 0.5).value
+    )
+
+
 def test_a_level_with_several_instances_inside_gets_a_network() -> None:
     device = with_technology(small(networks=()))
     assert [(network.outer, network.inner) for network in device.networks] == [("buffer", "spad")]
