@@ -13,6 +13,7 @@ from hwsim.counts import Counts, Rules, count
 from hwsim.errors import Infeasible, MappingError, UsageError
 from hwsim.mapping import Hierarchy, Mapping
 from hwsim.search import cache as kept
+from hwsim.search.exhaustive import scan_all
 from hwsim.search.found import Effort, Found, Objective, value
 from hwsim.search.infeasible import why
 from hwsim.search.progress import Progress
@@ -65,8 +66,10 @@ def best(
         progress = Progress(min(BUDGET, _GIVEN), math.inf, _PATIENCE) if given else Progress(BUDGET, math.inf)
     else:
         progress = Progress(1 << 62, time.perf_counter() + seconds)
-    quick(space, objective, progress)  # what is good from the start cuts most of what is to be proven
-    if effort == "full" or progress.mapping is None:
+    scanned = effort == "full" and scan_all(space, objective, progress)
+    if not scanned:
+        quick(space, objective, progress)  # what is good from the start cuts most of what is to be proven
+    if not scanned and (effort == "full" or progress.mapping is None):
         least, progress.given_up = progress.given_up if progress.mapping else -math.inf, math.inf
         if not least >= (1 - _CLOSE) * progress.value:
             find_unpadded(space, objective, progress)
