@@ -226,6 +226,7 @@ def test_overrides(tiny: Path) -> None:
     assert load(tiny, ["memory.gbuf.keeps=[weight, input, output]"]).memories[1].keeps["weight"] == "always"
     assert load(tiny, ["host=null"]).host is None
     assert load(tiny, ["clock_mhz.value=100"]).clock_hz == 1e8
+    assert load(tiny, ["compute.precisions.int8.mac_pj.value=3"]).precisions[0].mac_j == pytest.approx(3e-12)
     assert load(tiny, ["power.cap_w=2"]).power_w["cap"] == 2
 
 

@@ -109,6 +109,24 @@ def test_kernels_of_other_code_or_switches_lie_elsewhere(tmp_path: Path, monkeyp
     assert elsewhere is not None and Path(elsewhere).parent == tmp_path
 
 
+def test_kernels_of_changed_sources_or_another_compiler_lie_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HWSIM_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(jit, "__file__", str(tmp_path / "jit.py"))
+    seen = [jit._kernel_cache()]
+    for name, text in (("a.py", "1"), ("b.py", "2"), ("a.py", "2"), ("b.py", "1")):
+        (tmp_path / name).write_text(text)
+        seen.append(jit._kernel_cache())
+    (tmp_path / "c.txt").write_text("3")
+    assert jit._kernel_cache() == seen[-1]
+    monkeypatch.setattr(jit.numba, "__version__", "0")
+    seen.append(jit._kernel_cache())
+    monkeypatch.setattr(jit.sys, "version_info", (9, 9, 9, "final", 0))
+    seen.append(jit._kernel_cache())
+    assert None not in seen and len(set(seen)) == 7
+
+
 def test_what_is_passed_is_itself_without_a_compiler() -> None:
     def function(x: int) -> None:
         return None
