@@ -271,6 +271,20 @@ def test_a_point_below_the_threshold_is_refused(tiny: Path) -> None:
     assert line.startswith("--set operating_points.follow.voltage_v: supply of 0.2 V: not above the threshold")
 
 
+@pytest.mark.parametrize(
+    ("override", "found"),
+    [
+        (f"{key}={value}", f"--set {key}: {found}")
+        for key in ("operating_points.follow.voltage_v", "technology.voltage_v", "clock_mhz")
+        for value, found in (
+            ("0", "must be above 0"), ("-1", "must be above 0"), ("high", "must be a number, or {value: ..., source: ...}"),
+        )
+    ],
+)  # fmt: skip
+def test_a_point_of_no_clock_or_supply_is_what_is_found(tiny: Path, override: str, found: str) -> None:
+    assert findings(tiny, override, "operating_point=follow")[-1] == found
+
+
 def test_without_a_threshold_the_clock_follows_the_law_of_the_node(tiny: Path) -> None:
     clock = load(tiny, ["technology.threshold_v=null", "technology.node_nm=45", "operating_point=follow"]).clock_hz
     assert 2e8 < clock < 5e8

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hwsim.kernels import counting_axis, counting_dims, counting_hops, counting_sets
+from hwsim.kernels import counting, counting_axis, counting_dims, counting_hops, counting_sets
 from tests.kernels.plain import plain
 
 _Tile = _Loop = tuple[int, int, int, int]
@@ -24,6 +24,9 @@ set_size, common_size, contains = map(
 inner_trips, factor_at, tiles_of, start_of, places_of, place_offset = (
     plain(getattr(counting_dims, name))
     for name in ("inner_trips", "factor_at", "tiles_of", "start_of", "places_of", "place_offset")
+)
+distinct, complete, next_inside, count_steps = (
+    plain(getattr(counting, name)) for name in ("_distinct", "_complete", "_inside", "_count_steps")
 )
 inside, axis_tile = plain(counting_axis.inside), plain(counting_axis.axis_tile)
 
@@ -143,3 +146,62 @@ def test_the_largest_tile_of_an_axis() -> None:
             for (x, ex), (k, ek) in itertools.product(*parts):
                 largest = max(largest, len(_addresses((x, ex, k, ek), axes[side])))
             assert axis_tile(side, level, tile, temporal, spatial, axes) == largest
+
+
+def test_outputs_of_the_first_instance_and_sums_that_are_complete() -> None:
+    rng = random.Random(4)
+    for _ in range(150):
+        tile, temporal, spatial, levels = _loops(rng, (2, 3, 5, 7))
+        for level in range(levels):
+            words = 1
+            for dim in (2, 5):
+                own, extent = int(tile[level + 1, dim]), int(tile[-1, dim])
+                starts = [start for start in _offsets(temporal, dim, level, levels) if start < extent]
+                words *= sum(min(own, extent - start) for start in starts)
+            assert distinct(level, tile, temporal) == words
+            for low, reduces in itertools.product(
+                range(-1, level + 1), itertools.product((False, True), repeat=levels)
+            ):
+                spread = [row for row in spatial.tolist() if row[0] in (3, 7) and tile[-1, row[0]] > row[2]]
+                whole = all(row[3] <= low or (row[3] <= level and reduces[row[3]]) for row in spread)
+                assert bool(complete(low, level, tile, spatial, np.array(reduces))) == whole
+
+
+def test_the_next_level_inside_that_keeps_an_operand() -> None:
+    for kept in itertools.product((False, True), repeat=4):
+        keep = np.zeros((4, 3), np.bool_)
+        keep[:, 1] = kept
+        for level in range(4):
+            assert next_inside(level, 1, keep) == max((at for at in range(level) if kept[at]), default=-1)
+            assert next_inside(level, 0, keep) == -1
+
+
+def test_steps_passes_and_instances_at_work() -> None:
+    rng = random.Random(6)
+    for _ in range(200):
+        tile, temporal, spatial, levels = _loops(rng, (2, 3, 5, 7))
+        across, along = (np.ones((levels, 8), np.int64) for _ in "xy")
+        for dim, factor, _, level in spatial.tolist():
+            (across if rng.random() < 0.5 else along)[level, dim] = factor
+        for pass_level in range(-1, levels):
+            used, scalars = np.zeros((levels, 2), np.int64), np.zeros(4, np.int64)
+            count_steps(pass_level, temporal, across, along, tile, used, scalars)
+            steps = passes = wide = high = 1
+            for dim in (2, 3, 5, 7):
+                extent = int(tile[-1, dim])
+                starts = _offsets(temporal, dim, -1, levels)
+                steps *= sum(start < extent for start in starts)
+                inner = math.prod(row[1] for row in temporal.tolist() if row[0] == dim and row[3] < pass_level)
+                passes *= len({at // inner for at, start in enumerate(starts) if start < extent})
+            for level in range(levels - 1, -1, -1):
+                assert used[level].tolist() == [wide, high]
+                for dim in (2, 3, 5, 7):
+                    reach, inside = int(tile[-1, dim]), int(tile[level, dim])
+                    x, y = int(across[level, dim]), int(along[level, dim])
+                    places = [
+                        (row, column) for row in range(y) for column in range(x) if (row * x + column) * inside < reach
+                    ]
+                    wide *= 1 + max(column for _, column in places)
+                    high *= 1 + max(row for row, _ in places)
+            macs = math.prod(int(extent) for extent in tile[-1])
+            assert scalars.tolist() == [steps, passes if pass_level >= 0 else 1, macs, wide * high]
