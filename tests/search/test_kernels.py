@@ -259,6 +259,7 @@ def test_no_single_change_makes_better_what_a_climb_ends_in(improver: object) ->
         value, number = improver(pattern.problem, room, 1 << 30)  # type: ignore[operator]
         assert value == pytest.approx(pattern.least(temporal, chosen), rel=1e-12) and value <= before
         climbed += value < before
+        assert is_legal(pattern, temporal)
         for other, orders in changes(pattern, temporal, chosen, improver is climb):
             assert pattern.least(other, orders) >= value
         assert number > 1
@@ -269,6 +270,13 @@ def test_no_single_change_makes_better_what_a_climb_ends_in(improver: object) ->
             assert looked >= 1 and reached <= pattern.least(*every[0])
             assert most > 1 or (looked == 1 and reached == pattern.least(*every[0]))
     assert climbed > 4
+
+
+def is_legal(pattern: Pattern, temporal: Int) -> bool:
+    problem = pattern.problem
+    made = (temporal * problem.factors[SPATIAL]).prod(axis=0)
+    covered = made == problem.nest[:8] if problem.nest[PERFECT] else made >= problem.nest[:8]
+    return bool(covered.all()) and all(pattern.allows(temporal, dim) for dim in range(8))
 
 
 def changes(pattern: Pattern, temporal: np.ndarray, chosen: np.ndarray, exchanges: bool) -> Iterator[tuple]:  # type: ignore[type-arg]
