@@ -102,7 +102,7 @@ def _validated(tree: Tree) -> schema.Profile:
 
 
 def _line_number(finding: str) -> int:
-    parts = finding.split(":", 2)
+    parts = finding.split(":")
     return int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0
 
 

@@ -142,6 +142,17 @@ def test_a_window_taller_than_the_array_has_no_plan() -> None:
     assert not fits(LoopNest(k=4, c=4, q=4, p=4, s=3, r=3), Plan(4, 1, 4, 9, 1, 1, 1), CHIP)
 
 
+def test_inputs_come_again_for_each_group_of_filters_that_is_held() -> None:
+    """Nine filters, four of them held: three times; two at a time in a PE: five rounds of passes; two channels a round: two of them."""
+    nest = LoopNest(n=1, k=9, c=3, q=2, p=5, s=3, r=3, height=4, width=7)
+    counted = count(nest, Plan(4, 1, 2, 2, 2, 1, 1), CHIP)
+    inputs, sums = 3 * 4 * 7, 2 * 5
+    assert (counted.passes, counted.edge_inputs, counted.edge_rows) == (10, 3 * inputs, 3 * inputs)
+    assert counted.buffer_writes == 10 * 2 * sums + 3 * inputs
+    assert counted.buffer_reads == 5 * 2 * sums + 5 * inputs
+    assert counted.filter_words == 10 * 2 * 2 * 9 and counted.edge_weights == 9 * 3 * 9
+
+
 def test_a_transfer_carries_words_of_one_pe() -> None:
     """Six filters a PE: sums of a position take two transfers of four words, one direction, as those of eight filters do.
 

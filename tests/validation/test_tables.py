@@ -306,6 +306,7 @@ def test_columns_that_say_the_same_twice() -> None:
     assert unknown_columns(["latency_us", "latency_s", "energy_mj", "minimum_us", "op"]) == [
         ("latency_s", "says the same as latency_us: give one of them")
     ]
+    assert [name for name, _ in unknown_columns(["a", "b", "name", "c", "name"])] == ["a", "b", "c", "name"]
     assert unknown_columns(["name", "name"]) == [("name", "says the same as name: give one of them")]
     assert unknown_columns(["energy_us"])[0][1].endswith("one of pj, nj, uj, mj, j)")
     assert columns()[:2] == ("scope", "name") and columns()[-1] == "throughput_per_s" and len(columns()) == 13 + 28

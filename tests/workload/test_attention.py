@@ -426,6 +426,8 @@ def test_types_of_scores_and_results():
 def test_linear_attention_says_its_heads_and_its_rule():
     q, k, v = (activation(name, 2, 5, 24, dtype="float16") for name in "qkv")
     found = work("LinearAttention", [q, k, v], [activation("y", 2, 5, 24)], {})
+    none = work("LinearAttention", [q, k, v], [activation("y", 2, 5, 24)], {"q_num_heads": 0, "kv_num_heads": 0})
+    assert none == found
     assert [(nest.g, nest.p, nest.c, nest.k) for nest in found.nests] == [
         (2, 24, 5, 24),
         (2, 5, 24, 24),
