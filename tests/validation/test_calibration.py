@@ -169,6 +169,7 @@ def test_what_a_profile_extends_is_found_from_where_it_lies(tmp_path: Path) -> N
     beside = replace(shipped, path=str(tmp_path / "device_profiles" / "own.yaml"))
     assert _base(beside, str(tmp_path / "mine.yaml")) == "device_profiles/own.yaml"
     assert _profile_name("x" * 70 + ".yaml", "base") == "x" * 64  # as long as a name may be
+    assert _profile_name("9.yaml", "b" * 60) == "b" * 50 + "_calibrated"
 
 
 def _figure(value: float | None) -> Statistics:
