@@ -20,6 +20,11 @@ from tests.oracles.walker_timeloop import walk_timeloop
 CASES = int(os.environ.get("HWSIM_ORACLE_CASES", "100" if numba.config.DISABLE_JIT else "1000"))
 
 
+@pytest.mark.parametrize("seed", [256, 271, 376, 661, 730, 985])
+def test_a_tile_stays_where_none_around_it_leaves(seed: int) -> None:
+    assert differences(seed, most=MOST[seed % len(MOST)]) == []
+
+
 @pytest.mark.parametrize("seed", [36088, 50575, 54691, 82063, 84608])
 def test_one_message_serves_children_of_which_none_holds_anything(seed: int) -> None:
     """They hold different parts along one side of the image, and nothing along the other."""
