@@ -118,15 +118,8 @@ def span(tile: int, kernel: int, stride: int, dilation: int, addresses: int) -> 
 @lean_kernel
 def overlap(tile: int, kernel: int, stride: int, dilation: int, step: int, addresses: int) -> int:
     """Inputs along one axis that two such tiles ``step`` inputs apart have in common, at most."""
-    if not addresses:
-        return max(0, (tile - 1) * stride + (kernel - 1) * dilation + 1 - step)
-    shared = 0
-    if step % stride == 0 and step // stride < tile:
-        shared = max(shared, sums(tile - step // stride, stride, kernel, dilation))
-    return max(
-        shared,
-        min(span(tile, kernel, stride, dilation, 1), max(0, (tile - 1) * stride + (kernel - 1) * dilation + 1 - step)),
-    )
+    box = max(0, (tile - 1) * stride + (kernel - 1) * dilation + 1 - step)
+    return min(span(tile, kernel, stride, dilation, 1), box) if addresses else box
 
 
 @lean_kernel
