@@ -1,0 +1,59 @@
+"""What only kernels call is compiled with them: once for all constants, linked once, and Python's collector is left as it was."""
+
+from __future__ import annotations
+
+import gc
+
+import numba
+import numpy as np
+import pytest
+
+from hwsim.kernels.inside import Whole
+from hwsim.kernels.jit import lean_kernel, merged_kernel, nested_kernel
+
+pytestmark = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="nothing is compiled")
+
+
+@merged_kernel
+def most(one: int, other: int) -> int:
+    return max(one, other)
+
+
+@lean_kernel
+def total(numbers: np.ndarray, least: int) -> int:
+    found = 0
+    for number in numbers:
+        found += most(number, least)
+    return found
+
+
+@nested_kernel
+def doubled(numbers: np.ndarray, least: int) -> np.ndarray:
+    return np.full(2, total(numbers, least) + total(numbers, 5))
+
+
+def whole(numbers: np.ndarray, least: int) -> int:
+    return doubled(numbers, least).sum() + total(numbers, 3) + most(least, 1)
+
+
+def test_functions_several_calls_deep_are_linked_once_and_serve_all_constants() -> None:
+    assert gc.isenabled() and gc.get_freeze_count() == 0
+    compiled = numba.njit(pipeline_class=Whole)(whole)
+    numbers = np.array([1, 2, 9])
+    for least in (0, 4, 7):
+        assert compiled(numbers, least) == 2 * (sum(max(n, least) for n in numbers) + 19) + 15 + max(least, 1)
+    for inner in (most, total, doubled):
+        assert len(inner.signatures) == 1  # type: ignore[attr-defined]
+    code = compiled.inspect_llvm(compiled.signatures[0])
+    assert code.count("define") == len({line.split("(")[0] for line in code.splitlines() if line.startswith("define")})
+    assert gc.isenabled() and gc.get_freeze_count() == 0
+
+
+def test_what_somebody_has_frozen_stays_frozen() -> None:
+    gc.freeze()
+    try:
+        frozen = gc.get_freeze_count()
+        assert numba.njit(pipeline_class=Whole)(whole)(np.array([1, 2, 9]), 2) > 0
+        assert gc.get_freeze_count() >= 0.9 * frozen > 0
+    finally:
+        gc.unfreeze()
