@@ -15,6 +15,8 @@ from hwsim.errors import UsageError
 from hwsim.study.axes import Value
 
 SCHEMA = "hwsim/study/1"
+#: What SQLite makes of a damaged file. It asks for as much memory as a damaged length says.
+_DAMAGES = (sqlite3.Error, UnicodeDecodeError, MemoryError)
 
 
 class Store:
@@ -37,8 +39,8 @@ class Store:
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=NORMAL")
             self._open(signature, provenance)
-        except (sqlite3.Error, UnicodeDecodeError) as error:
-            raise UsageError(f"{path}: is no study file, or cannot be written: {error}") from None
+        except _DAMAGES as error:
+            raise UsageError(f"{path}: is no study file, or cannot be written: {_told(error)}") from None
 
     def _open(self, signature: str, provenance: Mapping[str, Any]) -> None:
         with self._database:
@@ -100,16 +102,16 @@ class Store:
             for number, *row, checksum in self._database.execute("SELECT * FROM points ORDER BY number"):
                 if checksum == _sum(number, row):
                     yield number, tuple(row)
-        except (sqlite3.Error, UnicodeDecodeError) as error:
-            raise UsageError(f"{self.path}: cannot be read: {error}") from None
+        except _DAMAGES as error:
+            raise UsageError(f"{self.path}: cannot be read: {_told(error)}") from None
 
     def turns(self) -> list[int]:
         """Numbers of the points in the order in which they were evaluated, empty where that is the order of the numbers."""
         try:
             found = self._database.execute("SELECT turn, number, sum FROM turns ORDER BY turn")
             return [number for turn, number, checksum in found if checksum == _sum(turn, (number,))]
-        except (sqlite3.Error, UnicodeDecodeError) as error:
-            raise UsageError(f"{self.path}: cannot be read: {error}") from None
+        except _DAMAGES as error:
+            raise UsageError(f"{self.path}: cannot be read: {_told(error)}") from None
 
     def close(self) -> None:
         """Close the file; what goes out of use closes itself."""
@@ -118,6 +120,10 @@ class Store:
     def __del__(self) -> None:
         if hasattr(self, "_database"):
             self._database.close()
+
+
+def _told(error: Exception) -> str:
+    return str(error) or "it is damaged"
 
 
 def _sum(number: int, row: Sequence[Value]) -> int:
@@ -143,8 +149,8 @@ def described(path: Path | str) -> tuple[str, tuple[str, ...], dict[str, Any]]:
         if not whole or not _names(columns) or not _names(objectives) or not set(_plain(objectives)) <= set(columns):
             raise UsageError(f"{path}: is no study file: its description is not that of a study")
         return found["signature"], tuple(columns), provenance
-    except (sqlite3.Error, KeyError, ValueError, TypeError, RecursionError) as error:
-        raise UsageError(f"{path}: is no study file: {error}") from None
+    except (*_DAMAGES, KeyError, ValueError, TypeError, RecursionError) as error:
+        raise UsageError(f"{path}: is no study file: {_told(error)}") from None
 
 
 def _names(found: Any) -> bool:

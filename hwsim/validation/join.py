@@ -100,7 +100,7 @@ def _median(group: Sequence[Measurement]) -> Measurement:
         return plain.median(known) if known else None
 
     times = [row.latency_s for row in group if row.latency_s is not None]
-    spread = plain.stdev(times) / plain.mean(times) if len(times) > 1 else None
+    spread = plain.stdev(times) / plain.mean(times) if len(times) > 1 and any(times) else None
     return replace(
         group[0],
         latency_s=middle(row.latency_s for row in group),
