@@ -150,24 +150,20 @@ def finish(reading: Reading, node: onnx.NodeProto, index: int, scope: Scope, op:
             if value is not None:
                 value.soft = True
     _evaluate(reading, op, values, found)
-    if (
-        op.op == "Transpose"
-        and not static
-        and values[0] is not None
-        and turned(reading, node, index, scope, op, values[0])
-    ):
+    first = values[0] if values else None
+    if op.op == "Transpose" and not static and first is not None and turned(reading, node, index, scope, op, first):
         return
     if folded:
         origins = derived_origins(op, reading.generated)
         for value in values:
             if value is not None:
                 value.static, value.origins = True, origins
-        if op.op == "ConstantOfShape" and values and values[0] is not None:
-            mark_generated(reading, values[0])
+        if op.op == "ConstantOfShape" and first is not None:
+            mark_generated(reading, first)
         return
     emit(reading, node, index, scope, op, values)
-    if static and op.op in DEQUANTIZERS and values[0] is not None:
-        reading.dequantized[values[0].name] = op
+    if static and op.op in DEQUANTIZERS and first is not None:
+        reading.dequantized[first.name] = op
 
 
 def _evaluate(reading: Reading, op: Op, values: list[Value | None], found: Sequence[Shaped]) -> None:

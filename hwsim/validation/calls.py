@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hwsim.graph import Layer
-from hwsim.validation.measured import Measurement
+from hwsim.validation.measured import Measurement, relative_spread
 
 Placed = tuple[Measurement, str]
 
@@ -53,7 +53,7 @@ def _middle(group: Sequence[Measurement]) -> Measurement:
         return replace(group[0], scope="layer")
     times = [row.latency_s or 0.0 for row in group]
     middle = plain.median(times)
-    spread = plain.stdev(times) / plain.mean(times) if middle else None
+    spread = relative_spread(times)
     return replace(group[0], scope="layer", latency_s=middle, minimum_s=min(times), repeats=len(group), spread=spread)
 
 

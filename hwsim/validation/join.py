@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from hwsim.estimation import Prepared
 from hwsim.graph import Layer
 from hwsim.validation.calls import by_layer
-from hwsim.validation.measured import Measurement
+from hwsim.validation.measured import Measurement, relative_spread
 from hwsim.validation.naming import candidates
 
 #: Share of the measured time in rows that found no layer, up to which layers without a row are taken to have run inside of others.
@@ -100,7 +100,7 @@ def _median(group: Sequence[Measurement]) -> Measurement:
         return plain.median(known) if known else None
 
     times = [row.latency_s for row in group if row.latency_s is not None]
-    spread = plain.stdev(times) / plain.mean(times) if len(times) > 1 and any(times) else None
+    spread = relative_spread(times) if times else None
     return replace(
         group[0],
         latency_s=middle(row.latency_s for row in group),

@@ -8,6 +8,7 @@ for a latency of batch / throughput. What a column leaves empty is not known.
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
@@ -96,6 +97,12 @@ def fastest(measured: Measured) -> Measured:
     """The same with the fastest run of each row as its latency, where it is known: what a busy machine disturbs least."""
     rows = (row if row.minimum_s is None else replace(row, latency_s=row.minimum_s) for row in measured.rows)
     return replace(measured, rows=tuple(rows))
+
+
+def relative_spread(times: Sequence[float]) -> float | None:
+    """Sample standard deviation over the mean [1]; None of a single time, and of times of zero."""
+    mean = statistics.mean(times)
+    return statistics.stdev(times) / mean if len(times) > 1 and mean > 0 else None
 
 
 def columns() -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from hwsim.errors import UsageError
 from hwsim.estimation import Prepared
 from hwsim.validation import readers
 from hwsim.validation.join import join
-from hwsim.validation.measured import Measured, Measurement
+from hwsim.validation.measured import Measured, Measurement, relative_spread
 from hwsim.validation.traces import summary
 
 #: Slow-down of a fixed loop, or of the second half of the runs, beyond which it is said [1].
@@ -97,7 +97,7 @@ def quietest(measured: Sequence[Measured]) -> Measured:
     rows = []
     for row in first.rows:
         times = fast.get((row.scope, row.name), [])
-        spread = plain.stdev(times) / plain.mean(times) if len(times) > 1 else row.spread
+        spread = relative_spread(times) if len(times) > 1 else row.spread
         least = min(times, default=row.minimum_s)
         rows.append(replace(row, latency_s=least or row.latency_s, minimum_s=least, spread=spread))
     return replace(first, rows=tuple(rows), notes=())
