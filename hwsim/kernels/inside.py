@@ -167,6 +167,7 @@ class Whole(_Compiler):
             return super().compile_extra(func)  # type: ignore[no-untyped-call]
         finally:
             if ours:
+                gc.collect()
                 gc.unfreeze()
             if collects:
                 gc.enable()
