@@ -190,7 +190,7 @@ def _mesh(keys: Mapping[str, Entry], entry: Entry) -> tuple[int, int]:
     wide, high = across.whole(1) if across else None, down.whole(1) if down else None
     if total is None:
         return wide or 1, high or 1
-    wide = wide or (total // high if high else total)
+    wide = wide or (max(1, total // high) if high else total)
     if total % wide or (high and wide * high != total):
         entry.fail(f"{total} instances do not form a mesh with meshX {wide}" + (f" and meshY {high}" if high else ""))
     return wide, total // wide

@@ -59,6 +59,7 @@ def test_words_of_a_level_and_of_one_access(tmp_path: Path, attributes: str, blo
         ("reduction_supported: 1", "reduction_supported 1: only true is supported"),
         ("meshX: 3, instances: 8", "8 instances do not form a mesh with meshX 3"),
         ("meshX: 4, meshY: 3, instances: 8", "8 instances do not form a mesh with meshX 4 and meshY 3"),
+        ("meshY: 9, instances: 8", "8 instances do not form a mesh with meshX 1 and meshY 9"),
         ("instances: 0", "expected a whole number from 1 on"), ("meshX: 0", "expected a whole number from 1 on"),
         ("meshY: 0", "expected a whole number from 1 on"),
         ("block_size: 0", "expected a whole number from 1 on"), ("multiple_buffering: 0", "expected a whole number from 1 on"),
