@@ -112,7 +112,7 @@ def regrouped(lowest: int, count: Int, temporal: Int, nest: Int, factors: Int) -
     groups again, after the last.
     """
     for dim in range(Q, R + 1):
-        other = S if dim == Q else R if dim == P else Q if dim == S else P
+        other = dim + 2 if dim < S else dim - 2  # the tap of a position, and the other way round
         if nest[PERFECT] or nest[dim] > FEW or nest[other] == 1:
             continue
         number = nest[dim]

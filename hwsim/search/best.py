@@ -66,16 +66,8 @@ def best(
         progress = Progress(min(BUDGET, _GIVEN), math.inf, _PATIENCE) if given else Progress(BUDGET, math.inf)
     else:
         progress = Progress(1 << 62, time.perf_counter() + seconds)
-    scanned = effort == "full" and scan_all(space, objective, progress)
-    if not scanned:
-        quick(space, objective, progress)  # what is good from the start cuts most of what is to be proven
-    if not scanned and (effort == "full" or progress.mapping is None):
-        least, progress.given_up = progress.given_up if progress.mapping else -math.inf, math.inf
-        if not least >= (1 - _CLOSE) * progress.value:
-            find_unpadded(space, objective, progress)
-            carry(space, surveyed(space, objective, FAR), FAR, progress)
-        prove(space, objective, progress)
-        progress.given_up = max(progress.given_up, least)
+    if effort == "quick" or not scan_all(space, objective, progress):
+        _search(space, objective, effort, progress)
     mapping = progress.mapping
     if mapping is None:
         return why(space, progress)
@@ -84,6 +76,19 @@ def best(
     if file and not progress.limited:
         kept.write(file, entry)
     return _found(nest, entry, counts, cost, objective, progress.limited)
+
+
+def _search(space: Space, objective: Objective, effort: Effort, progress: Progress) -> None:
+    """Search a space too large to be priced whole; leaves the best mapping and what is given up in ``progress``."""
+    quick(space, objective, progress)  # what is good from the start cuts most of what is to be proven
+    if effort == "quick" and progress.mapping is not None:
+        return
+    least, progress.given_up = progress.given_up if progress.mapping else -math.inf, math.inf
+    if not least >= (1 - _CLOSE) * progress.value:
+        find_unpadded(space, objective, progress)
+        carry(space, surveyed(space, objective, FAR), FAR, progress)
+    prove(space, objective, progress)
+    progress.given_up = max(progress.given_up, least)
 
 
 def best_many(

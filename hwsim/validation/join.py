@@ -100,7 +100,6 @@ def _median(group: Sequence[Measurement]) -> Measurement:
         return plain.median(known) if known else None
 
     times = [row.latency_s for row in group if row.latency_s is not None]
-    spread = relative_spread(times) if times else None
     return replace(
         group[0],
         latency_s=middle(row.latency_s for row in group),
@@ -109,7 +108,7 @@ def _median(group: Sequence[Measurement]) -> Measurement:
         power_w=middle(row.power_w for row in group),
         dram_bytes=middle(row.dram_bytes for row in group),
         repeats=sum(row.repeats or 1 for row in group),
-        spread=spread,
+        spread=relative_spread(times),
     )
 
 

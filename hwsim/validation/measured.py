@@ -100,9 +100,9 @@ def fastest(measured: Measured) -> Measured:
 
 
 def relative_spread(times: Sequence[float]) -> float | None:
-    """Sample standard deviation over the mean [1]; None of a single time, and of times of zero."""
-    mean = statistics.mean(times)
-    return statistics.stdev(times) / mean if len(times) > 1 and mean > 0 else None
+    """Sample standard deviation over the mean [1]; None of fewer than two times, and of times of zero."""
+    mean = statistics.mean(times) if len(times) > 1 else 0.0
+    return statistics.stdev(times) / mean if mean > 0 else None
 
 
 def columns() -> tuple[str, ...]:
