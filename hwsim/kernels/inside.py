@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from llvmlite.binding import Linkage
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder, Flags
 from numba.core.compiler_machinery import FunctionPass, register_pass
+from numba.core.targetconfig import ConfigStack
 from numba.core.typed_passes import NoPythonSupportedFeatureValidation
-from numba.core.types import unliteral
+from numba.core.types import BaseFunction, Function, unliteral
 
 #: Objects made since the last collection of garbage, of some hundred bytes each, from which on another is worth its time.
 _MANY = 100_000
@@ -120,6 +122,37 @@ class _Flags(Flags):  # type: ignore[misc, unused-ignore]
 _HASH = hash(Flags())  # type: ignore[no-untyped-call]
 
 
+#: What is known of calls of Numba's own functions: signature, and where its code is.
+_KNOWN: dict[Any, tuple[Any, Any]] = {}
+
+
+def _known_call(function: Any, context: Any, args: Any, kws: Any) -> Any:
+    """The signature of a call of one of Numba's own functions, which finds it anew at each call: for ``+`` it tries a dozen ways."""
+    flags = ConfigStack.top_or_none()  # type: ignore[no-untyped-call]
+    if type(flags) is not _Flags:
+        return BaseFunction.get_call_type(function, context, args, kws)
+    call = flags.nrt, function, tuple(args), tuple(kws.items())
+    if call not in _KNOWN:
+        signature = BaseFunction.get_call_type(function, context, args, kws)
+        _KNOWN[call] = signature, function.get_impl_key(signature)
+    signature, code = _KNOWN[call]
+    function._impl_keys[signature.args] = code
+    return signature
+
+
+@contextmanager
+def _knowing() -> Iterator[None]:
+    """Have Numba remember what it found for calls of its own functions, for as long as kernels are compiled: it holds its lock then."""
+    functions: Any = Function
+    outermost = "get_call_type" not in vars(functions)
+    functions.get_call_type = _known_call
+    try:
+        yield
+    finally:
+        if outermost:
+            del functions.get_call_type
+
+
 class _Compiler(CompilerBase):  # type: ignore[misc, unused-ignore]
     _library: type[_Library]
 
@@ -164,7 +197,8 @@ class Whole(_Compiler):
         if ours:
             gc.freeze()
         try:
-            return super().compile_extra(func)  # type: ignore[no-untyped-call]
+            with _knowing():
+                return super().compile_extra(func)  # type: ignore[no-untyped-call]
         finally:
             if ours:
                 gc.collect()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
-from numba.core.types import WrapperAddressProtocol, none
+from numba.core.types import WrapperAddressProtocol
 
 from hwsim.kernels.compiled import keep, own
 from hwsim.kernels.inside import Inside, Whole, once_for_all_constants
@@ -77,14 +77,15 @@ def _compiled(function: Function, **flags: Any) -> Function:
 class Passed(WrapperAddressProtocol):  # type: ignore[misc, unused-ignore]
     """A kernel that another one is given and calls where it lies: it need not be compiled once more with its caller."""
 
-    def __init__(self, compiled: Any, signature: Any) -> None:
-        self._compiled, self._signature = compiled, signature
-        made = compiled.get_compile_result(signature)
+    def __init__(self, compiled: Any, types: tuple[Any, ...]) -> None:
+        compiled.compile(types)
+        made = compiled.overloads[types]
+        self._compiled, self._signature = compiled, made.signature
         self._address = int(made.library.get_pointer_to_function(made.fndesc.llvm_cfunc_wrapper_name))
 
-    def __call__(self, *arguments: Any) -> None:
+    def __call__(self, *arguments: Any) -> Any:
         """Call it from Python."""
-        self._compiled(*arguments)
+        return self._compiled(*arguments)
 
     def __wrapper_address__(self) -> int:
         return self._address
@@ -97,13 +98,13 @@ class Passed(WrapperAddressProtocol):  # type: ignore[misc, unused-ignore]
 _PASSED: dict[Any, Passed] = {}
 
 
-def passed(function: Callable[..., None], arguments: tuple[Any, ...]) -> Any:
+def passed(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     """A kernel as an argument of another, which will call it with arguments of these types, the same each time."""
     if not hasattr(function, "py_func"):
         return function  # Numba is switched off
     if function not in _PASSED:
-        types = (numba.typeof(argument) for argument in arguments)  # type: ignore[no-untyped-call]
-        _PASSED[function] = Passed(function, none(*types))
+        types = tuple(numba.typeof(argument) for argument in arguments)  # type: ignore[no-untyped-call]
+        _PASSED[function] = Passed(function, types)
     return _PASSED[function]
 
 

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwsim.kernels.jit import kernel, lean_kernel, nested_kernel
+from hwsim.kernels.jit import lean_kernel, nested_kernel, passed_kernel
 from hwsim.kernels.packed import Int
 from hwsim.kernels.search_terms import FIXED, Problem, ceiling
 from hwsim.kernels.search_whole import Chain, chain_value, closed, copied, descend
 
 
-@kernel
-def climb(problem: Problem, chain: Chain, most: int) -> tuple[float, int]:
-    """Improve a mapping by ``descend`` and, where that is stuck, by exchanges, until neither makes it better.
+@passed_kernel
+def climb(problem: Problem, chain: Chain, most: int, exchanges: bool) -> tuple[float, int]:
+    """Improve a mapping by ``descend`` and, if ``exchanges``, by those where that is stuck, until neither makes it better.
 
     A descent ends where a level is full: then no factor can grow alone. chain : trips and orders, improved in place. most : mappings to
-    look at, at most. Returns the value reached, as ``chain_value`` has it, and how many were looked at. Proves nothing.
+    look at, at most; of one the value is told. Returns the value reached, as ``chain_value`` has it, and how many were looked at. Proves
+    nothing.
     """
     value, number = descend(problem, chain, most)
-    while value < np.inf and number < most:
+    while exchanges and value < np.inf and number < most:
         reached, more = _exchange(problem, chain, value, most - number)
         number += more
         if reached >= value:

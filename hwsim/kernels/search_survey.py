@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, cast
 
 import numpy as np
 
-from hwsim.kernels.jit import kernel, lean_kernel
+from hwsim.kernels.jit import kernel, lean_kernel, nested_kernel
 from hwsim.kernels.packed import Float, Int
-from hwsim.kernels.search_terms import COMPUTE, FIXED, MAC_LEAST, PERFECT, SPATIAL, Problem, ceiling
+from hwsim.kernels.search_terms import FIXED, PERFECT, SPATIAL, Problem, ceiling
 from hwsim.kernels.search_tile import NONE, ONE
-from hwsim.kernels.search_whole import Chain, chain_value, closed, copied, descend
+from hwsim.kernels.search_whole import Chain, closed, copied
+
+#: What improves the mapping in a chain, looking at so many at most, with exchanges or without: value, and how many it looked at.
+Climb = Callable[[Problem, Chain, int, bool], tuple[float, int]]
+
+_NO = cast(bool, np.bool_(False))
 
 
 class Prices(NamedTuple):
-    """What differs between T patterns of one nest: children by dim [T, L, 8], and costs as in ``search.terms.Terms``."""
+    """What differs between T patterns of one nest, as a ``Problem`` has it: all that climbing looks at, without the tables of the
+    search."""
 
-    children: Int
+    factors: Int
     words: Float
     base: Float
     still: Float
-    least: Float
-    apart: Float
+    reals: Float
 
 
 class Carried(NamedTuple):
@@ -32,28 +38,19 @@ class Carried(NamedTuple):
     reached: Float
 
 
-@kernel
-def priced(problem: Problem, prices: Prices, row: int, factors: Int, reals: Float) -> Problem:
-    """The problem of one pattern, in two arrays that are written: all that climbing looks at, without the tables of the search."""
-    for kind in range(factors.shape[0]):
-        copied(prices.children[row] if kind == SPATIAL else problem.factors[kind], factors[kind])
-    for place in range(reals.shape[0]):
-        reals[place] = problem.reals[place]
-    reals[COMPUTE] = 0.0
-    for operand in range(3):
-        reals[MAC_LEAST + operand] = prices.least[row, operand]
-    for level in range(factors.shape[1]):
-        reals[MAC_LEAST + 3 + level] = prices.apart[row, level]
+@nested_kernel
+def priced(problem: Problem, prices: Prices, row: int) -> Problem:
+    """The problem of one pattern, which differs in that from the problem of another."""
     return Problem(
         problem.nest,
-        factors,
+        prices.factors[row],
         problem.tables,
         problem.orders,
         problem.levels,
         prices.words[row],
         prices.base[row],
         prices.still[row],
-        reals,
+        prices.reals[row],
         problem.sides,
         problem.needs,
         problem.starts,
@@ -62,31 +59,38 @@ def priced(problem: Problem, prices: Prices, row: int, factors: Int, reals: Floa
 
 @kernel
 def survey(
-    problem: Problem, prices: Prices, tile: Int, order: Int, simple: int, most: int, chain: Chain, out: Carried
+    problem: Problem,
+    prices: Prices,
+    tile: Int,
+    order: Int,
+    simple: int,
+    most: int,
+    climb: Climb,
+    chain: Chain,
+    out: Carried,
 ) -> int:
-    """For each pattern the best of simple mappings and of the one nearest to a given one, as ``chain_value`` has it.
+    """For each pattern the best of simple mappings and of the one nearest to a given one.
 
     problem : of any pattern with the same kept operands. tile [L, 8], order [L] : extents and orders (by number) of the mapping to carry
     over. simple : the first level that takes all trips in a simple mapping; with L none is tried. most : mappings to look at in each
-    pattern to improve its own. chain : room to work in. out : infinity where no mapping was found that may fit. Returns how many were
-    looked at.
+    pattern to improve its own. climb : what improves them, or tells what one costs. chain : room to work in. out : infinity where no
+    mapping was found that may fit. Returns how many were looked at.
     """
     depths = tile.shape[0]
-    factors, reals = np.empty_like(problem.factors), np.empty_like(problem.reals)
     looked = 0
-    for row in range(prices.children.shape[0]):
-        own = priced(problem, prices, row, factors, reals)
+    for row in range(prices.factors.shape[0]):
+        own = priced(problem, prices, row)
         temporal, chosen = out.temporal[row], out.chosen[row]
         value = np.inf
         for start in range(simple, depths + 1):
             goes = (
-                _carried(tile, chain.temporal, problem.nest, factors)
+                _carried(tile, chain.temporal, problem.nest, own.factors)
                 if start == depths
-                else _absorbed(start, chain.temporal, problem.nest, factors)
+                else _absorbed(start, chain.temporal, problem.nest, own.factors)
             )
             for level in range(depths):
                 chain.chosen[level] = order[level] if start == depths else 0
-            here = chain_value(own, chain) if goes else np.inf
+            here = climb(own, chain, ONE, _NO)[0] if goes else np.inf
             looked += 1
             if here < value or start == simple:
                 value = here
@@ -97,7 +101,7 @@ def survey(
             copied(temporal, chain.temporal)
             for level in range(depths):
                 chain.chosen[level] = chosen[level]
-            value, more = descend(own, chain, most)
+            value, more = climb(own, chain, most, _NO)
             looked += more
             copied(chain.temporal, temporal)
             for level in range(depths):

@@ -59,7 +59,7 @@ def climbed(
     most : mappings looked at, at most. Returns what it costs, at least, and how many mappings were looked at.
     """
     temporal = candidates.temporal[0]
-    reached, number = climb(problem, room_for(space, problem, temporal, chosen), most)
+    reached, number = climb(problem, room_for(space, problem, temporal, chosen), most, True)
     progress.evaluated += number
     if reached >= progress.value:
         return reached, number

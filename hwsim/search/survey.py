@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from hwsim.kernels.jit import passed
 from hwsim.kernels.packed import Int
+from hwsim.kernels.search_exchange import climb
 from hwsim.kernels.search_survey import Carried, Prices, priced, survey
-from hwsim.kernels.search_terms import ORDERS, Problem
+from hwsim.kernels.search_terms import COMPUTE, MAC_LEAST, ORDERS, SPATIAL, Problem
 from hwsim.mapping import Mapping
 from hwsim.mapping.pack import pack_mapping
 from hwsim.search.bounds import floors, values
@@ -40,6 +42,8 @@ class Reach:
 
 FAR = Reach(512, 24, 12, 120, 5, 1_000, 2)
 NEAR = Reach(256, 8, 2, 100, 2, 500, 2)
+#: One call of Python's own is cheaper than compiling a way in.
+_priced = getattr(priced, "py_func", priced)
 #: Patterns tried for one that factors cover.
 _TRIED = 8
 
@@ -95,21 +99,22 @@ class _Group:
 
     def of(self, row: int) -> Problem:
         """What climbing needs of one pattern's problem: all but the tables."""
-        problem = self.problem
-        factors, reals = np.empty_like(problem.factors), np.empty_like(problem.reals)
-        return priced(problem, self.prices(np.array([row])), 0, factors, reals)
+        return _priced(self.problem, self.prices(np.array([row])), 0)
 
     def prices(self, rows: Int) -> Prices:
         """What some patterns cost."""
-        terms = self.terms
-        return Prices(
-            self.children[rows],
-            terms.words[rows],
-            terms.base[rows],
-            terms.still[rows],
-            terms.mac_least[rows],
-            terms.apart[rows],
-        )
+        return prices_of(self.problem, self.children, self.terms, rows)
+
+
+def prices_of(problem: Problem, children: Int, terms: Terms, rows: Int) -> Prices:
+    """What some patterns cost, of those with these children by dim [T, L, 8] and terms. problem : of any of them."""
+    factors = np.repeat(problem.factors[None], len(rows), axis=0)
+    reals = np.repeat(problem.reals[None], len(rows), axis=0)
+    factors[:, SPATIAL] = children[rows]
+    reals[:, COMPUTE] = 0.0
+    reals[:, MAC_LEAST:][:, :3] = terms.mac_least[rows]
+    reals[:, MAC_LEAST + 3 :][:, : children.shape[1]] = terms.apart[rows]
+    return Prices(factors, terms.words[rows], terms.base[rows], terms.still[rows], reals)
 
 
 def _group(space: Space, keep: Keep, listed: Patterns, objective: str) -> _Group | None:
@@ -160,7 +165,8 @@ def _surveyed(
         np.empty(len(rows)),
     )
     room = room_for(space, group.problem, np.ones((space.levels, 8), np.int64), np.zeros(space.levels, np.int64))
-    progress.evaluated += survey(group.problem, group.prices(rows), tile, order, simple, most, room, out)
+    climbs = passed(climb, (group.problem, room, 1, False))
+    progress.evaluated += survey(group.problem, group.prices(rows), tile, order, simple, most, climbs, room, out)
     return out
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 
 import numba
 import numpy as np
 import pytest
 
 from hwsim.kernels.inside import Whole
-from hwsim.kernels.jit import lean_kernel, merged_kernel, nested_kernel
+from hwsim.kernels.jit import kernel, lean_kernel, merged_kernel, nested_kernel, passed, passed_kernel
 
 pytestmark = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="nothing is compiled")
 
@@ -47,6 +48,36 @@ def test_functions_several_calls_deep_are_linked_once_and_serve_all_constants() 
     code = compiled.inspect_llvm(compiled.signatures[0])
     assert code.count("define") == len({line.split("(")[0] for line in code.splitlines() if line.startswith("define")})
     assert gc.isenabled() and gc.get_freeze_count() == 0
+
+
+def unlike(number: int) -> int:
+    return number + "1"  # type: ignore[operator, no-any-return]
+
+
+def test_numba_is_left_as_it_was_even_by_what_cannot_be_compiled() -> None:
+    compiled = numba.njit(pipeline_class=Whole)(unlike)
+    with pytest.raises(numba.TypingError, match="number"):
+        compiled(1)
+    assert numba.njit(pipeline_class=Whole)(whole)(np.array([1, 2, 9]), 2) > 0
+    assert "get_call_type" not in vars(numba.types.Function)
+
+
+@passed_kernel
+def halves(numbers: np.ndarray, least: int) -> tuple[float, int]:
+    return numbers[0] / 2, most(least, 3)
+
+
+@kernel
+def sums(halved: Callable[[np.ndarray, int], tuple[float, int]], numbers: np.ndarray) -> float:
+    half, larger = halved(numbers, most(4, 2))
+    return half + larger
+
+
+def test_a_kernel_may_be_passed_to_another_and_return_something() -> None:
+    numbers = np.array([5, 7])
+    given = passed(halves, (numbers, 1))
+    assert sums(given, numbers) == 2.5 + 4 and given(numbers, 1) == (2.5, 3)
+    assert passed(halves, (numbers, 1)) is given
 
 
 def test_what_somebody_has_frozen_stays_frozen() -> None:

@@ -20,16 +20,17 @@ from hwsim.kernels.search_axes import axes
 from hwsim.kernels.search_exchange import climb
 from hwsim.kernels.search_join import join
 from hwsim.kernels.search_pairs import pairs
-from hwsim.kernels.search_survey import Carried, Prices, survey
+from hwsim.kernels.search_survey import Carried, survey
 from hwsim.kernels.search_terms import COUNT, FIXED, LENGTH, ORDERS, PERFECT, SIZE, SPATIAL, tabulate
 from hwsim.mapping import Hierarchy
 from hwsim.search.improving import begin, counted_by, exact_of, of_one, opened
 from hwsim.search.problem import staying
 from hwsim.search.proof import _listing, _setup
+from hwsim.search.survey import prices_of
 from hwsim.search.terms import terms_of
 from hwsim.workload import DIMS, LoopNest
 from tests.counts import nests
-from tests.search.tiny import Pattern, descend, one_of, patterns_of
+from tests.search.tiny import Pattern, one_of, patterns_of
 
 OBJECTIVES = ("edp", "energy", "latency")
 #: Mappings that are priced of one pattern at most.
@@ -245,8 +246,8 @@ def check_effort(done: Effort, most: Effort) -> None:
         assert getattr(done, number) <= getattr(most, number)
 
 
-@pytest.mark.parametrize("improver", [descend, climb])
-def test_no_single_change_makes_better_what_a_climb_ends_in(improver: object) -> None:
+@pytest.mark.parametrize("exchanges", [False, True])
+def test_no_single_change_makes_better_what_a_climb_ends_in(exchanges: bool) -> None:
     climbed = 0
     for pattern in cases(range(2000, 2030), 24):
         pick = random.Random(7)
@@ -256,16 +257,16 @@ def test_no_single_change_makes_better_what_a_climb_ends_in(improver: object) ->
         temporal, chosen = pick.choice(every)
         before = pattern.least(temporal, chosen)
         room = pattern.room(temporal, chosen)
-        value, number = improver(pattern.problem, room, 1 << 30)  # type: ignore[operator]
+        value, number = climb(pattern.problem, room, 1 << 30, exchanges)
         assert value == pytest.approx(pattern.least(temporal, chosen), rel=1e-12) and value <= before
         climbed += value < before
         assert is_legal(pattern, temporal)
-        for other, orders in changes(pattern, temporal, chosen, improver is climb):
+        for other, orders in changes(pattern, temporal, chosen, exchanges):
             assert pattern.least(other, orders) >= value
         assert number > 1
         for most in (1, 2, 5):
             short_temporal, short_chosen = (array.copy() for array in every[0])
-            reached, looked = improver(pattern.problem, pattern.room(short_temporal, short_chosen), most)  # type: ignore[operator]
+            reached, looked = climb(pattern.problem, pattern.room(short_temporal, short_chosen), most, exchanges)
             assert reached == pattern.least(short_temporal, short_chosen)
             assert looked >= 1 and reached <= pattern.least(*every[0])
             assert most > 1 or (looked == 1 and reached == pattern.least(*every[0]))
@@ -397,10 +398,11 @@ def surveyed(pattern: Pattern, tile: Int, order: Int, simple: int, most: int) ->
     levels = pattern.space.levels
     factors = pattern.problem.factors[SPATIAL][None]
     terms = terms_of(pattern.space, pattern.keep, factors)
-    prices = Prices(factors, terms.words, terms.base, terms.still, terms.mac_least, terms.apart)
+    prices = prices_of(pattern.problem, factors, terms, np.array([0]))
     out = Carried(np.ones((1, levels, 8), np.int64), np.zeros((1, levels), np.int64), np.empty(1))
     room = pattern.room(np.ones((levels, 8), np.int64), np.zeros(levels, np.int64))
-    looked = survey(pattern.problem, prices, tile, order, simple, most, room, out)
+    climbs = passed(climb, (pattern.problem, room, 1, False))
+    looked = survey(pattern.problem, prices, tile, order, simple, most, climbs, room, out)
     assert looked >= levels + 1 - simple and (most > 0 or looked == levels + 1 - simple)
     return float(out.reached[0]), out.temporal[0], out.chosen[0]
 

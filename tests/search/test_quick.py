@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from hwsim.errors import UsageError
+from hwsim.kernels.search_exchange import climb
 from hwsim.mapping import Hierarchy, Level, Storage
 from hwsim.search import Found, best, improving, quick
 from hwsim.search.found import value
 from hwsim.workload import LoopNest
 from tests.oracles.brute_mapper import brute, every_mapping
 from tests.search.cases import random_problem
-from tests.search.tiny import descend
 
 _NESTS = [
     LoopNest(k=64, c=64, q=14, p=14, s=3, r=3, pad_top=1, pad_left=1, height=14, width=14),
@@ -68,7 +68,7 @@ def test_more_buffer_is_worth_something_and_nothing_is_found_that_does_not_fit()
 
 def test_exchanges_get_out_of_where_descents_end(monkeypatch: pytest.MonkeyPatch) -> None:
     with_them = reached(best(_NESTS[1], chip(1 << 14), cache=False, effort="quick"))
-    monkeypatch.setattr(improving, "climb", descend)
+    monkeypatch.setattr(improving, "climb", lambda problem, chain, most, _: climb(problem, chain, most, False))
     assert reached(best(_NESTS[1], chip(1 << 14), cache=False, effort="quick")) > with_them
 
 

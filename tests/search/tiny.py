@@ -13,11 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hwsim.kernels.jit import kernel
 from hwsim.kernels.packed import Int, MappingArrays
+from hwsim.kernels.search_exchange import climb
 from hwsim.kernels.search_terms import AT_MOST, FIXED, ORDERS, PERFECT, SPATIAL, Problem
 from hwsim.kernels.search_whole import Chain, value_at
-from hwsim.kernels.search_whole import descend as descend_inside
 from hwsim.mapping import Hierarchy
 from hwsim.search.improving import counted_by, exact_of, of_one, opened, room_for
 from hwsim.search.patterns import at_work, children_of, patterns
@@ -26,12 +25,6 @@ from hwsim.search.space import Keep, Space, space_of
 from hwsim.search.terms import terms_of
 from hwsim.workload import LoopNest, OperandType
 from tests.search.cases import _hierarchy, _nest
-
-
-@kernel
-def descend(problem: Problem, chain: Chain, most: int) -> tuple[float, int]:
-    """A way in from Python to a part of ``climb``."""
-    return descend_inside(problem, chain, most)
 
 
 def tiny_problem(seed: int, most: int = 12) -> tuple[LoopNest, Hierarchy, bool, bool]:
@@ -104,7 +97,7 @@ class Pattern:
 
     def least(self, temporal: Int, chosen: Int) -> float:
         """``chain_value`` of a mapping: where a descent begins."""
-        return float(descend(self.problem, self.room(temporal.copy(), chosen.copy()), 0)[0])
+        return float(climb(self.problem, self.room(temporal.copy(), chosen.copy()), 0, False)[0])
 
     def price(self, temporal: Int, chosen: Int) -> float:
         """What a mapping costs, counted as a whole; infinity where it does not fit."""
