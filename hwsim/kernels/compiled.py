@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from numba.core.caching import FunctionCache
+from numba.core.runtime.nrt import rtsys
 from numba.core.serialize import dumps
 
 from hwsim.writing import whole
@@ -52,6 +53,13 @@ class _Kept(FunctionCache):  # type: ignore[misc, unused-ignore]
     def __init__(self, function: Callable[..., Any], folder: Path) -> None:
         super().__init__(function)  # type: ignore[no-untyped-call]
         self._cache_file: Any = Files(folder, f"{function.__module__}.{function.__qualname__}")
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """What was saved for a signature. Numba reads all that compilations look things up in first, a quarter of a second; to run code
+        takes no more than its runtime."""
+        rtsys.initialize(target_context)
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)  # type: ignore[no-untyped-call]
 
     def _save_overload(self, sig: Any, data: Any) -> None:
         if self._enabled and self._impl.check_cachable(data):

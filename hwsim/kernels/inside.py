@@ -18,8 +18,10 @@ from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder, Flags
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.targetconfig import ConfigStack
-from numba.core.typed_passes import NoPythonSupportedFeatureValidation
+from numba.core.typed_passes import NativeLowering, NoPythonSupportedFeatureValidation
 from numba.core.types import BaseFunction, Function, unliteral
+
+from hwsim.kernels.variables import AsValues
 
 #: Objects made since the last collection of garbage, of some hundred bytes each, from which on another is worth its time.
 _MANY = 100_000
@@ -165,6 +167,7 @@ class _Compiler(CompilerBase):  # type: ignore[misc, unused-ignore]
         """Numba's own passes, with a place for the code that is not finished, or is taken together."""
         passes = DefaultPassBuilder.define_nopython_pipeline(self.state)  # type: ignore[no-untyped-call]
         passes.add_pass_after(self._library, NoPythonSupportedFeatureValidation)
+        passes.passes = [(AsValues, why) if step is NativeLowering else (step, why) for step, why in passes.passes]
         passes.finalize()
         return [passes]
 

@@ -17,6 +17,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 from numba.core.types import WrapperAddressProtocol
+from numba.experimental import function_type  # noqa: F401  what makes a type of what is passed
 
 from hwsim.kernels.compiled import keep, own
 from hwsim.kernels.inside import Inside, Whole, once_for_all_constants

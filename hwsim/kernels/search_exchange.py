@@ -50,7 +50,7 @@ def _exchange(problem: Problem, chain: Chain, value: float, most: int) -> tuple[
                             copied(temporal, before)
                             reached = np.inf
                             if _exchanged(gives, takes, level, outer, shrink, grow, temporal, nest, factors):
-                                reached = chain_value(problem, chain)
+                                reached = chain_value(problem, chain, value)
                                 number += 1
                             if reached < value:
                                 value = reached

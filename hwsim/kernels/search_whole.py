@@ -82,8 +82,12 @@ def copied(source: Int, target: Int) -> None:
 
 
 @lean_kernel
-def chain_value(problem: Problem, chain: Chain) -> float:
-    """What a mapping of these trips and orders costs at least, infinity where it cannot fit: in most cases the very price."""
+def chain_value(problem: Problem, chain: Chain, beyond: float) -> float:
+    """What a mapping of these trips and orders costs at least, infinity where it cannot fit: in most cases the very price.
+
+    beyond : infinity is told as well of what costs as much as that, often before all of it is known: boundaries only add to it, and the
+    outermost ones, which cost most, come first.
+    """
     nest, factors, levels, words = problem.nest, problem.factors, problem.levels, problem.words
     base, reals = problem.base, problem.reals
     count, tile, temporal, load = chain.tiles, chain.tile, chain.temporal, chain.load
@@ -101,8 +105,12 @@ def chain_value(problem: Problem, chain: Chain) -> float:
     energy = base[3, 0]
     for resource in range(load.shape[0]):
         load[resource] = base[3, 1 + resource]
+    compute = compute_cycles(temporal, tile, nest, factors, reals)
+    value = value_of(energy, cycles_of(compute, load, base, True), nest, reals)
     known = nest[ADDRESSES] and problem.sides.shape[2] > 0
-    for level in range(depths - 1):
+    for level in range(depths - 2, -1, -1):
+        if value >= beyond:
+            return np.inf
         for axis in range(2):
             position, tap = (Q, S) if axis == 0 else (P, R)
             rows, taps = min(tile[level, position], nest[position]), min(tile[level, tap], nest[tap])
@@ -134,14 +142,14 @@ def chain_value(problem: Problem, chain: Chain) -> float:
                 energy += words[level, operand, end, 0] * chain.moved[end]
                 for resource in range(load.shape[0]):
                     load[resource] += words[level, operand, end, 1 + resource] * chain.moved[end]
+        value = value_of(energy, cycles_of(compute, load, base, True), nest, reals)
     for operand in range(3):
         more = mac_words(operand, temporal, tile, problem) - reals[MAC_LEAST + operand]
         energy += more * base[operand, 0]
         for resource in range(load.shape[0]):
             load[resource] += more * base[operand, 1 + resource]
-    return value_of(
-        energy, cycles_of(compute_cycles(temporal, tile, nest, factors, reals), load, base, True), nest, reals
-    )
+    value = value_of(energy, cycles_of(compute, load, base, True), nest, reals)
+    return value if value < beyond else np.inf
 
 
 @lean_kernel
@@ -206,7 +214,7 @@ def descend(problem: Problem, chain: Chain, most: int) -> tuple[float, int]:
     depths = factors.shape[1]
     temporal, chosen = chain.temporal, chain.chosen
     before = np.empty(depths, np.int64)
-    value = chain_value(problem, chain)
+    value = chain_value(problem, chain, np.inf)
     number = 1
     better = True
     while better and number < most:
@@ -230,7 +238,7 @@ def descend(problem: Problem, chain: Chain, most: int) -> tuple[float, int]:
                             same = same and temporal[other, dim] == before[other]
                         reached = np.inf
                         if goes and not same:
-                            reached = chain_value(problem, chain)
+                            reached = chain_value(problem, chain, value)
                             number += 1
                         if reached < value:
                             value, better = reached, True
@@ -241,7 +249,7 @@ def descend(problem: Problem, chain: Chain, most: int) -> tuple[float, int]:
             for choice in range(levels[ORDERS, level, 0]):
                 was = chosen[level]
                 chosen[level] = choice
-                reached = chain_value(problem, chain)
+                reached = chain_value(problem, chain, value)
                 number += 1
                 if reached < value:
                     value, better = reached, True

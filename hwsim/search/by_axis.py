@@ -29,14 +29,13 @@ def free_to_spread(space: Space) -> bool:
 def least_by_axis(space: Space, keep: Keep, along_x: Int, along_y: Int, objective: str) -> tuple[float, Int, Int]:
     """The floor of the pattern that one [L, 8] leads to, axis by axis, and its children along x and y [L, 8]."""
     along = np.stack((along_x, along_y))
-    best = math.inf
-    for _ in range(_ROUNDS):
+    axes = [(level, axis) for level in range(space.levels) for axis in range(2) if space.packed.fanout[level, axis] > 1]
+    best, settled = math.inf, 0
+    for level, axis in axes * _ROUNDS:
         before = best
-        for level in range(space.levels):
-            for axis in range(2):
-                if space.packed.fanout[level, axis] > 1:
-                    best, along[axis, level] = _best(space, keep, along, level, axis, objective, best)
-        if not best < before:
+        best, along[axis, level] = _best(space, keep, along, level, axis, objective, best)
+        settled = 1 if best < before else settled + 1
+        if settled == len(axes):
             break
     return best, along[0], along[1]
 

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import cast
 
 import numpy as np
@@ -25,7 +25,7 @@ Keep = tuple[tuple[bool, bool, bool], ...]
 Column = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Space:
     """All mappings of a nest on a hierarchy.
 
@@ -65,7 +65,7 @@ class Space:
         bits = self.packed_nest.bits
         return int(bits[0]), int(bits[1]), int(bits[3] if self.exact else bits[2])
 
-    @property
+    @cached_property
     def data(self) -> tuple[int, int]:
         """Pairs of a position and a tap, along height and along width, that meet data and not padding [1]."""
         if not self.exact:
@@ -87,7 +87,7 @@ class Space:
         stride, dilation, pad, size = (int(of[axis]) for of in (nest.stride, nest.dilation, nest.pad, nest.size))
         return self.extents[4 + axis], self.extents[6 + axis], stride, dilation, pad, size
 
-    @property
+    @cached_property
     def extents(self) -> tuple[int, ...]:
         """Extents of one repeat, in the order of DIMS [1]."""
         return self.nest.extents

@@ -1,0 +1,130 @@
+"""How a kernel's variables are kept while it is compiled: as values wherever that can be, not in memory.
+
+Numba reserves memory for each variable that another block of the function reads, reads it before each assignment to let go of what it
+held, and clears it where the variable's life ends. LLVM finds out that nearly all of it is for nothing; that was a third of its work.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from numba.core.cgutils import get_item_pointer2, unpack_tuple
+from numba.core.compiler_machinery import register_pass
+from numba.core.ir import Arg, Assign
+from numba.core.lowering import Lower
+from numba.core.typed_passes import NativeLowering
+from numba.core.types import Array, Boolean, Number, UniTuple, intp
+from numba.np.arrayobj import load_item, store_item
+
+
+class _Lower(Lower):  # type: ignore[misc, unused-ignore]
+    """Numba's, for variables that hold no counted references: what is assigned in one place is a value from there on, for Numba has made
+    sure that all that read it come after (its SSA form), and nothing is let go of.
+
+    Arguments are such variables, too: whoever calls holds what is given until the function returns.
+    """
+
+    _given: frozenset[str] = frozenset()
+    _takes_argument = False
+
+    def _find_singly_assigned_variable(self) -> None:
+        super()._find_singly_assigned_variable()  # type: ignore[no-untyped-call]
+        every = [one for block in self.blocks.values() for one in block.find_insts(Assign)]
+        times = Counter(one.target.name for one in every)
+        self._given = frozenset(
+            one.target.name for one in every if isinstance(one.value, Arg) and times[one.target.name] == 1
+        )
+        self._singly_assigned_vars |= {name for name, number in times.items() if number == 1 and self._is_plain(name)}
+
+    def lower_assign(self, ty: Any, inst: Any) -> Any:
+        """What is to be assigned."""
+        self._takes_argument = inst.target.name in self._given
+        try:
+            return super().lower_assign(ty, inst)  # type: ignore[no-untyped-call]
+        finally:
+            self._takes_argument = False
+
+    def incref(self, typ: Any, val: Any) -> None:
+        """Hold what a variable is given."""
+        if not self._takes_argument:
+            super().incref(typ, val)  # type: ignore[no-untyped-call]
+
+    def lower_getitem(self, resty: Any, expr: Any, value: Any, index: Any, signature: Any) -> Any:
+        """What an array holds somewhere."""
+        array, where = signature.args
+        if not _is_place(array, where):
+            return super().lower_getitem(resty, expr, value, index, signature)  # type: ignore[no-untyped-call]
+        item = load_item(self.context, self.builder, array, self._place(value, index, where))  # type: ignore[no-untyped-call]
+        return self.context.cast(self.builder, item, array.dtype, resty)
+
+    def lower_setitem(self, target_var: Any, index_var: Any, value_var: Any, signature: Any) -> Any:
+        """Write into an array."""
+        array, where, written = signature.args
+        if not _is_place(array, where) or isinstance(written, Array):
+            return super().lower_setitem(target_var, index_var, value_var, signature)  # type: ignore[no-untyped-call]
+        value, kind = self.loadvar(value_var.name), self.typeof(value_var.name)  # type: ignore[no-untyped-call]
+        item = self.context.cast(self.builder, value, kind, array.dtype)
+        return store_item(self.context, self.builder, array, item, self._place(target_var, index_var, where))  # type: ignore[no-untyped-call]
+
+    def _place(self, array_var: Any, index_var: Any, where: Any) -> Any:
+        """A pointer to an item. Numba copies all it knows of an array to memory first, at each access."""
+        builder, kind = self.builder, self.typeof(array_var.name)  # type: ignore[no-untyped-call]
+        array, model = self.loadvar(array_var.name), self.context.data_model_manager[kind]
+        index = self.context.cast(builder, self.loadvar(index_var.name), self.typeof(index_var.name), where)  # type: ignore[no-untyped-call]
+        return get_item_pointer2(  # type: ignore[no-untyped-call]
+            self.context,
+            builder,
+            model.get(builder, array, "data"),
+            unpack_tuple(builder, model.get(builder, array, "shape")),  # type: ignore[no-untyped-call]
+            unpack_tuple(builder, model.get(builder, array, "strides")),  # type: ignore[no-untyped-call]
+            kind.layout,
+            [index] if where == intp else unpack_tuple(builder, index),  # type: ignore[no-untyped-call]
+            wraparound=True,
+            boundscheck=self.context.enable_boundscheck,
+        )
+
+    def _is_plain(self, name: str) -> bool:
+        """Whether no references are counted for what a variable holds."""
+        if name in self._given:
+            return True
+        model = self.context.data_model_manager[self.typeof(name)]  # type: ignore[no-untyped-call]
+        return not (self.context.enable_nrt and model.contains_nrt_meminfo())
+
+    def loadvar(self, name: str) -> Any:
+        """The value of a variable."""
+        if (
+            name not in self._blk_local_varmap
+        ):  # the blocks are written in an order in which it is read before it is assigned
+            self._singly_assigned_vars.discard(name)
+        return super().loadvar(name)  # type: ignore[no-untyped-call]
+
+    def storevar(self, value: Any, name: str, argidx: int | None = None) -> None:
+        """Assign to a variable."""
+        if name in self._singly_assigned_vars or not self._is_plain(name):
+            super().storevar(value, name, argidx)  # type: ignore[no-untyped-call]
+        else:
+            self.builder.store(value, self.getvar(name))  # type: ignore[no-untyped-call]
+
+    def delvar(self, name: str) -> None:
+        """End a variable's life."""
+        if not self._is_plain(name):
+            super().delvar(name)  # type: ignore[no-untyped-call]
+
+
+def _is_place(array: Any, index: Any) -> bool:
+    """Whether an index says where in an array one number is."""
+    numbers = isinstance(array, Array) and isinstance(array.dtype, Number | Boolean)
+    return numbers and index == (intp if array.ndim == 1 else UniTuple(intp, array.ndim))  # type: ignore[no-untyped-call]
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)  # type: ignore[no-untyped-call]
+class AsValues(NativeLowering):  # type: ignore[misc, unused-ignore]
+    """Numba's translation for LLVM with variables as values."""
+
+    _name = "as_values"
+
+    @property
+    def lowering_class(self) -> type[Lower]:
+        """What translates."""
+        return _Lower
