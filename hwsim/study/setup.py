@@ -12,7 +12,7 @@ from hwsim.errors import HwsimError
 from hwsim.estimation import Estimate, roofline, zeros
 from hwsim.estimation.conversion import converted
 from hwsim.estimation.residency import residency
-from hwsim.estimation.run import default_rung
+from hwsim.estimation.rungs import default_rung
 from hwsim.study.axes import Value
 from hwsim.study.evaluation import Evaluator, Row
 from hwsim.study.kinds import Key, capacity, sized

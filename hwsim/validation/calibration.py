@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hwsim.device import Device
 from hwsim.errors import UsageError
-from hwsim.estimation.run import default_rung
+from hwsim.estimation.rungs import default_rung
 from hwsim.validation.cases import Cases
 from hwsim.validation.constants import Constant
 from hwsim.validation.fitting import Array, Problem, best
