@@ -6,8 +6,9 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from hwsim.kernels.counting import count_exact, places_across, room_for
+from hwsim.kernels.counting import count_exact
 from hwsim.kernels.counting_hops import multiply_by_hops
+from hwsim.kernels.counting_room import places_across, room_for
 from hwsim.kernels.counting_timeloop import axes_of, count_timeloop, work_for
 from hwsim.kernels.jit import merged_kernel, nested_kernel, passed_kernel
 from hwsim.kernels.packed import (

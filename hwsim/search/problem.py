@@ -43,13 +43,9 @@ def build(space: Space, keep: Keep, spatial: Int, objective: str, terms: Terms, 
     counts, sizes, steps, lengths = _tables(space, lists, spatial)
     parent = parents(kept)
     share = np.stack((space.packed.multicast, space.packed.multicast, space.packed.reduce), axis=1)
-    orders = np.zeros((levels, max(len(order) for order in space.orders), 8), np.int64)
-    for level, listed_orders in enumerate(space.orders):
-        orders[level, : len(listed_orders)] = listed_orders
     packed, nest = space.packed, space.packed_nest
-    leads = _leads(space)
     per_level = np.zeros((8, levels, 3), np.int64)
-    per_level[:6] = kept, parent, share, packed.pool, packed.pool_bits, leads
+    per_level[:6] = kept, parent, share, packed.pool, packed.pool_bits, space.leads
     per_level[ORDERS] = np.array([len(order) for order in space.orders])[:, None]
     per_level[CHOICE] = choice[:, None]
     window = (nest.stride[0], nest.dilation[0], nest.stride[1], nest.dilation[1], int(space.exact))
@@ -62,7 +58,7 @@ def build(space: Space, keep: Keep, spatial: Int, objective: str, terms: Terms, 
         nest=np.array((*nest.extents, *window, *real, *held, *rest, final, *space.data), np.int64),
         factors=np.stack((spatial, space.fixed, at_most, lengths)),
         tables=np.stack((counts, sizes, steps, _leaving(counts, parent, share, spatial))),
-        orders=orders,
+        orders=space.listed_orders,
         levels=per_level,
         words=terms.words[place],
         base=terms.base[place],
@@ -151,23 +147,6 @@ def _choices(space: Space, kept: NDArray[np.bool_], spatial: Int) -> Int:
     choice = kept.any(axis=1) | ~idle
     choice[-1] = False
     return choice.astype(np.int64)
-
-
-def _leads(space: Space) -> NDArray[np.bool_]:
-    """For each level, the operands that some order at it or outside of it can leave in place."""
-    leads = np.zeros((space.levels, 3), np.bool_)
-    for level in range(space.levels - 1, -1, -1):
-        if level + 1 < space.levels:
-            leads[level] = leads[level + 1]
-        for order in space.orders[level]:
-            for dim in order:
-                if space.extents[dim] == 1 or space.fixed[level, dim] == 1 or space.at_most[level, dim] == 1:
-                    continue
-                if FREE_OF[dim] >= 0:
-                    leads[level, FREE_OF[dim]] = True
-                if space.fixed[level, dim]:
-                    break
-    return leads
 
 
 def _tables(

@@ -10,6 +10,7 @@ from functools import cached_property, lru_cache
 from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hwsim.counts import Rules
 from hwsim.device import LevelConstraint
@@ -91,6 +92,31 @@ class Space:
     def extents(self) -> tuple[int, ...]:
         """Extents of one repeat, in the order of DIMS [1]."""
         return self.nest.extents
+
+    @cached_property
+    def listed_orders(self) -> Int:
+        """The loop orders as an array [L, A, 8], zeros after a level's last."""
+        listed = np.zeros((self.levels, max(len(orders) for orders in self.orders), 8), np.int64)
+        for level, orders in enumerate(self.orders):
+            listed[level, : len(orders)] = orders
+        return listed
+
+    @cached_property
+    def leads(self) -> NDArray[np.bool_]:
+        """For each level, the operands that some order at it or outside of it can leave in place [L, 3]."""
+        leads = np.zeros((self.levels, 3), np.bool_)
+        for level in range(self.levels - 1, -1, -1):
+            if level + 1 < self.levels:
+                leads[level] = leads[level + 1]
+            for order in self.orders[level]:
+                for dim in order:
+                    if self.extents[dim] == 1 or self.fixed[level, dim] == 1 or self.at_most[level, dim] == 1:
+                        continue
+                    if FREE_OF[dim] >= 0:
+                        leads[level, FREE_OF[dim]] = True
+                    if self.fixed[level, dim]:
+                        break
+        return leads
 
 
 @lru_cache(maxsize=256)
