@@ -58,8 +58,7 @@ class _Kept(FunctionCache):  # type: ignore[misc, unused-ignore]
         """What was saved for a signature. Numba reads all that compilations look things up in first, a quarter of a second; to run code
         takes no more than its runtime."""
         rtsys.initialize(target_context)
-        with self._guard_against_spurious_io_errors():
-            return self._load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+        return self._load_overload(sig, target_context)  # type: ignore[no-untyped-call]
 
     def _save_overload(self, sig: Any, data: Any) -> None:
         if self._enabled and self._impl.check_cachable(data):

@@ -133,12 +133,13 @@ def _known_call(function: Any, context: Any, args: Any, kws: Any) -> Any:
     flags = ConfigStack.top_or_none()  # type: ignore[no-untyped-call]
     if type(flags) is not _Flags:
         return BaseFunction.get_call_type(function, context, args, kws)
-    call = flags.nrt, function, tuple(args), tuple(kws.items())
+    code = flags.nrt, flags.error_model, flags.boundscheck, str(flags.fastmath)
+    call = code, function, tuple(args), tuple(kws.items())
     if call not in _KNOWN:
         signature = BaseFunction.get_call_type(function, context, args, kws)
         _KNOWN[call] = signature, function.get_impl_key(signature)
-    signature, code = _KNOWN[call]
-    function._impl_keys[signature.args] = code
+    signature, way = _KNOWN[call]
+    function._impl_keys[signature.args] = way
     return signature
 
 

@@ -75,8 +75,15 @@ def _compiled(function: Function, **flags: Any) -> Function:
     return cast(Function, made)
 
 
+#: What a kernel says where one that was passed to it has written nothing: Numba prints an error of that and goes on.
+FAILED = "a kernel that was passed has failed: its error is printed above"
+
+
 class Passed(WrapperAddressProtocol):  # type: ignore[misc, unused-ignore]
-    """A kernel that another one is given and calls where it lies: it need not be compiled once more with its caller."""
+    """A kernel that another one is given and calls where it lies: it need not be compiled once more with its caller.
+
+    An error in it does not reach the caller, which finds zeros or what there was before, and should look (``FAILED``).
+    """
 
     def __init__(self, compiled: Any, types: tuple[Any, ...]) -> None:
         compiled.compile(types)
@@ -96,17 +103,17 @@ class Passed(WrapperAddressProtocol):  # type: ignore[misc, unused-ignore]
         return self._signature
 
 
-_PASSED: dict[Any, Passed] = {}
+_PASSED: dict[tuple[Any, tuple[Any, ...]], Passed] = {}
 
 
 def passed(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    """A kernel as an argument of another, which will call it with arguments of these types, the same each time."""
+    """A kernel as an argument of another, which will call it with arguments of these types."""
     if not hasattr(function, "py_func"):
         return function  # Numba is switched off
-    if function not in _PASSED:
-        types = tuple(numba.typeof(argument) for argument in arguments)  # type: ignore[no-untyped-call]
-        _PASSED[function] = Passed(function, types)
-    return _PASSED[function]
+    types = tuple(numba.typeof(argument) for argument in arguments)  # type: ignore[no-untyped-call]
+    if (function, types) not in _PASSED:
+        _PASSED[function, types] = Passed(function, types)
+    return _PASSED[function, types]
 
 
 def nested_kernel(function: Function) -> Function:

@@ -29,6 +29,8 @@ from hwsim.kernels.pricing import price_counts
 #: where factors must be perfect, not exactly); more children than the mesh has; an operand kept where it cannot be or not where it must;
 #: a pool that is too small.
 FITS, MALFORMED, TOO_LARGE, UNCOVERED, SPREAD, MISPLACED, OVERFULL = range(7)
+#: What has not been counted.
+UNKNOWN = -1
 #: Yes and no as values: of ``True`` and ``False`` themselves Numba would compile every callee once more.
 _YES, _NO = cast(bool, np.bool_(True)), cast(bool, np.bool_(False))
 #: Instances along height and width that there is room for at first.

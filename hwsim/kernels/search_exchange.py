@@ -14,9 +14,9 @@ from hwsim.kernels.search_whole import Chain, chain_value, closed, copied, desce
 def climb(problem: Problem, chain: Chain, most: int, exchanges: bool) -> tuple[float, int]:
     """Improve a mapping by ``descend`` and, if ``exchanges``, by those where that is stuck, until neither makes it better.
 
-    A descent ends where a level is full: then no factor can grow alone. chain : trips and orders, improved in place. most : mappings to
-    look at, at most; of one the value is told. Returns the value reached, as ``chain_value`` has it, and how many were looked at. Proves
-    nothing.
+    A descent ends where a level is full: then no factor can grow alone. chain : trips and orders, improved in place. most : mappings
+    looked at from which on no further round begins; with one the value is told. Returns the value reached, as ``chain_value`` has it, and
+    how many were looked at, one at least. Proves nothing.
     """
     value, number = descend(problem, chain, most)
     while exchanges and value < np.inf and number < most:

@@ -8,7 +8,7 @@ from typing import cast
 
 import numpy as np
 
-from hwsim.kernels.jit import Passed, kernel, lean_kernel
+from hwsim.kernels.jit import FAILED, Passed, kernel, lean_kernel
 from hwsim.kernels.packed import (
     INPUT,
     Float,
@@ -19,6 +19,7 @@ from hwsim.kernels.packed import (
     R,
     S,
 )
+from hwsim.kernels.scan import UNKNOWN
 from hwsim.kernels.search_boundary import boundary
 from hwsim.kernels.search_choices import begin, idle, lists
 from hwsim.kernels.search_inside import (
@@ -351,7 +352,10 @@ def join(  # noqa: PLR0917
         while True:
             copied(temporal, candidates.temporal[0])
             looked += counting
+            exact.results.status[0] = UNKNOWN
             scan(exact.nest, exact.hierarchy, candidates, ONE, exact.growth, _YES, exact.counts, exact.results)
+            if exact.results.status[0] == UNKNOWN:
+                raise RuntimeError(FAILED)
             value = value_at(nest, exact)
             if value < best:
                 best = value

@@ -7,7 +7,7 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from hwsim.kernels.jit import kernel, lean_kernel, nested_kernel
+from hwsim.kernels.jit import FAILED, kernel, lean_kernel, nested_kernel
 from hwsim.kernels.packed import Float, Int
 from hwsim.kernels.search_terms import FIXED, PERFECT, SPATIAL, Problem, ceiling
 from hwsim.kernels.search_tile import NONE, ONE
@@ -90,7 +90,9 @@ def survey(
             )
             for level in range(depths):
                 chain.chosen[level] = order[level] if start == depths else 0
-            here = climb(own, chain, ONE, _NO)[0] if goes else np.inf
+            here, seen = climb(own, chain, ONE, _NO) if goes else (np.inf, 1)
+            if seen == 0:
+                raise RuntimeError(FAILED)
             looked += 1
             if here < value or start == simple:
                 value = here
@@ -102,6 +104,8 @@ def survey(
             for level in range(depths):
                 chain.chosen[level] = chosen[level]
             value, more = climb(own, chain, most, _NO)
+            if more == 0:
+                raise RuntimeError(FAILED)
             looked += more
             copied(chain.temporal, temporal)
             for level in range(depths):

@@ -85,8 +85,8 @@ def copied(source: Int, target: Int) -> None:
 def chain_value(problem: Problem, chain: Chain, beyond: float) -> float:
     """What a mapping of these trips and orders costs at least, infinity where it cannot fit: in most cases the very price.
 
-    beyond : infinity is told as well of what costs as much as that, often before all of it is known: boundaries only add to it, and the
-    outermost ones, which cost most, come first.
+    beyond : infinity is told as well of what costs as much as that, often before all of it is known: boundaries add to it, and the
+    outermost ones, which cost most, come first. Where idle children make a boundary of outputs give something back, that may be too soon.
     """
     nest, factors, levels, words = problem.nest, problem.factors, problem.levels, problem.words
     base, reals = problem.base, problem.reals
@@ -106,7 +106,7 @@ def chain_value(problem: Problem, chain: Chain, beyond: float) -> float:
     for resource in range(load.shape[0]):
         load[resource] = base[3, 1 + resource]
     compute = compute_cycles(temporal, tile, nest, factors, reals)
-    value = value_of(energy, cycles_of(compute, load, base, True), nest, reals)
+    value = value_of(energy, cycles_of(compute, load, base, False), nest, reals)
     known = nest[ADDRESSES] and problem.sides.shape[2] > 0
     for level in range(depths - 2, -1, -1):
         if value >= beyond:
@@ -142,7 +142,7 @@ def chain_value(problem: Problem, chain: Chain, beyond: float) -> float:
                 energy += words[level, operand, end, 0] * chain.moved[end]
                 for resource in range(load.shape[0]):
                     load[resource] += words[level, operand, end, 1 + resource] * chain.moved[end]
-        value = value_of(energy, cycles_of(compute, load, base, True), nest, reals)
+        value = value_of(energy, cycles_of(compute, load, base, False), nest, reals)
     for operand in range(3):
         more = mac_words(operand, temporal, tile, problem) - reals[MAC_LEAST + operand]
         energy += more * base[operand, 0]
@@ -207,8 +207,8 @@ def closed(dim: int, absorbs: int, temporal: Int, nest: Int, factors: Int) -> bo
 def descend(problem: Problem, chain: Chain, most: int) -> tuple[float, int]:
     """Improve a mapping until no change of one factor with another of the same dim, nor of one level's order, makes it better.
 
-    chain : its trips and orders, improved in place. most : mappings to look at, at most. Returns the value reached, as ``chain_value``
-    has it, and how many were looked at. Nothing is proven by it: it finds a good mapping for the search to cut by.
+    chain : its trips and orders, improved in place. most : mappings looked at from which on no further round begins. Returns the value
+    reached, as ``chain_value`` has it, and how many were looked at. Nothing is proven by it: it finds a good mapping to cut others by.
     """
     nest, factors, levels = problem.nest, problem.factors, problem.levels
     depths = factors.shape[1]

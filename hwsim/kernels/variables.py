@@ -30,6 +30,8 @@ class _Lower(Lower):  # type: ignore[misc, unused-ignore]
 
     def _find_singly_assigned_variable(self) -> None:
         super()._find_singly_assigned_variable()  # type: ignore[no-untyped-call]
+        if self.func_ir.func_id.is_generator:
+            return
         every = [one for block in self.blocks.values() for one in block.find_insts(Assign)]
         times = Counter(one.target.name for one in every)
         self._given = frozenset(
@@ -53,7 +55,7 @@ class _Lower(Lower):  # type: ignore[misc, unused-ignore]
     def lower_getitem(self, resty: Any, expr: Any, value: Any, index: Any, signature: Any) -> Any:
         """What an array holds somewhere."""
         array, where = signature.args
-        if not _is_place(array, where):
+        if not (_is_place(array, where) and isinstance(self.typeof(value.name), Array)):  # type: ignore[no-untyped-call]
             return super().lower_getitem(resty, expr, value, index, signature)  # type: ignore[no-untyped-call]
         item = load_item(self.context, self.builder, array, self._place(value, index, where))  # type: ignore[no-untyped-call]
         return self.context.cast(self.builder, item, array.dtype, resty)
@@ -61,7 +63,8 @@ class _Lower(Lower):  # type: ignore[misc, unused-ignore]
     def lower_setitem(self, target_var: Any, index_var: Any, value_var: Any, signature: Any) -> Any:
         """Write into an array."""
         array, where, written = signature.args
-        if not _is_place(array, where) or isinstance(written, Array):
+        kind = self.typeof(target_var.name)  # type: ignore[no-untyped-call]
+        if isinstance(written, Array) or not isinstance(kind, Array) or not _is_place(array, where):
             return super().lower_setitem(target_var, index_var, value_var, signature)  # type: ignore[no-untyped-call]
         value, kind = self.loadvar(value_var.name), self.typeof(value_var.name)  # type: ignore[no-untyped-call]
         item = self.context.cast(self.builder, value, kind, array.dtype)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Callable
+from typing import Any
 
 import numba
 import numpy as np
 import pytest
+from numba.extending import overload
 
 from hwsim.kernels.inside import Whole
-from hwsim.kernels.jit import kernel, lean_kernel, merged_kernel, nested_kernel, passed, passed_kernel
+from hwsim.kernels.jit import FAILED, kernel, lean_kernel, merged_kernel, nested_kernel, passed, passed_kernel
 
 pytestmark = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="nothing is compiled")
 
@@ -88,3 +91,57 @@ def test_what_somebody_has_frozen_stays_frozen() -> None:
         assert gc.get_freeze_count() >= 0.9 * frozen > 0
     finally:
         gc.unfreeze()
+
+
+@passed_kernel
+def failing(numbers: np.ndarray, least: int) -> tuple[float, int]:
+    if least > 2:
+        raise ValueError("no")
+    return numbers[0] / 2, 1
+
+
+@kernel
+def looks(halved: Callable[[np.ndarray, int], tuple[float, int]], numbers: np.ndarray, least: int) -> float:
+    half, number = halved(numbers, least)
+    if number == 0:
+        raise RuntimeError(FAILED)
+    return half
+
+
+def test_what_a_passed_kernel_fails_in_is_seen_by_a_caller_that_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = np.array([5, 7])
+    given = passed(failing, (numbers, 1))
+    assert looks(given, numbers, 2) == 2.5
+    told: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    with pytest.raises(RuntimeError, match="has failed"):
+        looks(given, numbers, 3)
+    assert [one.exc_type for one in told] == [ValueError]
+
+
+def ratio(one: float, other: float) -> float:
+    """For an overload below."""
+    return one / other
+
+
+@overload(ratio)
+def _ratio(one, other):  # type: ignore[no-untyped-def]  # its names must be those of what it stands for, types included
+    return lambda one, other: one / other
+
+
+def divided(one: float, other: float) -> float:
+    return ratio(one, other)
+
+
+def test_what_is_known_of_a_call_is_known_for_the_same_flags_alone() -> None:
+    with_errors = numba.njit(pipeline_class=Whole, error_model="python")(divided)
+    without = numba.njit(pipeline_class=Whole, error_model="numpy")(divided)
+    with pytest.raises(ZeroDivisionError):
+        with_errors(1.0, 0.0)
+    assert without(1.0, 0.0) == np.inf
+
+
+def test_kernels_are_passed_by_the_types_of_their_arguments() -> None:
+    whole, real = np.array([5, 7]), np.array([5.0, 7.0])
+    assert passed(halves, (whole, 1)) is not passed(halves, (real, 1))
+    assert passed(halves, (real, 1))(real, 4) == (2.5, 4)

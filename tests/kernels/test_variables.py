@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numba
@@ -148,3 +148,18 @@ def test_bounds_are_checked_where_that_is_asked_for() -> None:
     for place in (4, -5):
         with pytest.raises(IndexError):
             checked(numbers, place)
+
+
+def counted(number: int) -> Iterator[int]:
+    for place in range(number):
+        yield place * place
+
+
+def perhaps(numbers: np.ndarray, which: bool) -> float:
+    found = numbers if which else None
+    return 0.0 if found is None else found[0]
+
+
+def test_generators_and_what_may_be_none_are_left_to_numba() -> None:
+    assert list(compiled(counted)(5)) == [0, 1, 4, 9, 16]
+    assert [compiled(perhaps)(np.arange(2.0, 4.0), which) for which in (True, False)] == [2.0, 0.0]
