@@ -19,6 +19,9 @@ from hwsim.workload.nest import Operand
 
 SCHEMA = "hwsim/mapping-report/1"
 
+#: Gaps from which on it is worth saying how to search on.
+_WIDE = 0.1
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
@@ -96,7 +99,8 @@ def _verdict(placed: Placed) -> list[str]:
         lines += wrapped(
             f"search       {optimal} in {placed.objective.upper() if placed.objective == 'edp' else placed.objective}; "
             f"{found.evaluated:,} of {found.space_size:.2g} mappings priced"
-            + ("; stopped by the time limit" if found.limited else ""),
+            + ("; stopped by the time limit" if found.limited else "")
+            + ("; --search-seconds 15 searches on" if found.bound_gap > _WIDE and not found.limited else ""),
             indent=" " * 13,
         )
     return lines

@@ -55,7 +55,7 @@ def best(
     _check(hierarchy, objective, rules, seconds, effort)
     single = replace(nest, repeat=1)
     perfect = perfect or rules == "timeloop"
-    file = kept.place(single, hierarchy, objective, rules, perfect, effort) if cache else None
+    file = kept.place(single, hierarchy, objective, rules, perfect, effort, seconds is not None) if cache else None
     known = kept.read(file) if file else None
     if known is not None:
         counts, cost = _counted(nest, hierarchy, known.mapping, rules)

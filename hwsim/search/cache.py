@@ -50,10 +50,16 @@ def _version() -> str:
 
 
 def place(
-    nest: LoopNest, hierarchy: Hierarchy, objective: Objective, rules: Rules, perfect: bool, effort: Effort = "full"
+    nest: LoopNest,
+    hierarchy: Hierarchy,
+    objective: Objective,
+    rules: Rules,
+    perfect: bool,
+    effort: Effort = "full",
+    timed: bool = False,
 ) -> Path:
-    """The file of one question."""
-    question = repr((nest, hierarchy, objective, rules, perfect, effort, _version()))
+    """The file of one question. timed : the work was limited by time alone, and ended before: it is another answer than after less work."""
+    question = repr((nest, hierarchy, objective, rules, perfect, effort, timed, _version()))
     name = hashlib.sha256(question.encode()).hexdigest()
     return cache_root() / "mappings" / name[:2] / f"{name}.json"
 

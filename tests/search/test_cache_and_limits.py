@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,6 +52,17 @@ def test_a_search_cut_short_by_time_says_so_and_is_not_kept(folder: Path) -> Non
     assert not list(folder.rglob("*.json"))
 
 
+def test_time_to_search_is_not_answered_by_what_less_work_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["hwsim.search.best"], "BUDGET", 1)
+    nest = LoopNest(k=64, c=60, q=14, p=14, s=3, r=3)
+    short = best(nest, hierarchy())
+    timed = best(nest, hierarchy(), seconds=60.0)
+    assert isinstance(short, Found) and isinstance(timed, Found)
+    assert not timed.limited and timed.bound_gap < short.bound_gap
+    assert best(nest, hierarchy()) == short and best(nest, hierarchy(), seconds=60.0) == timed
+    assert len(list(folder.rglob("*.json"))) == 2
+
+
 def test_questions_that_differ_have_files_of_their_own() -> None:
     same = (NEST, hierarchy(), "edp", "exact", False)
     others = [
@@ -59,9 +71,11 @@ def test_questions_that_differ_have_files_of_their_own() -> None:
         (*same[:2], "energy", *same[3:]),
         (*same[:3], "timeloop", False),
         (*same[:4], True),
+        (*same, "quick"),
+        (*same, "full", True),
     ]
     places = {cache.place(*question) for question in (same, *others)}  # type: ignore[arg-type]
-    assert len(places) == 6
+    assert len(places) == 8
 
 
 def test_threads_do_not_change_answers() -> None:
