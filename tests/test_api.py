@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -107,6 +108,22 @@ def test_a_broken_plugin_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     plugged(monkeypatch, "hwsim.devices", "no_such_module:FOLDER")
     with pytest.raises(UsageError, match=r"plugin mine .* cannot be loaded: ModuleNotFoundError"):
         available()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: hwsim.prepare(3), "model 3: must be a path"),
+        (lambda: hwsim.estimate(None, "tpu_v1"), "model None: must be a path"),
+        (lambda: hwsim.estimate("light_resnet50", None), "device None: must be the name"),
+        (lambda: hwsim.estimate("light_resnet50", "tpu_v1", bits=8), "bits 8: must be a text"),
+        (lambda: hwsim.estimate("light_resnet50", "tpu_v1", batch=1.5), "batch 1.5: must be a whole number"),
+        (lambda: hwsim.estimate("light_resnet50", "tpu_v1", batch=True), "batch True: must be a whole number"),
+    ],
+)
+def test_what_is_of_another_kind_is_told(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        call()
 
 
 def test_warnings_have_categories() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import functools
 import sys
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from hwsim.cli.arguments import (
@@ -210,6 +210,8 @@ def calibrate(arguments: argparse.Namespace) -> int:
             "--set and --technology change a profile on the way: write them into a file that extends it, and calibrate that"
         )
     chosen = device(arguments.device, arguments)
+    if arguments.output:
+        _check_output(Path(arguments.output), arguments.device)
     clock = chosen.clock_hz if arguments.clock_mhz is None else arguments.clock_mhz * 1e6
     data = [read(path, clock_hz=clock) for path in arguments.measured]
     if arguments.fastest:
@@ -252,6 +254,19 @@ def calibrate(arguments: argparse.Namespace) -> int:
         progress=progress,
     )
     return _answer(arguments, chosen, calibration, energies)
+
+
+def _check_output(path: Path, name: str) -> None:
+    """Raises UsageError, before anything is fitted, for a place where the profile cannot be written, or would extend itself."""
+    from hwsim.device.library import find
+    from hwsim.device.tree import chain
+
+    if path.is_dir():
+        raise UsageError(f"--output {path}: is a folder; name a file")
+    if path.resolve() in {file.resolve() for file in chain(find(name))}:
+        raise UsageError(
+            f"--output {path}: {name} is this file or extends it, and what is written extends {name}: name another file"
+        )
 
 
 def _answer(

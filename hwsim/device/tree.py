@@ -94,6 +94,14 @@ def _load_chain(path: Path, above: tuple[Path, ...]) -> Tree:
     return merge(Tree(nameless, inherited.origins, inherited.cites), tree)
 
 
+def chain(path: Path) -> list[Path]:
+    """The files of a profile that ``load_tree`` can read: its own and those that it extends."""
+    files = [path]
+    while (base := _read_file(files[-1])[1]) is not None:
+        files.append(find(base, files[-1].parent))
+    return files
+
+
 def shown(path: Path) -> str:
     """A path for messages: relative where it lies below the working directory."""
     try:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 
 from hwsim.errors import UsageError
@@ -70,6 +71,7 @@ def prepare(
     name of a tensor. count_zeros : whether to count them in the weights of the file. passes : names of graph.passes.PASSES to run.
     Raises ModelError or UsageError.
     """
+    _check(model, batch, bits)
     network = _read(model, batch, dims or {}, shapes or {}, trips or {}, count_zeros)
     warnings = network.notes
     network = apply(network, tuple(passes))
@@ -93,6 +95,16 @@ def prepare(
     if count_zeros and all(tensor.density == 1 for tensor in network.tensors.values() if tensor.role == "parameter"):
         warnings = (*warnings, f"{network.name}: no zeros were found in weights that the file holds itself")
     return lowered(network, Prepared(network, (), settings, folded, warnings))
+
+
+def _check(model: object, batch: object, bits: object) -> None:
+    """Raises UsageError for what is of another kind than it should be."""
+    if not isinstance(model, str | os.PathLike | Network):
+        raise UsageError(f"model {model!r}: must be a path, a short name or a Network")
+    if batch is not None and (isinstance(batch, bool) or not isinstance(batch, Integral)):
+        raise UsageError(f"batch {batch!r}: must be a whole number")
+    if bits is not None and not isinstance(bits, str):
+        raise UsageError(f"bits {bits!r}: must be a text such as w8a8")
 
 
 def lowered(network: Network, like: Prepared) -> Prepared:

@@ -89,12 +89,7 @@ def estimate(
     Raises ModelError, ProfileError, UsageError.
     """
     prepared = model if isinstance(model, Prepared) else prepare(model, **preparation)
-    if not isinstance(device, Device):
-        from hwsim.device import load
-
-        device = load(device, overrides)
-    elif overrides:
-        raise UsageError(f"{device.name}: overrides apply to a profile as it is loaded, not to a finished Device")
+    device = _loaded(device, overrides)
     answer, rung = rungs_of(device, rung, tiles, units)
     keeps = keeps_activations(rung, units, keep_activations)
     prepared, conversions = converted(prepared, device)
@@ -237,6 +232,19 @@ def _likeness(layer: Layer, work: Work, inside: tuple[bool, ...], network: Netwo
         (len(work.reads), inside, tuple((one.role, one.dtype, one.density) for one in moved)),
         tuple((one.role, one.dtype) for one in operands),
     )
+
+
+def _loaded(device: str | os.PathLike[str] | Device, overrides: Sequence[str]) -> Device:
+    """A device as a record."""
+    if isinstance(device, Device):
+        if overrides:
+            raise UsageError(f"{device.name}: overrides apply to a profile as it is loaded, not to a finished Device")
+        return device
+    from hwsim.device import load
+
+    if not isinstance(device, str | os.PathLike):
+        raise UsageError(f"device {device!r}: must be the name of a profile, a path or a Device")
+    return load(device, overrides)
 
 
 def _price(rung: str, objective: Objective | None) -> Callable[..., LayerEstimate]:

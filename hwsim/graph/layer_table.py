@@ -46,7 +46,8 @@ def from_csv(path: str | os.PathLike[str], batch: int = 1) -> Network:
     - ``op`` : Conv, Gemm, MatMul, an elementwise operator, Softmax, LayerNormalization. ``name`` [op and row]. ``repeat`` [1].
     - Conv: ``n`` batch, ``g`` groups, ``k`` outputs and ``c`` inputs per group, ``q`` × ``p`` output height × width, ``s`` × ``r`` kernel
       height × width, ``stride`` or ``stride_h`` and ``stride_w``, ``dilation``, all [1], ``pad`` [0] on every side.
-    - Gemm (weights) and MatMul (two activations): ``m`` rows, ``n`` columns, ``k`` reduction, ``g`` of them, all [1].
+    - Gemm (weights) and MatMul (two activations): ``m`` rows, ``n`` columns, ``g`` of them, all [1], and ``k`` reduction, which a row must
+      give.
     - Elementwise and other vector operators: ``n``, ``k``, ``q``, ``p``: the shape.
     - ``dtype`` [float32], or ``bits`` for integers, and ``input_bits``, ``weight_bits``, ``output_bits`` where they differ.
 
@@ -130,6 +131,8 @@ def _row(cells: dict[str, str], line: int, names: set[str]) -> tuple[_Row | None
     if op is None:
         hint = nearest(word, list(_OPERATORS.values()))
         findings.append(f"op: {word!r} is not one of Conv, Gemm, MatMul and the vector operators{hint}")
+    if op in _PRODUCTS and not cells.get("k"):
+        findings.append(f"k: {op} needs the length of its sums")
     name = cells.get("name") or f"{word.lower()}_{line}"
     if name in names:
         findings.append(f"name: {name!r} is given twice")

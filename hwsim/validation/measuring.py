@@ -43,6 +43,12 @@ class Effort:
     seconds: float = 10.0
     fewest: int = 7
 
+    def __post_init__(self) -> None:
+        for name, least in (("threads", 1), ("runs", 1), ("warm_up", 0), ("seconds", 0)):
+            given = getattr(self, name)
+            if not given >= least:
+                raise UsageError(f"--{name.replace('_', '-')} {given}: must be at least {least}")
+
 
 def measure(
     path: str | os.PathLike[str], prepared: Prepared, effort: Effort | None = None, *, model: str = ""

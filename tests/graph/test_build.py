@@ -221,6 +221,14 @@ def test_table_headers(tmp_path, text, message):
         from_csv(path)
 
 
+@pytest.mark.parametrize("text", ["name,op,m,n\nfc,matmul,64,1000\n", "name,op,m,n,k\nfc,Gemm,64,1000\n"])
+def test_a_product_says_how_long_its_sums_are(tmp_path, text):
+    path = tmp_path / "net.csv"
+    path.write_text(text)
+    with pytest.raises(ModelError, match=r"net\.csv:2: k: \w+ needs the length of its sums"):
+        from_csv(path)
+
+
 def test_files_that_are_no_tables(tmp_path):
     with pytest.raises(ModelError, match="cannot be read"):
         from_csv(tmp_path / "nowhere.csv")

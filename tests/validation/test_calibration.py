@@ -342,6 +342,10 @@ def test_the_command_writes_a_profile_that_predicts_what_it_fitted(
     assert main((*argv, "--samples", "10", "--output", str(output))) == 0
     assert "held out" in capsys.readouterr().out
     text = output.read_text()
+    for place, why in ((output, "name another file"), (tmp_path, "is a folder")):
+        again = ("calibrate", str(network), "--measured", str(table), "--device", str(output), "--output", str(place))
+        assert main(again) == 2
+        assert why in capsys.readouterr().err and output.read_text() == text
     assert f'extends: "{BASE}"' in text and "quality: fitted" in text and "interval: [" in text and "sha256" in text
     assert main(("device", "check", str(output))) == 0
     capsys.readouterr()

@@ -130,6 +130,17 @@ def test_what_the_runtime_refuses_is_one_line(tmp_path: Path, capsys: pytest.Cap
     assert capsys.readouterr().err.strip().count("\n") <= 1
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("runs", "0"), ("runs", "-3"), ("threads", "0"), ("warm-up", "-1"), ("seconds", "-1"), ("seconds", "nan")],
+)
+def test_impossible_efforts_are_refused(
+    option: str, value: str, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(("measure", str(model), f"--{option}={value}")) == 2
+    assert f"--{option} " in capsys.readouterr().err
+
+
 def test_drift_is_said_in_words() -> None:
     still = [1.0, 1.01, 0.99, 1.0, 1.0, 1.0, 1.01, 0.99, 1.0, 1.0]
     assert _drift(still, 1.0, 1.01) == ()
