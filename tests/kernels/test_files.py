@@ -77,6 +77,9 @@ def test_where_the_cache_lies(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_kernels_of_other_code_or_switches_lie_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder in the cache that can be written; else one of this user's own among temporary files, else none."""
     monkeypatch.setenv("HWSIM_CACHE_DIR", str(tmp_path / "cache"))
+    switches = ("NUMBA_BOUNDSCHECK", "NUMBA_OPT", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_DEBUG_ARRAY_OPT")
+    for switch in switches:
+        monkeypatch.delenv(switch, raising=False)
     first = jit._kernel_cache()
     assert first is not None and Path(first).parent == tmp_path / "cache" and Path(first).is_dir()
     assert (
@@ -84,7 +87,7 @@ def test_kernels_of_other_code_or_switches_lie_elsewhere(tmp_path: Path, monkeyp
         and len(Path(first).name) == len("kernels-") + 16
         and jit._kernel_cache() == first
     )
-    for switch in ("NUMBA_BOUNDSCHECK", "NUMBA_OPT", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_DEBUG_ARRAY_OPT"):
+    for switch in switches:
         monkeypatch.setenv(switch, "7")
         assert jit._kernel_cache() != first
         monkeypatch.delenv(switch)
