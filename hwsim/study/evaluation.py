@@ -158,6 +158,14 @@ class Evaluator:
 
         return with_technology(found, parse_node(str(technology)), "")
 
+    def refused(self, device: str, name: str, value: Value) -> str:
+        """Why a profile by itself takes no such key, "" where it does, or where it is something else that does not go."""
+        try:
+            load(device, (f"{name}={text(value)}",))
+        except HwsimError as error:
+            return next((finding for finding in error.findings if any(word in finding for word in _NO_SUCH)), "")
+        return ""
+
     def told(self, made: Estimate) -> Row:
         """An estimate as a row."""
         totals = made.totals.to_dict()
@@ -198,6 +206,10 @@ def _share(name: str, value: Value) -> float:
             f"{DENSITY}{name}: {value!r} is not a share from 0 to 1{' (or counted)' if name == 'weight' else ''}"
         )
     return float(value)
+
+
+#: How a profile says that it has no such key.
+_NO_SUCH = ("unknown key", "has no entry")
 
 
 def is_path(name: str) -> bool:

@@ -57,7 +57,7 @@ def read_study(path: Path | str) -> Study:
     place = "zip" if together and not (derived or where) else "derived" if derived else "where" if where else "axes"
     _checked(document, path, (place,), lambda: Space(axes, tuple(map(tuple, together)), derived, tuple(where), when))
     objectives = value.get("objectives", ["latency_s", "energy_j"])
-    return _checked(
+    study = _checked(
         document,
         path,
         ("objectives",),
@@ -72,6 +72,9 @@ def read_study(path: Path | str) -> Study:
             name=str(value.get("study", Path(path).stem)),
         ),
     )
+    for name in axes:
+        _checked(document, path, ("axes", name), partial(study.check_axis, name))
+    return study
 
 
 def _checked(document: Document, path: Path | str, steps: Steps, make: Callable[[], Found]) -> Found:

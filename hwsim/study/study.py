@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from hwsim.errors import HwsimError, UsageError
 from hwsim.study.axes import Point, Space, Value, condition_of, values_of
-from hwsim.study.evaluation import TOTALS, Evaluator, limits_of
+from hwsim.study.evaluation import TOTALS, Evaluator, is_path, limits_of
 from hwsim.study.fast import rows as evaluated
 from hwsim.study.fronts import knee, pareto
 from hwsim.study.store import Store, described
@@ -86,6 +86,16 @@ class Study:
         """Columns of the results: the point, its totals, the largest gap of a mapping, residuals, whether it is feasible and why not."""
         limits = (limit.name for limit in self.limits)
         return (*self.names, *TOTALS, "bound_gap", *limits, "residual_mapping", "feasible", "reason")
+
+    def check_axis(self, name: str) -> None:
+        """Raises UsageError for an axis that no profile of the study has: what is misspelt would make every design infeasible."""
+        if not is_path(name):
+            return
+        devices = self.space.axes.get("device", (self.base.get("device"),))
+        value = self.space.axes[name][0]
+        reasons = [Evaluator().refused(str(device), name, value) for device in devices if device is not None]
+        if reasons and all(reasons):
+            raise UsageError(f"axes: {reasons[0].removeprefix('--set ')}")
 
     @cached_property
     def provenance(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from hwsim.errors import UsageError
 from hwsim.study.axes import Space, values_of
 from hwsim.study.expression import evaluate, names_in
+from hwsim.study.reading import read_study
 
 
 def test_values_of_every_kind() -> None:
@@ -136,3 +138,23 @@ def test_any_text_is_computed_or_refused(text: str) -> None:
         names_in(text)
     except UsageError:
         pass
+
+
+@pytest.mark.parametrize(
+    ("devices", "axis", "message"),
+    [
+        ("[eyeriss_v1]", "memory.gbuf.capacity_kb", r":4: axes: memory\.gbuf\.capacity_kb: unknown key \(did you mean"),
+        ("[eyeriss_v1, tpu_v1]", "memory.gbufx.width_bits", ":4: axes: memory.*: memory has no entry gbufx"),
+        ("[eyeriss_v1, tpu_v1]", "memory.gbuf.width_bits", ""),  # one of them has it
+        ("[eyeriss_v1]", "clock_mhz", ""),
+        ("[no_such]", "memory.gbuf.capacity_kb", ""),  # the designs will say so
+    ],
+)
+def test_an_axis_that_no_device_has_is_a_mistake(tmp_path: Path, devices: str, axis: str, message: str) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(f"base: {{model: light_squeezenet}}\naxes:\n  device: {devices}\n  {axis}: [64, 128]\n")
+    if message:
+        with pytest.raises(UsageError, match=message):
+            read_study(path)
+    else:
+        assert axis in read_study(path).space.axes
