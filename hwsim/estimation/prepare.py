@@ -71,7 +71,7 @@ def prepare(
     name of a tensor. count_zeros : whether to count them in the weights of the file. passes : names of graph.passes.PASSES to run.
     Raises ModelError or UsageError.
     """
-    _check(model, batch, bits)
+    _check(batch, bits)
     network = _read(model, batch, dims or {}, shapes or {}, trips or {}, count_zeros)
     warnings = network.notes
     network = apply(network, tuple(passes))
@@ -97,10 +97,8 @@ def prepare(
     return lowered(network, Prepared(network, (), settings, folded, warnings))
 
 
-def _check(model: object, batch: object, bits: object) -> None:
+def _check(batch: object, bits: object) -> None:
     """Raises UsageError for what is of another kind than it should be."""
-    if not isinstance(model, str | os.PathLike | Network):
-        raise UsageError(f"model {model!r}: must be a path, a short name or a Network")
     if batch is not None and (isinstance(batch, bool) or not isinstance(batch, Integral)):
         raise UsageError(f"batch {batch!r}: must be a whole number")
     if bits is not None and not isinstance(bits, str):

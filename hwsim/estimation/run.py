@@ -31,7 +31,7 @@ from hwsim.estimation.records import Estimate, LayerEstimate
 from hwsim.estimation.residency import residency
 from hwsim.estimation.rungs import keeps_activations, rungs_of, spread_of
 from hwsim.estimation.simulated import simulated
-from hwsim.estimation.totals import missing_bandwidths, totals_of, unavailable, unknown_operators
+from hwsim.estimation.totals import missing_bandwidths, overfull, totals_of, unavailable, unknown_operators
 from hwsim.graph import Layer, Network
 from hwsim.search import Effort, Objective
 from hwsim.version import __version__
@@ -144,7 +144,13 @@ def estimate(
             "the roofline's energy takes every tensor once over each level and MACs' operands at the innermost: a lower bound"
         )
     unknown = unknown_operators(prepared)
-    assumed = (*prepared.warnings, *notes, *said.warnings, *(mapper.warnings if mapper else ()))
+    assumed = (
+        *prepared.warnings,
+        *notes,
+        *overfull(prepared, device),
+        *said.warnings,
+        *(mapper.warnings if mapper else ()),
+    )
     for category, texts in ((UnknownOperatorWarning, unknown), (AssumptionWarning, assumed)):
         for text in texts:
             warnings.warn(text, category, stacklevel=2)

@@ -10,6 +10,7 @@ from hwsim.estimation import bands
 from hwsim.estimation.prepare import Prepared
 from hwsim.estimation.records import LayerEstimate, Totals
 from hwsim.estimation.simulated import Simulated
+from hwsim.units import humanize
 
 
 def totals_of(
@@ -74,6 +75,19 @@ def unknown_operators(prepared: Prepared) -> list[str]:
         return []
     listed = ", ".join(f"{name} ×{count}" for name, count in sorted(unknown.items()))
     return [f"operators hwsim does not know are priced by their tensor traffic alone: {listed}"]
+
+
+def overfull(prepared: Prepared, device: Device) -> list[str]:
+    """What to warn of where a network is larger than all the memory that there is."""
+    memory = device.off_chip
+    room = None if memory is None else memory.capacity
+    need = prepared.complexity.weight_bytes + prepared.complexity.peak_activation_bytes
+    if memory is None or room is None or need <= room:
+        return []
+    return [
+        f"weights and activations take {humanize(need, 'B')} at a time, {memory.name} of {device.name} holds "
+        f"{humanize(room, 'B')}: they are priced as if it held them"
+    ]
 
 
 def missing_bandwidths(device: Device) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import onnx
 
-from hwsim.errors import ModelError
+from hwsim.errors import ModelError, UsageError
 from hwsim.graph import Network, Tensor
 from hwsim.onnx_io.binding import Bound, Given, bind, check_names, element_type, written_out
 from hwsim.onnx_io.limits import check_expansion
@@ -27,6 +27,8 @@ def imported(source: str | os.PathLike[str] | onnx.ModelProto, given: Given) -> 
     if isinstance(source, onnx.ModelProto):
         model, name = source, source.graph.name or "model"
         digest = hashlib.sha256(source.SerializeToString(deterministic=True)).hexdigest()
+    elif not isinstance(source, str | os.PathLike):
+        raise UsageError(f"model {source!r}: must be a path, a short name, a Network or an ONNX model")
     else:
         model, digest = load(source)
         name = Path(source).stem

@@ -78,3 +78,12 @@ def test_data_frame_has_a_row_a_layer() -> None:
     frame = estimate.to_pandas()
     assert len(frame) == len(estimate.layers)
     assert frame["macs"].sum() == estimate.totals.macs
+
+
+@pytest.mark.parametrize(("batch", "warned"), [(1, False), (100_000, True)])
+def test_a_network_larger_than_all_memory_is_told(batch: int, warned: bool) -> None:
+    found = hwsim.estimate("light_vgg19", "tpu_v1", rung="roofline", batch=batch)
+    need = found.totals.weight_bytes + found.totals.peak_activation_bytes
+    assert (need > 8 << 30) == warned
+    told = [text for text in found.warnings if "dram of tpu_v1 holds 8.59 GB" in text]
+    assert len(told) == warned and all("priced as if" in text for text in told)
