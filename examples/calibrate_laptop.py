@@ -1,7 +1,7 @@
 """What does this machine's CPU attain? Measured by micro-benchmarks, fitted, and judged on the layers that were held out.
 
 Fewer runs than ``hwsim calibrate --from-measure`` does by default, so that it is done in half a minute.
-Needs ``pip install 'hwsim[measure]'``.
+Needs ``pip install '.[measure]'``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hwsim.validation.measuring import Effort, measure
 from hwsim.validation.microbenchmarks import microbenchmarks
 
 if importlib.util.find_spec("onnxruntime") is None:
-    sys.exit("onnxruntime is not installed: pip install 'hwsim[measure]'")
+    sys.exit("onnxruntime is not installed: pip install '.[measure]'")
 
 cases = []
 with tempfile.TemporaryDirectory() as folder:

@@ -2,7 +2,7 @@
 
 Here the scheduler and two workers are started on this machine; the address of a real one goes where ``cluster.scheduler_address`` stands.
 ``hwsim study run FILE.yaml --scheduler ADDRESS`` does the same. A worker that is killed loses nothing.
-Needs ``pip install 'hwsim[cluster]'``; without it the same study runs in this process.
+Needs ``pip install '.[cluster]'``; without it the same study runs in this process.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ study = hwsim.Study(
 
 if __name__ == "__main__":
     if importlib.util.find_spec("distributed") is None:
-        print("dask.distributed is not installed (pip install 'hwsim[cluster]'): in this process")
+        print("dask.distributed is not installed (pip install '.[cluster]'): in this process")
         results = study.run()
     else:
         from distributed import LocalCluster

@@ -6,6 +6,7 @@ import argparse
 import math
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from hwsim.errors import UsageError
@@ -22,6 +23,8 @@ _LIMITS = (
     ("--max-latency-s", "latency_s", "s"),
     ("--max-area-mm2", "area_mm2", "mm2"),
 )
+#: Formats that a file's name tells.
+_SUFFIXES = {".json": "json", ".csv": "csv", ".parquet": "parquet"}
 PASS_NAMES = ("batch_norm", "quantization", "elementwise")
 
 
@@ -137,10 +140,33 @@ def add_search_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_output_arguments(parser: argparse.ArgumentParser, *more: str) -> None:
-    """--format and --output; more : formats beside table, json and csv."""
-    group = parser.add_argument_group("the answer")
-    group.add_argument("--format", choices=("table", "json", "csv", *more), default="table")
+    """--format and --output in a group of their own; more : formats beside table, json and csv."""
+    add_answer_arguments(parser.add_argument_group("the answer"), "csv", *more)
+
+
+def add_answer_arguments(group: argparse._ActionsContainer, *more: str) -> None:
+    """--format and --output; more : formats beside table and json."""
+    formats = ("table", "json", *more)
+    group.set_defaults(formats=formats)
+    by_name = [suffix for suffix, name in _SUFFIXES.items() if name in formats]
+    group.add_argument(
+        "--format", choices=formats, help=f"default: what --output's name ends in ({', '.join(by_name)}), else table"
+    )
     group.add_argument("--output", metavar="FILE", help="write there instead of printing")
+
+
+def settle_format(arguments: argparse.Namespace) -> None:
+    """Choose the format where none was given, by the suffix of the file; raises UsageError for one that the command does not write."""
+    formats = getattr(arguments, "formats", ())
+    if not formats or arguments.format is not None:
+        return
+    suffix = PurePath(arguments.output or "").suffix.lower()
+    arguments.format = _SUFFIXES.get(suffix, "table")
+    if arguments.format not in formats:
+        raise UsageError(
+            f"--output {arguments.output}: this command does not write {suffix}: "
+            f"name the file otherwise, or choose --format {' or '.join(formats)}"
+        )
 
 
 def emit(arguments: argparse.Namespace, text: str) -> None:
@@ -204,6 +230,8 @@ def above_zero(text: str) -> float:
 
 def positive(text: str) -> int:
     """A whole number of at least 1, for argparse."""
+    if re.fullmatch(r"0*[1-9]\d{9,}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is more than 999999999, the most that is taken")
     if not re.fullmatch(r"\d{1,9}", text) or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from hwsim.cli.arguments import above_zero, add_device_arguments, device, emit, positive
+from hwsim.cli.arguments import above_zero, add_answer_arguments, add_device_arguments, device, emit, positive
 from hwsim.errors import Infeasible, UsageError
 
 if TYPE_CHECKING:
@@ -71,8 +71,7 @@ def add(verb: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--straggling", metavar="X", type=float, default=1.0, help="coded: mean random time over fixed time (default 1)"
     )
-    parser.add_argument("--format", choices=("table", "json"), default="table")
-    parser.add_argument("--output", metavar="FILE", help="write there instead of printing")
+    add_answer_arguments(parser)
     parser.set_defaults(run=compose)
 
 

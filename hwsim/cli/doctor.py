@@ -6,6 +6,8 @@ import argparse
 import os
 import platform
 
+from hwsim.errors import with_extra
+
 _CORE = ("numpy", "numba", "networkx", "onnx", "pydantic", "PyYAML", "rich")
 #: Extra, what it is for, modules that it brings.
 _EXTRAS = (
@@ -37,12 +39,12 @@ def doctor(arguments: argparse.Namespace) -> int:
             print(f"  {name:<12}missing")
     for extra, purpose, modules in _EXTRAS:
         lacking = [module for module in modules if util.find_spec(module) is None]
-        state = "there" if not lacking else f"not there (pip install 'hwsim[{extra}]')"
+        state = "there" if not lacking else f"not there: {with_extra(extra)}"
         print(f"extra {extra:<12}{purpose}: {state}")
     print(f"profiles: {len(available())} shipped")
     _cache(cache_root())
     if missing:
-        print(f"missing: {', '.join(missing)}: pip install hwsim again")
+        print(f"missing: {', '.join(missing)}: install hwsim again")
     return 1 if missing else 0
 
 

@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 
+from hwsim.cli.arguments import settle_format
 from hwsim.cli.interrupt import prompt, say
 from hwsim.cli.parser import build_parser
 from hwsim.cli.usage import line
@@ -46,6 +47,7 @@ def _run(argv: Sequence[str] | None, arguments: argparse.Namespace) -> int:
     if arguments.run is None:
         parser.print_help()
         return 0
+    settle_format(arguments)
     warnings.simplefilter("ignore", HwsimWarning)  # what is printed names them itself
     _listen()
     gc.set_threshold(200_000, 50, 50)  # records of a large network are no garbage: a fifth of the time went to looking

@@ -68,6 +68,8 @@ def measure_models(arguments: argparse.Namespace) -> int:
         emit(arguments, files.csv_text(to_rows(rows)))
     else:
         print(validation_tables.measured_text(rows))
+    if arguments.output:
+        print(f"{arguments.output}: written", file=sys.stderr)
     return 0
 
 

@@ -19,6 +19,7 @@ from hwsim.cli import (
     verbs,
 )
 from hwsim.cli.arguments import (
+    add_answer_arguments,
     add_device_arguments,
     add_limit_arguments,
     add_model_arguments,
@@ -208,8 +209,7 @@ def _map(verb: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("--mapping", metavar="FILE", help="price this mapping instead of searching")
     parser.add_argument("--save", metavar="FILE", help="write the mapping as YAML, to edit and bring back")
-    parser.add_argument("--format", choices=("table", "json"), default="table")
-    parser.add_argument("--output", metavar="FILE", help="write there instead of printing")
+    add_answer_arguments(parser)
     parser.set_defaults(run=mapping_verbs.map_layer)
 
 
@@ -224,6 +224,5 @@ def _timeloop(verb: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     parser.add_argument("files", metavar="FILE", nargs="+", help="YAML in the flat or the v0.4 format")
     add_search_arguments(parser)
-    parser.add_argument("--format", choices=("table", "json"), default="table")
-    parser.add_argument("--output", metavar="FILE", help="write there instead of printing")
+    add_answer_arguments(parser)
     parser.set_defaults(run=mapping_verbs.timeloop)

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from hwsim.cli.arguments import (
+    add_answer_arguments,
     add_device_arguments,
     add_model_arguments,
     add_search_arguments,
@@ -15,7 +16,7 @@ from hwsim.cli.arguments import (
 )
 from hwsim.cli.doctor import doctor
 from hwsim.cli.progress import clear, progress
-from hwsim.errors import UsageError, nearest
+from hwsim.errors import UsageError, nearest, with_extra
 
 if TYPE_CHECKING:
     from hwsim.device import Device
@@ -30,7 +31,7 @@ def add_report(verb: Verbs[argparse.ArgumentParser]) -> None:
     parser = verb.add_parser(
         "report",
         help="a page with pictures of an estimate, for a browser",
-        description="One self-contained HTML page: cards, roofline, time, energy, memory, area, layers, mappings. Needs hwsim[report].",
+        description="One self-contained HTML page: cards, roofline, time, energy, memory, area, layers, mappings. Needs the extra report.",
         epilog="example:\n  hwsim report light_resnet50 --device eyeriss_v1 --device tpu_v1 -o report.html --plot roofline.png",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -61,8 +62,7 @@ def add_compare(verb: Verbs[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--metric", metavar="NAME", default="latency_s", help=f"one of {', '.join(_METRICS)} (default latency_s)"
     )
-    parser.add_argument("--format", choices=("table", "json", "csv"), default="table")
-    parser.add_argument("--output", metavar="FILE", help="write there instead of printing")
+    add_answer_arguments(parser, "csv")
     parser.set_defaults(run=compare)
 
 
@@ -78,8 +78,7 @@ def add_diff(verb: Verbs[argparse.ArgumentParser]) -> None:
     parser.add_argument("before", metavar="A.json")
     parser.add_argument("after", metavar="B.json")
     parser.add_argument("--top", metavar="N", type=int, default=15, help="layers to show (default 15)")
-    parser.add_argument("--format", choices=("table", "json"), default="table")
-    parser.add_argument("--output", metavar="FILE", help="write there instead of printing")
+    add_answer_arguments(parser)
     parser.set_defaults(run=diff)
 
 
@@ -108,7 +107,7 @@ def add_completion(verb: Verbs[argparse.ArgumentParser]) -> None:
     parser = verb.add_parser(
         "completion",
         help="print a script that completes commands and options in your shell",
-        description="Needs hwsim[completion]. bash: hwsim completion bash > ~/.local/share/bash-completion/completions/hwsim",
+        description="Needs the extra completion. bash: hwsim completion bash > ~/.local/share/bash-completion/completions/hwsim",
     )
     parser.add_argument("shell", choices=("bash", "zsh", "tcsh", "fish"))
     parser.set_defaults(run=completion)
@@ -225,7 +224,7 @@ def completion(arguments: argparse.Namespace) -> int:
     try:
         import shtab
     except ImportError:
-        raise UsageError("completion needs shtab: pip install 'hwsim[completion]'") from None
+        raise UsageError(f"completion needs shtab: {with_extra('completion')}") from None
     if arguments.shell not in shtab.SUPPORTED_SHELLS:
         raise UsageError(
             f"{arguments.shell}: this shtab completes {', '.join(shtab.SUPPORTED_SHELLS)}; a newer one may know it"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from hwsim.cli.arguments import (
+    add_answer_arguments,
     add_device_arguments,
     add_model_arguments,
     add_search_arguments,
@@ -62,8 +63,7 @@ def add(verb: Verbs[argparse.ArgumentParser]) -> None:
     parser.add_argument("--trace", metavar="FILE", help="write a Chrome trace, to open in ui.perfetto.dev")
     parser.add_argument("--explain", action="store_true", help="name the critical path and what each wait cost")
     parser.add_argument("--top", metavar="N", type=int, default=15, help="rows of each table (default 15)")
-    parser.add_argument("--format", choices=("table", "json"), default="table")
-    parser.add_argument("--output", metavar="FILE", help="write there instead of printing")
+    add_answer_arguments(parser)
     parser.set_defaults(run=simulate)
 
 

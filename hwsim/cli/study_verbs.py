@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from hwsim.cli.arguments import emit
+from hwsim.cli.arguments import add_answer_arguments, emit
 from hwsim.errors import UsageError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def add(verb: Verbs[argparse.ArgumentParser]) -> None:
     report = what.add_parser(
         "report",
         help="a page with pictures of results that are there, for a browser",
-        description="Pareto front, parallel coordinates, hypervolume over evaluations, and the designs as tables. Needs hwsim[report].",
+        description="Pareto front, parallel coordinates, hypervolume over evaluations, and the designs as tables. Needs the extra report.",
         epilog="example:\n  hwsim study report buffers.sqlite -o buffers.html --plot pareto.svg",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -104,8 +104,7 @@ def _shown(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--by", metavar="AXIS", default="", help="one front for each value of an axis")
     parser.add_argument("--top", metavar="N", type=int, default=20, help="designs to show (default 20)")
     parser.add_argument("--export", metavar="FILE", help="write all rows as .csv or .parquet")
-    parser.add_argument("--format", choices=("table", "json"), default="table")
-    parser.add_argument("--output", metavar="FILE", help="write there instead of printing")
+    add_answer_arguments(parser)
 
 
 def study_run(arguments: argparse.Namespace) -> int:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from hwsim.cli.arguments import (
     above_zero,
+    add_answer_arguments,
     add_device_arguments,
     add_model_arguments,
     binding,
@@ -48,8 +50,7 @@ def one_device(parser: argparse.ArgumentParser) -> None:
 
 def answer(parser: argparse.ArgumentParser) -> None:
     """Options that say where the answer goes, and as what."""
-    parser.add_argument("--format", choices=("table", "json"), default="table")
-    parser.add_argument("--output", metavar="FILE", help="write there instead of printing")
+    add_answer_arguments(parser)
 
 
 def described(
@@ -234,6 +235,9 @@ def system(arguments: argparse.Namespace) -> int:
         arguments,
         files.json_text([found.to_dict()]) if arguments.format == "json" else system_tables.system_text(found),
     )
+    if math.isinf(found.latency_mean_s):
+        print("hwsim: the system cannot keep up with that rate: more batches arrive than it answers", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterator
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from hwsim.errors import nearest
 
@@ -23,6 +22,13 @@ class Help(argparse.RawDescriptionHelpFormatter):
 class Parser(argparse.ArgumentParser):
     """A parser that tells a mistake in one line, with what may have been meant, and exits with 2."""
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, and refuse here what is not known: a command knows its own options, the one above it does not."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
+
     def error(self, message: str) -> NoReturn:
         """Print the line and leave."""
         self.exit(2, f"{self.prog}: error: {line(_meant(self, message))} ({self.prog} --help)\n")
@@ -39,13 +45,5 @@ def _meant(parser: argparse.ArgumentParser, message: str) -> str:
         guess = nearest(given, re.findall(r"[^', ]+", choices))
         return f"{start}{given!r}{guess}" if guess else message
     if found := re.search(r"^unrecognized arguments: (-\S+)", message):
-        return message + nearest(found.group(1), sorted(set(_options(parser))))
+        return message + nearest(found.group(1).partition("=")[0], sorted(parser._option_string_actions))
     return message
-
-
-def _options(parser: argparse.ArgumentParser) -> Iterator[str]:
-    for action in parser._actions:
-        yield from action.option_strings
-        if isinstance(action, argparse._SubParsersAction):
-            for inner in action.choices.values():
-                yield from _options(inner)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import functools
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from hwsim.device import Device
     from hwsim.validation.calibration import Calibration
     from hwsim.validation.comparison import Comparison
+    from hwsim.validation.join import Join
+    from hwsim.validation.measured import Measurement
 
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -72,7 +75,9 @@ def add_validate(verb: Verbs) -> None:
     )
     add_output_arguments(parser)
     parser.add_argument("--top", metavar="N", type=int, default=15, help="worst rows to show (default 15)")
-    parser.add_argument("--page", metavar="FILE", help="write a page with pictures for a browser (needs hwsim[report])")
+    parser.add_argument(
+        "--page", metavar="FILE", help="write a page with pictures for a browser (needs the extra report)"
+    )
     parser.add_argument(
         "--plot",
         metavar="FILE",
@@ -88,7 +93,7 @@ def validate(arguments: argparse.Namespace) -> int:
     """``hwsim validate``."""
     from hwsim.report import files, validation_tables
     from hwsim.report.pictures import checked, save_picture
-    from hwsim.validation.cases import cases
+    from hwsim.validation.cases import cases, check_modes
     from hwsim.validation.comparison import compare
     from hwsim.validation.measured import fastest
     from hwsim.validation.readers import read
@@ -101,6 +106,7 @@ def validate(arguments: argparse.Namespace) -> int:
     if arguments.fastest:
         data = fastest(data)
     found = cases(names(arguments), [data], Reader(arguments))
+    check_modes(found, chosen)
     comparison = compare(
         found,
         lambda mode: in_mode(arguments, chosen, mode),
@@ -196,7 +202,8 @@ def calibrate(arguments: argparse.Namespace) -> int:
     """``hwsim calibrate``."""
     from hwsim.device import load
     from hwsim.validation.calibration import calibrate as fit
-    from hwsim.validation.cases import Cases, cases
+    from hwsim.validation.cases import Cases, cases, check_modes
+    from hwsim.validation.comparison import joins_of
     from hwsim.validation.energies import calibrate_energies, has_energies, has_latencies
     from hwsim.validation.machine import machine
     from hwsim.validation.measured import fastest
@@ -217,6 +224,8 @@ def calibrate(arguments: argparse.Namespace) -> int:
     if arguments.fastest:
         data = [fastest(item) for item in data]
     found = cases(names(arguments), data, Reader(arguments)) if data else Cases(())
+    check_modes(found, chosen)
+    matched = joins_of(found), found.strays  # of the files: micro-benchmarks of our own all find their layers
     if arguments.from_measure:
         own = own_benchmarks(arguments.threads)
         read_off = machine([case for case, _ in own], lambda given: load(arguments.device, given), progress=progress)
@@ -240,7 +249,7 @@ def calibrate(arguments: argparse.Namespace) -> int:
             data=sources,
         )
     if energies is not None and not has_latencies(found):
-        return _answer(arguments, chosen, energies, None)
+        return _answer(arguments, chosen, energies, None, matched)
     calibration = (calibrate_padding if arguments.fit_padding else fit)(
         found,
         of_mode,
@@ -253,7 +262,7 @@ def calibrate(arguments: argparse.Namespace) -> int:
         data=sources,
         progress=progress,
     )
-    return _answer(arguments, chosen, calibration, energies)
+    return _answer(arguments, chosen, calibration, energies, matched)
 
 
 def _check_output(path: Path, name: str) -> None:
@@ -270,17 +279,24 @@ def _check_output(path: Path, name: str) -> None:
 
 
 def _answer(
-    arguments: argparse.Namespace, chosen: Device, calibration: Calibration, energies: Calibration | None
+    arguments: argparse.Namespace,
+    chosen: Device,
+    calibration: Calibration,
+    energies: Calibration | None,
+    matched: tuple[Mapping[str, Join], Sequence[tuple[Measurement, str]]],
 ) -> int:
-    """Print and write what was fitted: of times, or of energies alone, or of both."""
+    """Print and write what was fitted: of times, or of energies alone, or of both; and which rows found no layer."""
     from hwsim.report import files, validation_tables
+    from hwsim.validation.comparison import joins_record
     from hwsim.validation.profile import profile_text, verdict
 
     both = [calibration, *([energies] if energies is not None else [])]
     if arguments.format == "json":
-        print(files.json_text([item.to_dict() for item in both]))
+        print(files.json_text([item.to_dict() | joins_record(*matched) for item in both]))
     else:
-        print("\n\n".join(validation_tables.calibration_text(item) for item in both))
+        texts = [validation_tables.calibration_text(item) for item in both]
+        rows = "\n".join(validation_tables.joins_lines(*matched, left="not fitted to"))
+        print("\n\n".join([*texts, rows] if rows else texts))
     if arguments.output:
         text = profile_text(calibration, chosen, arguments.output, energies, arguments.set)
         files.save(text, arguments.output)

@@ -74,6 +74,11 @@ class Infeasible:
         return text + (f" (try: {'; '.join(self.levers)})" if self.levers else "")
 
 
+def with_extra(name: str) -> str:
+    """How to get an optional part: right from a checkout, and where a wheel came from elsewhere."""
+    return f"install hwsim with its extra {name} (in its folder: pip install '.[{name}]')"
+
+
 def nearest(word: str, choices: Sequence[str]) -> str:
     """``" (did you mean X?)"`` for the choice nearest to ``word``, or an empty string."""
     import difflib
@@ -93,4 +98,5 @@ __all__ = [
     "UnknownOperatorWarning",
     "UsageError",
     "nearest",
+    "with_extra",
 ]

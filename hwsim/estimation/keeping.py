@@ -15,7 +15,14 @@ from hwsim.device import Device, Memory
 from hwsim.device.cores import cores_of, one_core, shared_levels
 from hwsim.estimation.pieces import Piece, Placement
 from hwsim.estimation.prepare import Prepared
-from hwsim.estimation.residency import Residency, activation_store, level_capacity, resident_weights, shares_weights
+from hwsim.estimation.residency import (
+    Residency,
+    activation_store,
+    level_capacity,
+    resident_weights,
+    shares_weights,
+    streaming_note,
+)
 from hwsim.simulation.levels import Room, plan_levels
 from hwsim.simulation.memory import Plan, Wanted, followers, plan
 from hwsim.workload.division import Slice
@@ -175,12 +182,13 @@ def _weights(
     )
     notes: tuple[str, ...] = ()
     if stores and everyone.streaming:
-        rooms = [(memory, level_capacity(memory, ("weight",)) or 0) for memory in stores]
-        have = sum(size * (cores if memory in own else 1) for memory, size in rooms)
-        notes = (
-            f"weights of {everyone.streaming:,} B do not fit {' and '.join(memory.name for memory in stores)} ({have:,} B) "
-            "and stream in every inference",
-        )
+        each = " a core" if cores > 1 else ""
+        rooms = [
+            f"{memory.name} ({level_capacity(memory, ('weight',)) or 0:,} B{each if memory in own else ''})"
+            for memory in stores
+        ]
+        taken = sum(sum(found.values()) for found in (*used, everyone.used))
+        notes = (streaming_note(everyone.streaming, rooms, taken),)
     return [mine | everyone.names for mine in names], [mine | everyone.used for mine in used], notes
 
 

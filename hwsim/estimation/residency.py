@@ -127,11 +127,15 @@ def _resident_weights(network: Network, works: Sequence[Work], device: Device) -
     )
     note: tuple[str, ...] = ()
     if found.streaming:
-        rooms = [level_capacity(store, ("weight",)) for store in stores]
-        have = sum(most for most in rooms if most is not None)
-        names = " and ".join(store.name for store in stores)
-        note = (f"weights of {found.streaming:,} B do not fit {names} ({have:,} B) and stream in every inference",)
+        rooms = [f"{store.name} ({level_capacity(store, ('weight',)) or 0:,} B)" for store in stores]
+        note = (streaming_note(found.streaming, rooms, sum(found.used.values())),)
     return found, note
+
+
+def streaming_note(streaming: int, rooms: Sequence[str], used: int) -> str:
+    """What to say of weights that find no place in any of the rooms: those that did, ``used`` [B], may leave them little."""
+    others = f"what other weights ({used:,} B) leave of " if used else ""
+    return f"weights of {streaming:,} B do not fit {others}{' and '.join(rooms)} and stream in every inference"
 
 
 def _kept_activations(

@@ -60,8 +60,22 @@ def _network(model: onnx.ModelProto, name: str, digest: str, given: Given) -> Ne
         bound = bind(inputs, given, True)
         return _read(model, name, digest, given, bound, functions, ())
     except ModelError as problem:
+        if given.batch > 2 and _reads(model, name, replace(given, batch=2), inputs, functions):
+            raise ModelError(*(f"batch {given.batch}: {finding}" for finding in problem.findings)) from None
         said = f"the batch could not be set to {given.batch}: the graph fixes it at 1 ({problem.findings[0]})"
         return _read(model, name, digest, given, bind(inputs, given, False), functions, (said,))
+
+
+def _reads(
+    model: onnx.ModelProto, name: str, given: Given, inputs: list[onnx.ValueInfoProto],
+    functions: dict[tuple[str, str, str], onnx.FunctionProto],
+) -> bool:  # fmt: skip
+    """Whether the graph takes that batch: then it is not the graph that fixes the batch."""
+    try:
+        _read(model, name, "", given, bind(inputs, given, True), functions, ())
+    except ModelError:
+        return False
+    return True
 
 
 def functions_of(model: onnx.ModelProto) -> dict[tuple[str, str, str], onnx.FunctionProto]:

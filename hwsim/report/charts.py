@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from hwsim.errors import UsageError, nearest
+from hwsim.errors import UsageError, nearest, with_extra
 from hwsim.report.sheet import Sheet
 from hwsim.units import humanize
 
@@ -34,7 +34,7 @@ def altair_library() -> Any:
     try:
         import altair
     except ImportError:
-        raise UsageError("pictures and pages need Altair: pip install 'hwsim[report]'") from None
+        raise UsageError(f"pictures and pages need Altair: {with_extra('report')}") from None
     return altair
 
 

@@ -12,7 +12,7 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-from hwsim.errors import UsageError
+from hwsim.errors import UsageError, with_extra
 from hwsim.report import charts
 from hwsim.report.text import safe
 
@@ -43,7 +43,7 @@ def _library() -> str:
     try:
         import vl_convert
     except ImportError:
-        raise UsageError("pages need vl-convert: pip install 'hwsim[report]'") from None
+        raise UsageError(f"pages need vl-convert: {with_extra('report')}") from None
     return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")).replace("</script", "<\\/script")
 
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from hwsim.errors import UsageError
+from hwsim.errors import UsageError, with_extra
 from hwsim.writing import whole
 
 #: First characters that a spreadsheet takes for a formula.
@@ -71,7 +71,7 @@ def save_parquet(rows: Iterable[Mapping[str, Any]], path: str) -> None:
         import pyarrow
         from pyarrow import parquet
     except ImportError:
-        raise UsageError("Parquet needs pyarrow: pip install 'hwsim[pandas]'") from None
+        raise UsageError(f"Parquet needs pyarrow: {with_extra('pandas')}") from None
     rows = list(rows)
     names = list(dict.fromkeys(name for row in rows for name in row))
     table = pyarrow.table({name: [_plain(row.get(name)) for row in rows] for name in names})

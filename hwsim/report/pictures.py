@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hwsim.errors import UsageError
+from hwsim.errors import UsageError, with_extra
 from hwsim.report import charts
 from hwsim.report.sheet import Sheet
 from hwsim.writing import whole
@@ -49,7 +49,7 @@ def _rendered(spec: dict[str, Any], kind: str) -> bytes:
     try:
         import vl_convert
     except ImportError:
-        raise UsageError("pictures need vl-convert: pip install 'hwsim[report]'") from None
+        raise UsageError(f"pictures need vl-convert: {with_extra('report')}") from None
     for parameter in spec.get("params", []):
         parameter.pop("bind", None)
     if kind == "png":

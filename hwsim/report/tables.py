@@ -8,6 +8,9 @@ from hwsim.estimation import Estimate, LayerEstimate
 from hwsim.report.text import columns, inputs_text, safe, shorten, wrapped
 from hwsim.units import humanize, rate
 
+#: Bounds that the headline names one by one.
+_BOUNDS = 3
+
 
 def estimate_text(estimate: Estimate, top: int = 15, wide: bool = False) -> str:
     """One estimate: the sentence that matters first, the totals, then the layers that take longest and the rest summed.
@@ -50,9 +53,13 @@ def _title(estimate: Estimate) -> list[str]:
     settings = estimate.settings
     names = f"{safe(str(estimate.model['name']))} on {safe(str(estimate.device['name']))}"
     title = f"{names}: {settings['model']} model, batch {settings['batch']}"
+    told = [(f"{bound}-bound", share, count) for bound, (share, count) in estimate.shares().items()]
+    rest = told[_BOUNDS:]
+    if len(rest) > 1:
+        told[_BOUNDS:] = [("others", sum(share for _, share, _ in rest), sum(count for _, _, count in rest))]
     sentence = "; ".join(
-        f"{'compute' if bound == 'compute' else bound}-bound: {share:.0%} of the time in {count} layer{'s' if count != 1 else ''}"
-        for bound, (share, count) in list(estimate.shares().items())[:3]
+        f"{bound}: {share:.0%} of the time in {count} layer{'s' if count != 1 else ''}"
+        for bound, share, count in told
         if share >= 0.005
     )
     return [title, *wrapped(inputs_text(estimate.model["inputs"])), *wrapped(sentence or "nothing takes time")]

@@ -9,7 +9,7 @@ from hwsim.units import humanize
 from hwsim.validation.calibration import Calibration
 from hwsim.validation.comparison import Comparison, Entry
 from hwsim.validation.join import Join
-from hwsim.validation.measured import Measured
+from hwsim.validation.measured import Measured, Measurement
 from hwsim.validation.profile import verdict
 from hwsim.validation.statistics import Figure, Statistics
 
@@ -73,10 +73,15 @@ def _value(figure: Figure, unit: str) -> str:
 
 def _with_unit(value: float, unit: str) -> str:
     if unit == "%":
-        return f"{100 * value:.1f} %"
+        return f"{_short(100 * value)} %"
     if unit == "±%":
-        return f"{100 * value:+.1f} %"
-    return f"{value:.2f}×" if unit == "×" else f"{value:.3f}"
+        return f"{_short(100 * value, '+.1f')} %"
+    return f"{_short(value, '.2f')}×" if unit == "×" else f"{value:.3f}"
+
+
+def _short(value: float, form: str = ".1f") -> str:
+    """A number in that form, with its power of ten where it would be long."""
+    return format(value, form if abs(value) < 1e6 else "+.1e" if form.startswith("+") else ".1e")
 
 
 def _span(figure: Figure, unit: str) -> str:
@@ -97,7 +102,7 @@ def _whole_lines(comparison: Comparison, unit: str) -> list[str]:
         for entry in comparison.wholes
         for line in wrapped(
             f"whole {entry.model}: predicted {humanize(entry.predicted, unit)}, measured {humanize(entry.measured, unit)} "
-            f"({100 * entry.error:+.1f} %)"
+            f"({_short(100 * entry.error, '+.1f')} %)"
         )
     ]
 
@@ -112,9 +117,9 @@ def _entry_lines(entries: Sequence[Entry], unit: str, several: bool) -> list[str
                 shorten(entry.op, 12),
                 humanize(entry.predicted, unit),
                 humanize(entry.measured, unit),
-                f"{100 * entry.error:+.0f} %",
+                f"{_short(100 * entry.error, '+.0f')} %",
                 f"{shorten(entry.bound_by, 12)} {entry.share:.0%}",
-                "-" if entry.spread is None else f"{100 * entry.spread:.0f} %",
+                "-" if entry.spread is None else f"{_short(100 * entry.spread, '.0f')} %",
             )
         )
     return columns(rows, ("row", "op", "predicted", "measured", "error", "bound by", "spread"), left=2)
@@ -122,16 +127,22 @@ def _entry_lines(entries: Sequence[Entry], unit: str, several: bool) -> list[str
 
 def remarks(comparison: Comparison) -> list[str]:
     """What joined and what did not, and the warnings."""
-    lines: list[str] = []
-    for name, join in comparison.joins.items():
-        lines += _join_lines(name, join)
-    for row, reason in comparison.strays[:5]:
-        lines += wrapped(f"not compared: {row.where}: {reason}")
-    if len(comparison.strays) > 5:
-        lines.append(f"not compared: {len(comparison.strays) - 5} more rows")
+    lines = joins_lines(comparison.joins, comparison.strays)
     for note in comparison.notes:
         lines += wrapped(f"warning: {note}")
     return ["", *lines] if lines else []
+
+
+def joins_lines(
+    joins: Mapping[str, Join], strays: Sequence[tuple[Measurement, str]], left: str = "not compared"
+) -> list[str]:
+    """What joined by model, and the rows of no model that was given. left : what became of those."""
+    lines = [line for name, join in joins.items() for line in _join_lines(name, join)]
+    for row, reason in strays[:5]:
+        lines += wrapped(f"{left}: {row.where}: {reason}")
+    if len(strays) > 5:
+        lines.append(f"{left}: {len(strays) - 5} more rows")
+    return lines
 
 
 def _join_lines(name: str, join: Join) -> list[str]:

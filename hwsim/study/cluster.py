@@ -15,7 +15,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from hwsim.errors import UsageError
+from hwsim.errors import UsageError, with_extra
 from hwsim.study.axes import Point, Value
 from hwsim.study.evaluation import Evaluator, Limit, Row
 from hwsim.study.fast import rows
@@ -44,7 +44,7 @@ def evaluated(
     try:
         dask: Any = importlib.import_module("distributed")
     except ImportError:
-        raise UsageError("--scheduler needs dask.distributed: pip install 'hwsim[cluster]'") from None
+        raise UsageError(f"--scheduler needs dask.distributed: {with_extra('cluster')}") from None
     try:
         client = dask.Client(address, timeout="10s")
     except (OSError, ValueError, TimeoutError) as error:

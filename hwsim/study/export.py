@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hwsim.errors import UsageError
+from hwsim.errors import UsageError, with_extra
 from hwsim.study.axes import Value
 from hwsim.writing import whole
 
@@ -44,7 +44,7 @@ def _parquet(results: Results, target: Path) -> None:
         import pyarrow
         from pyarrow import parquet
     except ImportError:
-        raise UsageError("Parquet needs pyarrow: pip install 'hwsim[pandas]'") from None
+        raise UsageError(f"Parquet needs pyarrow: {with_extra('pandas')}") from None
     columns = results.store.columns
     kinds = {
         name: pyarrow.string()

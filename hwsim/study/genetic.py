@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.errors import UsageError
+from hwsim.errors import UsageError, with_extra
 from hwsim.study.searcher import Searcher
 
 
@@ -23,7 +23,7 @@ def evolve(searcher: Searcher, evaluations: int, seed: int, method: str, populat
         from pymoo.optimize import minimize
         from pymoo.util.ref_dirs import get_reference_directions
     except ImportError:
-        raise UsageError("NSGA needs pymoo: pip install 'hwsim[search]'") from None
+        raise UsageError(f"NSGA needs pymoo: {with_extra('search')}") from None
     problem, operators = _numbers(searcher) if all(searcher.ordered) else _mixed(searcher)
     if method == "nsga2":
         algorithm = NSGA2(pop_size=min(population, evaluations), **operators)

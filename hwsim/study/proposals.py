@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hwsim.errors import UsageError
+from hwsim.errors import UsageError, with_extra
 from hwsim.study.axes import Point
 from hwsim.study.searcher import Searcher
 
@@ -25,7 +25,7 @@ def propose(searcher: Searcher, evaluations: int, seed: int) -> None:
     try:
         import optuna
     except ImportError:
-        raise UsageError("TPE needs Optuna: pip install 'hwsim[optuna]'") from None
+        raise UsageError(f"TPE needs Optuna: {with_extra('optuna')}") from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = searcher.study
     sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=min(_FIRST, evaluations))

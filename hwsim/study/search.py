@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from hwsim.errors import UsageError, nearest
+from hwsim.errors import UsageError, nearest, with_extra
 from hwsim.study.searcher import Searcher
 from hwsim.study.study import Results, Study
 
@@ -89,7 +89,7 @@ def _cheaper(study: Study, evaluations: int) -> tuple[Method, str]:
     if evaluations > _FEW:
         return "nsga2", f"searched by NSGA-II: {why}, and they are too many to think about each one"
     if importlib.util.find_spec("optuna") is None:
-        return "nsga2", f"searched by NSGA-II: {why} (Optuna's TPE, pip install 'hwsim[optuna]', would be asked first)"
+        return "nsga2", f"searched by NSGA-II: {why}; Optuna's TPE would be asked first: {with_extra('optuna')}"
     return "tpe", f"searched by Optuna's TPE: {why}"
 
 

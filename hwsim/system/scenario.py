@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hwsim.device import Device
-from hwsim.errors import Infeasible, UsageError, nearest
+from hwsim.errors import Infeasible, ModelError, UsageError, nearest
 from hwsim.estimation import Estimate, Prepared
 from hwsim.system import batching
 from hwsim.system.queue import Server, largest_rate
@@ -32,7 +32,8 @@ def scenario(
     single-stream : one query after the other; the 90th percentile is the latency itself, for times here do not vary. multi-stream :
     ``streams`` queries at once, the 99th percentile. offline : all there is, as fast as the devices go. server : Poisson arrivals of
     queries of a batch each, ``rate`` of them a second (without it, the most of which a ``share`` is answered within ``limit_s``).
-    throughput_per_s : inputs a second, a batch a query. Raises UsageError for an unknown kind, or a server without rate and limit.
+    throughput_per_s : inputs answered a second, a batch a query; of a rate that is too high, what the devices can answer.
+    Raises UsageError for an unknown kind, or a server without rate and limit.
     """
     if kind not in SCENARIOS:
         raise UsageError(
@@ -65,7 +66,8 @@ def scenario(
     if server.load < 1:
         ends = {"latency_mean_s": server.mean_s, **{f"latency_{n}_s": server.percentile(n / 100) for n in (50, 90, 99)}}
     within = None if limit_s is None else server.within(limit_s)
-    record |= {"queries_per_s": rate, "throughput_per_s": rate * batch, "load": server.load}
+    served = rate / max(1.0, server.load)
+    record |= {"queries_per_s": rate, "throughput_per_s": served * batch, "load": server.load}
     return record | {**ends, "limit_s": limit_s, "within_limit": within}
 
 
@@ -106,7 +108,7 @@ def batched_scenario(
         "max_batch": most,
         "max_wait_s": wait_s,
         "queries_per_s": rate,
-        "throughput_per_s": rate,
+        "throughput_per_s": min(rate, replicas * most / service[-1]),
     }
     ends: dict[str, Any] = dict.fromkeys(("latency_mean_s", "latency_50_s", "latency_90_s", "latency_99_s"))
     load, mean_batch, within = rate / replicas * service[-1] / most, None, None if limit_s is None else 0.0
@@ -142,7 +144,12 @@ def best_scenario(
     room = capacity(device)
     found: list[dict[str, Any]] = []
     for batch in [*(1 << power for power in range((largest - 1).bit_length())), largest]:
-        prepared = prepared_at(batch)
+        try:
+            prepared = prepared_at(batch)
+        except ModelError:
+            if not found:
+                raise
+            break
         if found and int(str(prepared.settings["batch"])) != batch:
             break
         made = price(prepared)

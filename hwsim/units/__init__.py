@@ -10,15 +10,22 @@ MIB = 1024**2
 GIB = 1024**3
 
 _PREFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"))
+#: Beyond these no prefix keeps a number short, or shows anything of it.
+_MOST, _LEAST = 1e18, 1e-17
 _SMALL = ((1e-9, "n"), (1e-12, "p"), (1e-15, "f"))
 
 
 def humanize(value: float | None, unit: str, digits: int = 3) -> str:
-    """A number with an SI prefix: ``humanize(0.0021, "s") == "2.10 ms"``; ``-`` for None or NaN."""
+    """A number with an SI prefix: ``humanize(0.0021, "s") == "2.10 ms"``; ``-`` for None or NaN.
+
+    Beyond the prefixes the number is written with its power of ten: ``1.00e+294 s``.
+    """
     if value is None or math.isnan(value):
         return "-"
     if value == 0 or math.isinf(value):
         return f"{value:g} {unit}".rstrip()
+    if abs(value) >= _MOST or (unit and abs(value) < _LEAST):
+        return f"{value:.{max(0, digits - 1)}e} {unit}".rstrip()
     table = _PREFIXES + (_SMALL if unit else ())
     for factor, prefix in table:  # noqa: B007 - used after the loop
         scaled = abs(value) / factor

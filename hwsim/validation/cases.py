@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hwsim.device import Device
 from hwsim.errors import UsageError, nearest
 from hwsim.estimation import Prepared
 from hwsim.validation.measured import Measured, Measurement
@@ -72,6 +73,20 @@ def cases(models: Sequence[str], measured: Sequence[Measured], read: Reader) -> 
         for (model, batch, precision, mode, complete), rows in groups.items()
     ]
     return Cases(tuple(found), tuple(strays))
+
+
+def check_modes(found: Cases, device: Device) -> None:
+    """Raise UsageError with the first row of every operating point that the device does not have, by ``file:line: mode``."""
+    points = tuple(device.operating_points)
+    wrong = {case.mode: case.rows[0] for case in reversed(found.cases) if case.mode and case.mode not in points}
+    there = f"there are {', '.join(points)}" if points else "its profile has none: leave the column empty"
+    if wrong:
+        raise UsageError(
+            *(
+                f"{row.where}: mode: {device.name} has no operating point {mode}{nearest(mode, points) or f' ({there})'}"
+                for mode, row in sorted(wrong.items(), key=lambda item: item[1].where)
+            )
+        )
 
 
 def _own_name(read: Reader, model: str) -> str:

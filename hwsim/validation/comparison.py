@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from hwsim.device import Device
 from hwsim.estimation import Estimate, LayerEstimate, estimate
-from hwsim.validation.cases import Cases
+from hwsim.validation.cases import Case, Cases
 from hwsim.validation.join import Join, Joined, join
 from hwsim.validation.measured import Measurement
 from hwsim.validation.statistics import Figure, Statistics, noise_floor, proportional, statistics
@@ -97,8 +97,7 @@ class Comparison:
             "noise_floor": asdict(self.noise),
             "layers": [_plain(entry, unit) for entry in self.entries],
             "models": [_plain(entry, unit) for entry in self.wholes],
-            "join": {name: _joined(join) for name, join in self.joins.items()},
-            "not_joined": [_stray(row, reason) for row, reason in self.strays],
+            **joins_record(self.joins, self.strays),
             "warnings": list(self.notes),
         }
 
@@ -127,6 +126,32 @@ def _plain(entry: Entry, unit: str) -> dict[str, Any]:
         "repeats": entry.repeats,
         "layers": list(entry.layers),
     }
+
+
+def joins_record(joins: Mapping[str, Join], strays: Sequence[tuple[Measurement, str]]) -> dict[str, Any]:
+    """What joined by model, and the rows of no model that was given, for a JSON record."""
+    return {
+        "join": {name: _joined(join) for name, join in joins.items()},
+        "not_joined": [_stray(row, reason) for row, reason in strays],
+    }
+
+
+def joins_of(found: Cases) -> dict[str, Join]:
+    """What joined and what did not, by model."""
+    joins: dict[str, Join] = {}
+    for case in found.cases:
+        joins[_free(joins, case)] = join(case.rows, case.prepared, case.complete)
+    return joins
+
+
+def _label(case: Case) -> str:
+    return case.name + (f" ({case.mode})" if case.mode else "")
+
+
+def _free(joins: Mapping[str, Join], case: Case) -> str:
+    """A name for the rows of one case beside those of the cases before it."""
+    label = _label(case)
+    return label if label not in joins else f"{label} batch {case.prepared.settings['batch']}"
 
 
 def _joined(join: Join) -> dict[str, Any]:
@@ -169,8 +194,8 @@ def compare(
         name, used = str(result.device["name"]), str(result.settings["model"])
         notes |= dict.fromkeys(result.warnings)
         joined = join(case.rows, case.prepared, case.complete)
-        label = case.name + (f" ({case.mode})" if case.mode else "")
-        joins[label if label not in joins else f"{label} batch {case.prepared.settings['batch']}"] = joined
+        label = _label(case)
+        joins[_free(joins, case)] = joined
         nests = {layer.name: work.nests for layer, work in case.prepared.priced}
         entries += [entry for item in joined.joined if (entry := _entry(label, item, result, kind, nests)) is not None]
     chosen, wholes = _scoped(entries)

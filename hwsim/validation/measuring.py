@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from hwsim.errors import UsageError
+from hwsim.errors import UsageError, with_extra
 from hwsim.estimation import Prepared
 from hwsim.validation import readers
 from hwsim.validation.join import join
@@ -113,7 +113,7 @@ def _runtime() -> Any:
     try:
         import onnxruntime
     except ImportError:
-        raise UsageError("onnxruntime is not installed: pip install 'hwsim[measure]'") from None
+        raise UsageError(f"onnxruntime is not installed: {with_extra('measure')}") from None
     return onnxruntime
 
 

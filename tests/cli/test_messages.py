@@ -50,6 +50,12 @@ def test_text_renamed_onnx_is_one_line(capsys: pytest.CaptureFixture[str], tmp_p
         (("estimate", "light_squeezenet", "--device", "eyeriss_v1", "--model", "rooflin"), "roofline"),
         (("estimate", "light_squeezenet", "--device", "eyeriss_v1", "--bits", "w99"), "w99"),
         (("estimate", "--gemm", "1,2", "--device", "eyeriss_v1"), "1,2"),
+        (
+            ("estimate", "light_resnet50", "--device", "tpu_v1", "--batch", "2000000"),
+            "batch 2000000: node 'n0' (Conv): output 'r0'",
+        ),
+        (("area", "tpu_v1", "--output", "x.parquet"), "does not write .parquet"),
+        (("system", "light_squeezenet", "--device", "tpu_v1", "--output", "x.csv"), "choose --format table or json"),
         (("complexity", "light_squeezenet", "--output", "/no/such/folder/x.json"), "/no/such/folder/x.json"),
     ],
 )
@@ -91,6 +97,10 @@ def test_a_closed_pipe_is_no_error() -> None:
         (["estimate", "x", "--device", "t4", "--format", "jsn"], "invalid choice: 'jsn' (did you mean json?)"),
         (["estimate", "x", "--\x1b[31m"], r"--\x1b[31m"),
         (["study"], "hwsim study: error: the following arguments are required: COMMAND (hwsim study --help)"),
+        (["estimate", "x", "--layer", "n0"], "hwsim estimate: error: unrecognized arguments: --layer n0 (hwsim estimate --help)"),
+        (["study", "front", "x", "--tpo=3"], "unrecognized arguments: --tpo=3 (did you mean --top?) (hwsim study front --help)"),
+        (["--modle"], "hwsim: error: unrecognized arguments: --modle (hwsim --help)"),
+        (["estimate", "x", "--batch", "1000000000"], "'1000000000' is more than 999999999, the most that is taken"),
         (["compose", "coded", "x", "--count", "0"], "argument --count: '0' is not a whole number of at least 1"),
     ],
 )  # fmt: skip
@@ -108,3 +118,29 @@ def test_commands_stand_beside_what_they_do() -> None:
     from hwsim.cli.parser import build_parser
 
     assert "\n    complexity  MACs" in build_parser().format_help()
+
+
+@pytest.mark.parametrize(
+    ("argv", "name", "start"),
+    [
+        ((), "x.csv", "name,op,macs"),
+        ((), "X.JSON", "{"),
+        ((), "x.txt", "light_squeezenet on tpu_v1"),
+        (("--format", "table"), "x.csv", "light_squeezenet on tpu_v1"),
+        (("--format", "json"), "x.csv", "{"),
+    ],
+)
+def test_a_file_is_what_its_name_says_unless_told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, argv: tuple[str, ...], name: str, start: str
+) -> None:
+    path = tmp_path / name
+    code, out, err = run(capsys, "estimate", "light_squeezenet", "--device", "tpu_v1", "--output", str(path), *argv)
+    assert (code, out, err) == (0, "", "")
+    assert path.read_text(encoding="utf-8").startswith(start)
+
+
+def test_what_is_missing_is_told_without_an_index() -> None:
+    """The package is on no index: its name alone installs nothing, or somebody else's."""
+    root = Path(__file__).parents[2]
+    files = [root / "README.md", *root.joinpath("hwsim").rglob("*.py"), *root.joinpath("examples").glob("*.py")]
+    assert not [path.name for path in files if "install 'hwsim" in path.read_text(encoding="utf-8")]

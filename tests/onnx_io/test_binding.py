@@ -135,3 +135,9 @@ def test_a_number_that_is_computed_at_run_time_can_be_given() -> None:
     with pytest.raises(ModelError, match="--dim n=N"):
         read(made)
     assert output(read(made, dims={"n": 9})) == (9,)
+
+
+def test_a_batch_that_is_too_large_is_no_fault_of_the_graph() -> None:
+    with pytest.raises(ModelError, match=r"^batch 1000000000: .*2\^40"):
+        read(reshaped([1, 4096], (1, 64, 64)), batch=10**9)
+    assert output(read(reshaped([1, 4096], (1, 64, 64)), batch=2000)) == (2000, 4096)

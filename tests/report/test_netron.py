@@ -19,7 +19,7 @@ _SIDEBAR = (
 
 
 def test_netron_shows_the_results_of_a_node(tmp_path: Path) -> None:
-    netron = pytest.importorskip("netron", reason="needs netron (pip install 'hwsim[dev]')")
+    netron = pytest.importorskip("netron", reason="needs netron (pip install '.[dev]')")
     target = tmp_path / "annotated.onnx"
     command = ["estimate", "light_squeezenet", "--device", "eyeriss_v1", "--model", "roofline"]
     assert main([*command, "--annotate", str(target)]) == 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -16,6 +18,7 @@ from hwsim.onnx_io import read, resolve
 from hwsim.onnx_io.annotated import annotate
 from hwsim.report import differences, matrices
 from hwsim.report.node_facts import node_facts
+from hwsim.report.tables import estimate_text
 from hwsim.report.text import inputs_text
 from hwsim.report.why import why
 
@@ -154,3 +157,19 @@ def test_many_inputs_are_counted_not_listed() -> None:
     assert inputs_text({"a": (1, 2), "b\x1b": ()}) == "inputs a 1×2, b\\x1b "
     assert inputs_text({str(place): (place,) for place in range(9)}).endswith("5 5 and 3 more")
     assert inputs_text({}) == "no inputs"
+
+
+def test_the_headline_accounts_for_all_of_the_time(estimate: Estimate) -> None:
+    layers = [
+        replace(layer, bound_by=f"cause{place % 6}", latency_s=1.0 + place % 6)
+        for place, layer in enumerate(estimate.layers[:30])
+    ]
+    for causes, last in ((3, "cause0-bound"), (4, "cause0-bound"), (5, "others"), (6, "others")):
+        chosen = tuple(layer for layer in layers if int(layer.bound_by[-1]) < causes)
+        total = sum(layer.latency_s for layer in chosen)
+        made = replace(estimate, layers=chosen, totals=replace(estimate.totals, latency_s=total))
+        sentence = " ".join(estimate_text(made).split("\n\n")[0].split("\n")[2:])
+        parts = sentence.split("; ")
+        assert len(parts) == min(causes, 4) and parts[-1].startswith(last)
+        assert sum(int(part.split("%")[0].split(": ")[1]) for part in parts) == pytest.approx(100, abs=2)
+        assert sum(int(re.findall(r"in +(\d+)", part)[0]) for part in parts) == len(chosen)

@@ -72,6 +72,17 @@ def test_tables_and_records(command: str, schema: str, capsys: pytest.CaptureFix
         ("scenario light_squeezenet --device tpu_v1 --scenario serve", "did you mean server", 2),
         ("scenario light_squeezenet --device tpu_v1 --scenario server", "a limit", 2),
         ("scenario light_squeezenet --device tpu_v1 --scenario server --rate 1e9 --limit-ms 1", "cannot keep up", 1),
+        (
+            "scenario light_squeezenet --device tpu_v1 --scenario server --rate 1e9",
+            "more queries arrive than it answers\n",
+            1,
+        ),
+        (
+            "scenario light_squeezenet --device tpu_v1 --scenario server --rate 7000 --limit-ms 0.2",
+            "within the limit\n",
+            1,
+        ),
+        ("system light_squeezenet --device tpu_v1 --rate 1e9", "more batches arrive than it answers\n", 1),
         ("scenario light_squeezenet --device tpu_v1 --largest-batch 4", "for offline and server", 2),
         (
             "scenario light_squeezenet --device tpu_v1 --scenario offline --batch 2 --largest-batch 4",

@@ -23,6 +23,10 @@ from hwsim.units import humanize, rate
         (math.nan, "s", "-"),
         (math.inf, "s", "inf s"),
         (12, "", "12.0"),
+        (1e294, "s", "1.00e+294 s"),
+        (1e18, "", "1.00e+18"),
+        (9.99e17, "B", "999 PB"),
+        (1e-300, "s", "1.00e-300 s"),
         (-0.5, "s", "-500 ms"),
     ],
 )

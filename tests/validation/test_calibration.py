@@ -486,3 +486,19 @@ def test_what_is_at_its_most_is_said() -> None:
     inside[1:3] -= 1.0
     inside[0] -= 5e-10
     assert _bound_notes(problem, inside)[0].startswith("at the most there can be: a.efficiency, b.efficiency: ")
+
+
+def test_rows_that_find_no_layer_are_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    network, table = tmp_path / "net.csv", tmp_path / "measured.csv"
+    network.write_text("name,op,m,n,k\n" + "".join(f"l{n},MatMul,{n},{n},{n}\n" for n in (64, 128, 256)))
+    rows = "l64,,120\nl128,,130\nl256,,400\nghost,,7\nl64,another,5\n"
+    table.write_text(f"name,model,latency_us\n{rows}")
+    argv = ("calibrate", str(network), "--measured", str(table), "--device", BASE, "--samples", "2")
+    assert main(argv) in (0, 1)  # of so few rows some may come out worse
+    out = capsys.readouterr().out
+    assert "net: joined 3 by name\n  1 rows have no layer: ghost\n" in out
+    assert "not fitted to: " in out and "no model 'another' was given" in " ".join(out.split())
+    assert main((*argv, "--format", "json")) in (0, 1)
+    record = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in record["join"]["net"]["rows_without_a_layer"]] == ["ghost"]
+    assert record["not_joined"] == [{"where": f"{table}:6", "name": "l64", "reason": "no model 'another' was given"}]

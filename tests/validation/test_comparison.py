@@ -182,7 +182,7 @@ def test_a_measured_zero_is_left_out_in_words(tmp_path: Path) -> None:
 
 
 def test_a_plot_has_a_point_for_every_row(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    pytest.importorskip("altair", reason="Altair is not installed: pip install 'hwsim[report]'")
+    pytest.importorskip("altair", reason="Altair is not installed: pip install '.[report]'")
     path, plot = _table(tmp_path, 2.0), tmp_path / "agreement.json"
     argv = ("validate", str(tmp_path / "net.csv"), path, "--device", "cortex_a72")
     assert main((*argv, "--plot", str(plot))) == 0
@@ -194,7 +194,7 @@ def test_a_plot_has_a_point_for_every_row(capsys: pytest.CaptureFixture[str], tm
 
 def test_without_altair_a_plot_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "altair", None)
-    with pytest.raises(UsageError, match=r"hwsim\[report\]"):
+    with pytest.raises(UsageError, match="install hwsim with its extra report"):
         agreement(compare(Cases((Case("tiny", prepared(), _rows()),)), DEVICE))
 
 
@@ -387,3 +387,35 @@ def test_every_file_whose_rows_name_no_model_is_named_once() -> None:
     assert caught.value.findings == tuple(
         f"{name}.csv: its rows name no model, and 2 were given: fill the column model" for name in "xyz"
     )
+
+
+@pytest.mark.parametrize(
+    ("device", "mode", "words"),
+    [
+        ("cortex_a72", "fast", "cortex_a72 has no operating point fast (its profile has none: leave the column empty)"),
+        ("jetson_tx2", "max_n", "jetson_tx2 has no operating point max_n (did you mean maxn?)"),
+    ],
+)
+def test_a_mode_that_the_device_has_not_is_said_with_its_row(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, device: str, mode: str, words: str
+) -> None:
+    table = Path(_table(tmp_path, 1.0))
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join([f"{lines[0]},mode", f"{lines[1]},", *(f"{line},{mode}" for line in lines[2:])]))
+    network = str(tmp_path / "net.csv")
+    for argv in (("validate", network, str(table)), ("calibrate", network, "--measured", str(table))):
+        assert main((*argv, "--device", device)) == 2
+        assert capsys.readouterr().err == f"hwsim: error: {table}:3: mode: {words}\n"
+
+
+@pytest.mark.parametrize("latency", ["1e300", "1e-200"])
+def test_times_beyond_all_units_keep_the_table_narrow(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, latency: str
+) -> None:
+    table = Path(_table(tmp_path, 1.0))
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join([*lines[:-1], f"{lines[-1].split(',')[0]},{latency}"]))
+    assert main(("validate", str(tmp_path / "net.csv"), str(table), "--device", "cortex_a72")) == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 100
+    assert f"1.00e{int(latency[2:]) - 6:+} s" in out

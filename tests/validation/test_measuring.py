@@ -40,7 +40,7 @@ from tests.published.edge_networks import (
 )
 from tests.validation.networks import tiny
 
-runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'hwsim[measure]'")
+runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install '.[measure]'")
 VIEW = "costs nothing here"
 QUICK = Effort(runs=7, warm_up=1, seconds=1.0, fewest=5)
 
@@ -109,7 +109,8 @@ def test_the_command_writes_what_validate_reads(
     table = tmp_path / "mine.csv"
     argv = ("measure", str(model), "--runs", "5", "--seconds", "1", "--output", str(table))
     assert main(argv) == 0
-    assert "onnxruntime executes these files" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "onnxruntime executes these files" in said and said.endswith(f"{table}: written\n")
     with table.open() as file:
         assert {row["scope"] for row in csv.DictReader(file)} >= {"model", "layer"}
     assert main(("validate", str(model), str(table), "--device", "generic_x86_server_core", "--format", "json")) == 0

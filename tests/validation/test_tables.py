@@ -320,3 +320,11 @@ def test_columns_that_no_row_fills_are_left_out_and_six_digits_are_written() -> 
         ["layer", "a", None, None, 1.23457, None], ["layer", None, "t", "x;y", None, 0.0],
     ]  # fmt: skip
     assert to_json(Measured(rows_))["rows"][1] == {"scope": "layer", "output": "t", "covers": "x;y", "energy_mj": 0.0}
+
+
+def test_the_table_in_readme_is_read_and_asks_for_no_operating_point() -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    start = text.index("scope,name,output,")
+    rows = tables.from_csv(text[start : text.index("```", start)], "README.md")
+    assert [row.scope for row in rows] == ["layer", "model"]
+    assert not any(row.mode for row in rows)
