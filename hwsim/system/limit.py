@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hwsim.errors import Infeasible, UsageError
+from hwsim.errors import Infeasible, ModelError, UsageError
 from hwsim.estimation import Prepared
 from hwsim.system.record import SystemEstimate
 
@@ -27,7 +27,12 @@ def within_limit(
     tried: dict[int, SystemEstimate] = {}
 
     def keeps(batch: int) -> bool:
-        prepared = prepared_at(batch)
+        try:
+            prepared = prepared_at(batch)
+        except ModelError:
+            if not tried:
+                raise
+            return False
         if int(str(prepared.settings["batch"])) != batch:
             return False
         found = price(prepared)

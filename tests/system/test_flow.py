@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import hwsim
-from hwsim.errors import Infeasible, ProfileError, UsageError
+from hwsim.errors import Infeasible, ModelError, ProfileError, UsageError
 from hwsim.estimation import Estimate
 from hwsim.system.chance import Cascade, Redundancy
 from hwsim.system.flow import compose, run_flow
@@ -179,6 +179,14 @@ def test_the_batch_within_a_limit_is_the_largest() -> None:
     assert found.settings["batch"] == 11
     nothing = within_limit(networks.__getitem__, price, times[0] / 2)
     assert isinstance(nothing, Infeasible)
+
+    def limited(batch: int) -> hwsim.estimation.Prepared:  # type: ignore[name-defined]
+        if batch > 5:
+            raise ModelError(f"batch {batch}: more elements than any memory holds")
+        return networks[batch]
+
+    found = within_limit(limited, price, limit)
+    assert isinstance(found, SystemEstimate) and found.settings["batch"] == 5
 
 
 def test_percentiles_of_a_system_under_arrivals() -> None:
