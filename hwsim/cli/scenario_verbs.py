@@ -111,8 +111,9 @@ def scenario(arguments: argparse.Namespace) -> int:
         record = found
     emit(arguments, files.json_text([record]) if arguments.format == "json" else system_tables.scenario_text(record))
     missed = record.get("within_limit") is not None and record["within_limit"] < share - 1e-6
-    if record.get("load", 0) >= 1:
+    overloaded = record.get("load", 0) >= 1
+    if overloaded:
         print("hwsim: the server cannot keep up with that rate: more queries arrive than it answers", file=sys.stderr)
     elif missed:
         print("hwsim: the server cannot keep up with that rate within the limit", file=sys.stderr)
-    return 1 if record.get("load", 0) >= 1 or missed else 0
+    return 1 if overloaded or missed else 0

@@ -95,10 +95,8 @@ class _Lower(Lower):  # type: ignore[misc, unused-ignore]
         return not (self.context.enable_nrt and model.contains_nrt_meminfo())
 
     def loadvar(self, name: str) -> Any:
-        """The value of a variable."""
-        if (
-            name not in self._blk_local_varmap
-        ):  # the blocks are written in an order in which it is read before it is assigned
+        """The value of a variable, from memory where the block that reads it is written before the one that assigns it."""
+        if name not in self._blk_local_varmap:
             self._singly_assigned_vars.discard(name)
         return super().loadvar(name)  # type: ignore[no-untyped-call]
 

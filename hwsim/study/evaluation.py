@@ -158,14 +158,6 @@ class Evaluator:
 
         return with_technology(found, parse_node(str(technology)), "")
 
-    def refused(self, device: str, name: str, value: Value) -> str:
-        """Why a profile by itself takes no such key, "" where it does, or where it is something else that does not go."""
-        try:
-            load(device, (f"{name}={text(value)}",))
-        except HwsimError as error:
-            return next((finding for finding in error.findings if any(word in finding for word in _NO_SUCH)), "")
-        return ""
-
     def told(self, made: Estimate) -> Row:
         """An estimate as a row."""
         totals = made.totals.to_dict()
@@ -208,13 +200,22 @@ def _share(name: str, value: Value) -> float:
     return float(value)
 
 
+def is_path(name: str) -> bool:
+    """Whether an axis is a dotted path of a device profile."""
+    return name not in NAMED and not name.startswith((DIMS, DENSITY, BITS, "_"))
+
+
 #: How a profile says that it has no such key.
 _NO_SUCH = ("unknown key", "has no entry")
 
 
-def is_path(name: str) -> bool:
-    """Whether an axis is a dotted path of a device profile."""
-    return name not in NAMED and not name.startswith((DIMS, DENSITY, BITS, "_"))
+def refused(device: str, name: str, value: Value) -> str:
+    """Why a profile by itself takes no such key, "" where it does, or where it is something else that does not go."""
+    try:
+        load(device, (f"{name}={text(value)}",))
+    except HwsimError as error:
+        return next((finding for finding in error.findings if any(word in finding for word in _NO_SUCH)), "")
+    return ""
 
 
 def text(value: Value) -> str:

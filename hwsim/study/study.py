@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from hwsim.errors import HwsimError, UsageError
 from hwsim.study.axes import Point, Space, Value, condition_of, values_of
-from hwsim.study.evaluation import TOTALS, Evaluator, is_path, limits_of
+from hwsim.study.evaluation import TOTALS, Evaluator, is_path, limits_of, refused
 from hwsim.study.fast import rows as evaluated
 from hwsim.study.fronts import knee, pareto
 from hwsim.study.store import Store, described
@@ -93,7 +93,7 @@ class Study:
             return
         devices = self.space.axes.get("device", (self.base.get("device"),))
         value = self.space.axes[name][0]
-        reasons = [Evaluator().refused(str(device), name, value) for device in devices if device is not None]
+        reasons = [refused(str(device), name, value) for device in devices if device is not None]
         if reasons and all(reasons):
             raise UsageError(f"axes: {reasons[0].removeprefix('--set ')}")
 

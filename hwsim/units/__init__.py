@@ -10,9 +10,9 @@ MIB = 1024**2
 GIB = 1024**3
 
 _PREFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"))
+_SMALL = ((1e-9, "n"), (1e-12, "p"), (1e-15, "f"))
 #: Beyond these no prefix keeps a number short, or shows anything of it.
 _MOST, _LEAST = 1e18, 1e-17
-_SMALL = ((1e-9, "n"), (1e-12, "p"), (1e-15, "f"))
 
 
 def humanize(value: float | None, unit: str, digits: int = 3) -> str:
