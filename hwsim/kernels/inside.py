@@ -25,6 +25,8 @@ from hwsim.kernels.variables import AsValues
 
 #: Objects made since the last collection of garbage, of some hundred bytes each, from which on another is worth its time.
 _MANY = 100_000
+#: Blocks of a function up to which LLVM may move it into its callers.
+_LONG = 64
 
 
 class _NoMachine:
@@ -62,7 +64,12 @@ class _Unfinished(JITCodeLibrary):  # type: ignore[misc, unused-ignore]
 
 
 class _Whole(JITCodeLibrary):  # type: ignore[misc, unused-ignore]
-    """The code of a kernel with all that it calls, optimized once, and not for vectors: its loops are short."""
+    """The code of a kernel with all that it calls, optimized once, and not for vectors: its loops are short.
+
+    Nobody else calls what it calls, so LLVM leaves out arguments that are not read. Numba passes an array as seven numbers or more, to
+    pass them took a third of the time of a climb. What is called in one place it would also move there, however long: that takes as much
+    time again to compile and saves a tenth.
+    """
 
     def finalize(self) -> None:
         self._linking_libraries = list(_called(self._linking_libraries, set()))
@@ -72,6 +79,11 @@ class _Whole(JITCodeLibrary):  # type: ignore[misc, unused-ignore]
         ll_module.data_layout = self._codegen._data_layout
 
     def _optimize_final_module(self) -> None:
+        for function in self._final_module.functions:
+            if not function.is_declaration and function.linkage == Linkage.linkonce_odr:
+                function.linkage = "internal"
+                if sum(1 for _ in function.blocks) > _LONG:
+                    function.add_function_attribute("noinline")
         passes, builder = self._codegen._module_pass_manager(opt=2, loop_vectorize=False, slp_vectorize=False)  # type: ignore[no-untyped-call]
         passes.run(self._final_module, builder)
 
