@@ -6,7 +6,7 @@ import numpy as np
 
 from hwsim.kernels.jit import kernel, lean_kernel
 from hwsim.kernels.packed import INPUT, Int, P, Q, R, S
-from hwsim.kernels.search_terms import DATA, FREE_OF, KEEP, SHARE, SPATIAL, Problem, ceiling, neighbours
+from hwsim.kernels.search_terms import DATA, FREE_OF, KEEP, SHARE, SPATIAL, Problem, ceiling, neighbours, sums
 from hwsim.kernels.search_tile import NONE, ONE, ZERO, steps_of
 
 
@@ -17,29 +17,45 @@ def tabulate_needs(extents: Int, axis: Int, starts: Int, needs: Int) -> None:
 
     extents [2] : positions, taps. axis [4] : stride, dilation, pad, size. starts [2, E + 1]. Numbers run up to ceil(extent / step).
     """
-    positions, taps = extents[0], extents[1]
-    stride, dilation, pad, size = axis[0], axis[1], axis[2], axis[3]
-    seen = np.zeros(size, np.int64)
+    seen = np.zeros(axis[3], np.int64)
     stamp = 0
-    for step in range(1, positions + 1):
-        for number in range(1, ceiling(positions, step) + 1):
-            for tap_step in range(1, taps + 1):
-                for tap_number in range(1, ceiling(taps, tap_step) + 1):
-                    total = 0
-                    for base in range(positions):
-                        if base // step % number:
-                            continue
-                        for tap_base in range(taps):
-                            if tap_base // tap_step % tap_number:
-                                continue
-                            stamp += 1
-                            for position in range(base, min(positions, base + number * step), step):
-                                for tap in range(tap_base, min(taps, tap_base + tap_number * tap_step), tap_step):
-                                    address = position * stride + tap * dilation - pad
-                                    if 0 <= address < size and seen[address] != stamp:
-                                        seen[address] = stamp
-                                        total += 1
+    for step in range(1, extents[0] + 1):
+        for number in range(1, ceiling(extents[0], step) + 1):
+            for tap_step in range(1, extents[1] + 1):
+                for tap_number in range(1, ceiling(extents[1], tap_step) + 1):
+                    total, stamp = _needed_by(step, number, tap_step, tap_number, extents, axis, seen, stamp)
                     needs[starts[0, step] + number - 1, starts[1, tap_step] + tap_number - 1] = total
+
+
+@lean_kernel
+def _needed_by(
+    step: int, number: int, tap_step: int, tap_number: int, extents: Int, axis: Int, seen: Int, stamp: int
+) -> tuple[int, int]:
+    """One entry of ``needs``, and the next stamp; seen [size] : the last stamp that met an input."""
+    positions, taps = extents[0], extents[1]
+    along, across = step * axis[0], tap_step * axis[1]
+    total = different = known = known_taps = 0
+    for block in range(0, positions, step * number):
+        for base in range(block, min(block + step, positions)):
+            rows = min(number, ceiling(positions - base, step))
+            for tap_block in range(0, taps, tap_step * tap_number):
+                deep = ZERO
+                for tap_base in range(tap_block, min(tap_block + tap_step, taps)):
+                    if deep == 0 or tap_base + (deep - 1) * tap_step >= taps:
+                        deep = min(tap_number, ceiling(taps - tap_base, tap_step))
+                    if rows != known or deep != known_taps:
+                        known, known_taps, different = rows, deep, sums(rows, along, deep, across)
+                    first = base * axis[0] + tap_base * axis[1] - axis[2]
+                    if first >= 0 and first + (rows - 1) * along + (deep - 1) * across < axis[3]:
+                        total += different
+                        continue
+                    stamp += 1
+                    for one in range(first, first + rows * along, along):
+                        for address in range(one, one + deep * across, across):
+                            if 0 <= address < axis[3] and seen[address] != stamp:
+                                seen[address] = stamp
+                                total += 1
+    return total, stamp
 
 
 @lean_kernel
