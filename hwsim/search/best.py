@@ -18,10 +18,10 @@ from hwsim.search.found import Effort, Found, Objective, value
 from hwsim.search.infeasible import why
 from hwsim.search.progress import Progress
 from hwsim.search.proof import prove
-from hwsim.search.quick import quick
+from hwsim.search.quick import quick, surveyed_far
 from hwsim.search.size import size_of
 from hwsim.search.space import Space, space_of
-from hwsim.search.survey import FAR, carry, surveyed
+from hwsim.search.survey import FAR, carry
 from hwsim.search.unpadded import find_unpadded
 from hwsim.workload import LoopNest
 
@@ -86,7 +86,7 @@ def _search(space: Space, objective: Objective, effort: Effort, progress: Progre
     least, progress.given_up = progress.given_up if progress.mapping else -math.inf, math.inf
     if not least >= (1 - _CLOSE) * progress.value:
         find_unpadded(space, objective, progress)
-        carry(space, surveyed(space, objective, FAR), FAR, progress)
+        carry(space, surveyed_far(space, objective), FAR, progress)
     prove(space, objective, progress)
     progress.given_up = max(progress.given_up, least)
 

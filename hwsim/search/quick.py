@@ -16,10 +16,10 @@ import numpy as np
 from hwsim.kernels.packed import OUTPUT, C, Int, R, S
 from hwsim.kernels.search_terms import BITS, FINAL_BITS, SPATIAL, Problem
 from hwsim.mapping import Hierarchy
-from hwsim.search.bounds import anywhere, beyond, floors, values
+from hwsim.search.bounds import anywhere, beyond
 from hwsim.search.by_axis import free_to_spread, least_by_axis
 from hwsim.search.improving import improve
-from hwsim.search.patterns import Patterns, children_of, fewest_steps
+from hwsim.search.patterns import Patterns, children_of
 from hwsim.search.problem import build, within
 from hwsim.search.progress import Progress
 from hwsim.search.space import Keep, Space, space_of
@@ -29,10 +29,8 @@ from hwsim.workload import LoopNest
 
 #: Patterns that are climbed at most, those whose turn comes until so many have a start that fits, and mappings looked at in one climb.
 _CLIMBED, _TRIED, _MOST = 5, 24, 2_000
-#: Patterns whose floors are found, those with the fewest steps.
-_FLOORS = 512
-#: Nests on hierarchies that are remembered at most.
-_REMEMBERED = 256
+#: Nests on hierarchies that are remembered at most; and with all of their patterns, for what follows the quick search.
+_REMEMBERED, _AT_ONCE = 256, 4
 
 
 def quick(space: Space, objective: str, progress: Progress) -> None:
@@ -41,8 +39,7 @@ def quick(space: Space, objective: str, progress: Progress) -> None:
     Leaves the best mapping in ``progress``, and in ``given_up`` what none can beat. Nothing is found where no start of any pattern fits:
     a search in earnest may then find a mapping.
     """
-    unlimited = _unlimited(space.hierarchy)
-    promising = _promising(_Question(space.nest, repr(unlimited), objective, space.exact, space.perfect, unlimited))
+    promising = _promising(_question(space, objective))
     climbed = 0
     for place in range(len(promising.ranked)):
         pattern = promising.pattern(place)
@@ -53,6 +50,11 @@ def quick(space: Space, objective: str, progress: Progress) -> None:
     carry(space, promising.surveyed, NEAR, progress)
     if progress.mapping is not None:
         progress.given_up = promising.bound
+
+
+def surveyed_far(space: Space, objective: str) -> Surveyed:
+    """What the quick search surveyed before it went on with less."""
+    return _surveyed(_question(space, objective))
 
 
 def _unlimited(hierarchy: Hierarchy) -> Hierarchy:
@@ -73,6 +75,11 @@ class _Question:
     exact: bool
     perfect: bool
     hierarchy: Hierarchy = field(compare=False)
+
+
+def _question(space: Space, objective: str) -> _Question:
+    unlimited = _unlimited(space.hierarchy)
+    return _Question(space.nest, repr(unlimited), objective, space.exact, space.perfect, unlimited)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,30 +116,31 @@ class _Promising:
         return self.built[place]
 
 
+@lru_cache(maxsize=_AT_ONCE)
+def _surveyed(question: _Question) -> Surveyed:
+    return surveyed(space_of(question.nest, question.hierarchy, question.exact, question.perfect), question.objective)
+
+
 @lru_cache(maxsize=_REMEMBERED)
 def _promising(question: _Question) -> _Promising:
-    objective = question.objective
-    space = space_of(question.nest, question.hierarchy, question.exact, question.perfect)
-    listed = fewest_steps(space, _FLOORS)
+    objective, known = question.objective, _surveyed(question)
+    space, listed = known.space, known.listed
     found: list[tuple[float, int, int]] = []
-    costs: list[Terms] = []
-    for number, keep in enumerate(space.keeps if len(listed.steps) else ()):
-        costs.append(terms_of(space, keep, children_of(space, listed.along_x, listed.along_y)))
-        least = values(space, *floors(space, costs[-1], listed.steps), objective)
-        first = np.argsort(least, kind="stable")[:_TRIED]
-        found += [(float(least[row]), number, int(row)) for row in first]
+    for number, some in enumerate(known.costs):
+        first = np.argsort(some.low, kind="stable")[:_TRIED]
+        found += [(float(some.low[row]), number, int(row)) for row in first]
     found.sort()
     bound = min(
         found[0][0] if found else math.inf,
         beyond(space, anywhere(space), listed.dropped, objective) if math.isfinite(listed.dropped) else math.inf,
     )
     ranked = [
-        (space.keeps[number], (listed.along_x[row], listed.along_y[row]), costs[number].of(row))
+        (space.keeps[number], (listed.along_x[row], listed.along_y[row]), known.costs[number].terms.of(row))
         for _, number, row in found[:_TRIED]
     ]
     if math.isfinite(listed.dropped) and free_to_spread(space):
         ranked = [*_by_axis(space, listed, found, objective), *ranked]
-    return _Promising(space, objective, tuple(ranked), bound, surveyed(space, objective, NEAR))
+    return _Promising(space, objective, tuple(ranked), bound, known.first(NEAR.patterns))
 
 
 def _by_axis(

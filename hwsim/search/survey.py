@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hwsim.kernels.jit import passed
-from hwsim.kernels.packed import Int
+from hwsim.kernels.packed import Float, Int
 from hwsim.kernels.search_exchange import climb
 from hwsim.kernels.search_survey import Carried, Prices, priced, survey
 from hwsim.kernels.search_terms import COMPUTE, MAC_LEAST, ORDERS, SPATIAL, Problem
@@ -65,7 +65,7 @@ def carry(space: Space, known: Surveyed, reach: Reach, progress: Progress) -> No
         for value, group, row, temporal, chosen in _improved(space, groups, tile, order, reach, progress):
             if math.isinf(value):
                 continue
-            candidates = opened(listed.along_x[row], listed.along_y[row], group.keep)
+            candidates = opened(listed.along_x[row], listed.along_y[row], group.costs.keep)
             candidates.temporal[0] = temporal
             climbed(space, group.of(row), candidates, chosen, reach.most, progress)
         if progress.value >= before:
@@ -74,28 +74,52 @@ def carry(space: Space, known: Surveyed, reach: Reach, progress: Progress) -> No
 
 @dataclass(frozen=True, slots=True)
 class Surveyed:
-    """The patterns with the fewest steps and what they cost, which no capacity changes."""
+    """The patterns with the fewest steps and what they cost, which no capacity changes.
 
+    costs : with each choice of kept operands. groups : those with which factors cover all dims in one of the first.
+    """
+
+    space: Space
     listed: Patterns
+    costs: tuple[_Costs, ...]
     groups: tuple[_Group, ...]
 
+    def first(self, number: int) -> Surveyed:
+        """What ``carry`` takes of so many of the patterns, apart from the others."""
+        listed = self.listed
+        along = listed.along_x[:number].copy(), listed.along_y[:number].copy()
+        groups = (replace(group, costs=group.costs.first(number)) for group in self.groups)
+        return Surveyed(self.space, Patterns(*along, listed.steps[:number].copy()), (), tuple(groups))
 
-def surveyed(space: Space, objective: str, reach: Reach) -> Surveyed:
-    """What ``carry`` needs of the patterns of a nest."""
-    listed = fewest_steps(space, reach.patterns)
-    groups = (_group(space, keep, listed, objective) for keep in space.keeps)
-    return Surveyed(listed, tuple(group for group in groups if group is not None))
+
+def surveyed(space: Space, objective: str) -> Surveyed:
+    """As many patterns of a nest as a mapping is carried to at most."""
+    listed = fewest_steps(space, FAR.patterns)
+    costs = tuple(_costs(space, keep, listed, objective) for keep in space.keeps if len(listed.steps))
+    groups = (_group(space, some, objective) for some in costs)
+    return Surveyed(space, listed, costs, tuple(group for group in groups if group is not None))
+
+
+@dataclass(frozen=True, slots=True)
+class _Costs:
+    """What patterns cost with one choice of kept operands. low [T] : their floors."""
+
+    keep: Keep
+    children: Int
+    terms: Terms
+    low: Float
+
+    def first(self, number: int) -> _Costs:
+        """Those of so many patterns, apart from the others."""
+        return _Costs(self.keep, self.children[:number].copy(), self.terms.part(0, number), self.low[:number].copy())
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """The listed patterns with one choice of kept operands. problem : of one of them. low [T] : their floors."""
+    """The patterns with one choice of kept operands. problem : of one of them."""
 
-    keep: Keep
+    costs: _Costs
     problem: Problem
-    children: Int
-    terms: Terms
-    low: tuple[float, ...]
 
     def of(self, row: int) -> Problem:
         """What climbing needs of one pattern's problem: all but the tables."""
@@ -103,7 +127,7 @@ class _Group:
 
     def prices(self, rows: Int) -> Prices:
         """What some patterns cost."""
-        return prices_of(self.problem, self.children, self.terms, rows)
+        return prices_of(self.problem, self.costs.children, self.costs.terms, rows)
 
 
 def prices_of(problem: Problem, children: Int, terms: Terms, rows: Int) -> Prices:
@@ -117,17 +141,18 @@ def prices_of(problem: Problem, children: Int, terms: Terms, rows: Int) -> Price
     return Prices(factors, terms.words[rows], terms.base[rows], terms.still[rows], reals)
 
 
-def _group(space: Space, keep: Keep, listed: Patterns, objective: str) -> _Group | None:
-    """None where no factors cover a dim in the first patterns."""
-    if not len(listed.steps):
-        return None
+def _costs(space: Space, keep: Keep, listed: Patterns, objective: str) -> _Costs:
     children = children_of(space, listed.along_x, listed.along_y)
     terms = terms_of(space, keep, children)
-    low = values(space, *floors(space, terms, listed.steps), objective)
-    for row in range(min(_TRIED, len(children))):
-        problem = build(space, keep, children[row], objective, terms, row)
+    return _Costs(keep, children, terms, values(space, *floors(space, terms, listed.steps), objective))
+
+
+def _group(space: Space, costs: _Costs, objective: str) -> _Group | None:
+    """None where no factors cover a dim in the first patterns."""
+    for row in range(min(_TRIED, len(costs.children))):
+        problem = build(space, costs.keep, costs.children[row], objective, costs.terms.of(row))
         if problem is not None:
-            return _Group(keep, problem, children, terms, tuple(float(value) for value in low))
+            return _Group(costs, problem)
     return None
 
 
@@ -139,10 +164,10 @@ def _improved(
     low: list[tuple[float, int, int]] = []
     simple = 0 if progress.mapping is None else space.levels
     for number, group in enumerate(groups):
-        every = np.arange(len(group.children))
+        every = np.arange(len(group.costs.children))
         carried = _surveyed(space, group, every, tile, order, simple, 0, progress)
-        starts += [(float(value), number, row) for row, value in enumerate(carried.reached)]
-        low += [(value, number, row) for row, value in enumerate(group.low)]
+        starts += [(value, number, row) for row, value in enumerate(carried.reached.tolist())]
+        low += [(value, number, row) for row, value in enumerate(group.costs.low.tolist())]
     promising = {(number, row) for _, number, row in sorted(starts)[: reach.promising] + sorted(low)[: reach.low]}
     found = []
     for number, group in enumerate(groups):

@@ -39,7 +39,11 @@ class Terms:
 
     def of(self, row: int) -> Terms:
         """Those of one pattern, apart from the others."""
-        return Terms(*(getattr(self, item.name)[row : row + 1].copy() for item in fields(self)))
+        return self.part(row, row + 1)
+
+    def part(self, first: int, end: int) -> Terms:
+        """Those of the patterns from one to before another, apart from the others."""
+        return Terms(*(getattr(self, item.name)[first:end].copy() for item in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from hwsim.counts import Counts, count
 from hwsim.search.found import Objective, value
 from hwsim.search.progress import Progress
 from hwsim.search.proof import prove
-from hwsim.search.quick import quick
+from hwsim.search.quick import quick, surveyed_far
 from hwsim.search.space import Space, space_of
-from hwsim.search.survey import FAR, carry, surveyed
+from hwsim.search.survey import FAR, carry
 
 #: Share of the work, or of the time, that such a search may take.
 _SHARE = 0.15
@@ -36,7 +36,7 @@ def find_unpadded(space: Space, objective: Objective, progress: Progress) -> Non
         own.deadline = now + (progress.deadline - now) * _SHARE
     quick(twin, objective, own)
     own.given_up = math.inf
-    carry(twin, surveyed(twin, objective, FAR), FAR, own)
+    carry(twin, surveyed_far(twin, objective), FAR, own)
     if not any(space.constrained):
         prove(twin, objective, own)
     progress.evaluated += own.evaluated

@@ -40,7 +40,7 @@ def test_what_is_found_is_a_mapping_of_that_price_and_never_worse_than_before() 
         progress = Progress(1 << 40, math.inf)
         for _ in range(2):
             before = progress.value
-            carry(space, surveyed(space, "latency", FAR), FAR, progress)
+            carry(space, surveyed(space, "latency"), FAR, progress)
             assert progress.value <= before
         if progress.mapping is not None:
             found += 1
@@ -57,7 +57,7 @@ def test_a_stem_on_a_row_stationary_array_is_found_where_floors_mislead(monkeypa
     monkeypatch.setattr("hwsim.search.quick.carry", lambda *_: None)
     quick(space, "edp", progress)
     climbed = progress.value
-    carry(space, surveyed(space, "edp", FAR), FAR, progress)
+    carry(space, surveyed(space, "edp"), FAR, progress)
     assert progress.value < 0.2 * climbed
 
 
@@ -84,7 +84,7 @@ def test_a_padded_nest_is_found_and_nearly_proven_by_way_of_the_same_without_pad
     hierarchy = from_device(load("ws_128x128"), nest)
     space, alone = space_of(nest, hierarchy, True, False), Progress(BUDGET, math.inf)
     quick(space, "edp", alone)
-    carry(space, surveyed(space, "edp", FAR), FAR, alone)
+    carry(space, surveyed(space, "edp"), FAR, alone)
     before = alone.value
     find_unpadded(space, "edp", alone)
     assert alone.value < 0.95 * before
