@@ -7,7 +7,7 @@ import numpy as np
 from hwsim.kernels.jit import lean_kernel, nested_kernel, passed_kernel
 from hwsim.kernels.packed import Int
 from hwsim.kernels.search_terms import FIXED, Problem, ceiling
-from hwsim.kernels.search_whole import Chain, chain_value, closed, copied, descend
+from hwsim.kernels.search_whole import Chain, chain_value, closed, copied, descend, tiled
 
 
 @passed_kernel
@@ -50,12 +50,16 @@ def _exchange(problem: Problem, chain: Chain, value: float, most: int) -> tuple[
                             copied(temporal, before)
                             reached = np.inf
                             if _exchanged(gives, takes, level, outer, shrink, grow, temporal, nest, factors):
+                                tiled(gives, problem, chain)
+                                tiled(takes, problem, chain)
                                 reached = chain_value(problem, chain, value)
                                 number += 1
                             if reached < value:
                                 value = reached
                             else:
                                 copied(before, temporal)
+                    tiled(takes, problem, chain)
+                    tiled(gives, problem, chain)
     return value, number
 
 

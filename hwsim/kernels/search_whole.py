@@ -60,12 +60,14 @@ def value_at(nest: Int, exact: Exact) -> float:
 
 class Chain(NamedTuple):
     """Room for one mapping's tiles. tiles, tile, temporal [L, 8] : tiles of each level, their extents, trips. chosen [L] : orders by
-    number. reach [8], state [3, 8], held [2, 3], moved [2], load [B] : room to work in."""
+    number. steps [2, 8] : compute steps and passes along each dim. reach [8], state [3, 8], held [2, 3], moved [2], load [B] : room to
+    work in."""
 
     tiles: Int
     tile: Int
     temporal: Int
     chosen: Int
+    steps: Int
     reach: Int
     state: Int
     held: Float
@@ -82,30 +84,40 @@ def copied(source: Int, target: Int) -> None:
 
 
 @lean_kernel
+def tiled(dim: int, problem: Problem, chain: Chain) -> None:
+    """Find the tiles and steps of a dim, which its trips lead to."""
+    nest, factors, temporal = problem.nest, problem.factors, chain.temporal
+    number, extent = nest[dim], ONE
+    for level in range(factors.shape[1]):
+        if number > 1:
+            number = ceiling(ceiling(number, factors[SPATIAL, level, dim]), temporal[level, dim])
+        extent *= factors[SPATIAL, level, dim] * temporal[level, dim]
+        chain.tiles[level, dim], chain.tile[level, dim] = number, extent
+    chain.steps[0, dim], chain.steps[1, dim] = _steps(dim, temporal, chain.tile, nest, factors)
+
+
+@lean_kernel
 def chain_value(problem: Problem, chain: Chain, beyond: float) -> float:
     """What a mapping of these trips and orders costs at least, infinity where it cannot fit: in most cases the very price.
 
-    beyond : infinity is told as well of what costs as much as that, often before all of it is known: boundaries add to it, and the
+    chain : every dim is ``tiled``. beyond : infinity is told as well of what costs as much as that, often before all of it is known: boundaries add to it, and the
     outermost ones, which cost most, come first. Where idle children make a boundary of outputs give something back, that may be too soon.
     """
     nest, factors, levels, words = problem.nest, problem.factors, problem.levels, problem.words
     base, reals = problem.base, problem.reals
     count, tile, temporal, load = chain.tiles, chain.tile, chain.temporal, chain.load
     depths = factors.shape[1]
-    for dim in range(8):
-        number, extent = nest[dim], ONE
-        for level in range(depths):
-            if number > 1:
-                number = ceiling(ceiling(number, factors[SPATIAL, level, dim]), temporal[level, dim])
-            extent *= factors[SPATIAL, level, dim] * temporal[level, dim]
-            count[level, dim], tile[level, dim] = number, extent
     for level in range(depths):
         if not fits(level, tile[level], True, nest, levels, problem.sides):
             return np.inf
     energy = base[3, 0]
     for resource in range(load.shape[0]):
         load[resource] = base[3, 1 + resource]
-    compute = compute_cycles(temporal, tile, nest, factors, reals)
+    steps = passes = 1.0
+    for dim in range(8):
+        steps *= chain.steps[0, dim]
+        passes *= chain.steps[1, dim]
+    compute = _cycles(steps, passes, nest, reals)
     value = value_of(energy, cycles_of(compute, load, base, False), nest, reals)
     known = nest[ADDRESSES] and problem.sides.shape[2] > 0
     for level in range(depths - 2, -1, -1):
@@ -157,14 +169,24 @@ def compute_cycles(temporal: Int, tile: Int, nest: Int, factors: Int, reals: Flo
     """Cycles of the busiest PE, ramp-up of passes included; temporal, tile [L, 8]."""
     steps = passes = 1.0
     for dim in range(8):
-        trips = steps_of(dim, ZERO, NONE, temporal, tile, nest[dim], factors[SPATIAL])
+        trips, times = _steps(dim, temporal, tile, nest, factors)
         steps *= trips
-        if nest[PASS_LEVEL] < 0:
-            continue
-        inside = ONE
-        for inner in range(nest[PASS_LEVEL]):
-            inside *= temporal[inner, dim]
-        passes *= ceiling(trips, inside)
+        passes *= times
+    return _cycles(steps, passes, nest, reals)
+
+
+@lean_kernel
+def _steps(dim: int, temporal: Int, tile: Int, nest: Int, factors: Int) -> tuple[int, int]:
+    """Compute steps of the busiest PE along a dim, and the passes that they make."""
+    trips = steps_of(dim, ZERO, NONE, temporal, tile, nest[dim], factors[SPATIAL])
+    inside = ONE
+    for inner in range(nest[PASS_LEVEL]):
+        inside *= temporal[inner, dim]
+    return trips, ceiling(trips, inside)
+
+
+@lean_kernel
+def _cycles(steps: float, passes: float, nest: Int, reals: Float) -> float:
     return steps / reals[RATE] + (passes * reals[PASS_CYCLES] if nest[PASS_LEVEL] >= 0 else 0.0)
 
 
@@ -214,6 +236,8 @@ def descend(problem: Problem, chain: Chain, most: int) -> tuple[float, int]:
     depths = factors.shape[1]
     temporal, chosen = chain.temporal, chain.chosen
     before = np.empty(depths, np.int64)
+    for dim in range(8):
+        tiled(dim, problem, chain)
     value = chain_value(problem, chain, np.inf)
     number = 1
     better = True
@@ -238,6 +262,7 @@ def descend(problem: Problem, chain: Chain, most: int) -> tuple[float, int]:
                             same = same and temporal[other, dim] == before[other]
                         reached = np.inf
                         if goes and not same:
+                            tiled(dim, problem, chain)
                             reached = chain_value(problem, chain, value)
                             number += 1
                         if reached < value:
@@ -245,6 +270,7 @@ def descend(problem: Problem, chain: Chain, most: int) -> tuple[float, int]:
                         else:
                             for other in range(depths):
                                 temporal[other, dim] = before[other]
+            tiled(dim, problem, chain)
         for level in range(depths):
             for choice in range(levels[ORDERS, level, 0]):
                 was = chosen[level]
