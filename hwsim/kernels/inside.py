@@ -21,8 +21,6 @@ from numba.core.targetconfig import ConfigStack
 from numba.core.typed_passes import NativeLowering, NoPythonSupportedFeatureValidation
 from numba.core.types import BaseFunction, Function, unliteral
 
-from hwsim.kernels.variables import AsValues
-
 #: Objects made since the last collection of garbage, of some hundred bytes each, from which on another is worth its time.
 _MANY = 100_000
 #: Blocks of a function up to which LLVM may move it into its callers.
@@ -187,6 +185,8 @@ class _Compiler(CompilerBase):  # type: ignore[misc, unused-ignore]
 
     def define_pipelines(self) -> list[Any]:
         """Numba's own passes, with a place for the code that is not finished, or is taken together."""
+        from hwsim.kernels.variables import AsValues  # with what Numba makes of arrays, which only compiling needs
+
         passes = DefaultPassBuilder.define_nopython_pipeline(self.state)  # type: ignore[no-untyped-call]
         passes.add_pass_after(self._library, NoPythonSupportedFeatureValidation)
         passes.passes = [(AsValues, why) if step is NativeLowering else (step, why) for step, why in passes.passes]
