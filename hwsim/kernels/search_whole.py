@@ -100,8 +100,9 @@ def tiled(dim: int, problem: Problem, chain: Chain) -> None:
 def chain_value(problem: Problem, chain: Chain, beyond: float) -> float:
     """What a mapping of these trips and orders costs at least, infinity where it cannot fit: in most cases the very price.
 
-    chain : every dim is ``tiled``. beyond : infinity is told as well of what costs as much as that, often before all of it is known: boundaries add to it, and the
-    outermost ones, which cost most, come first. Where idle children make a boundary of outputs give something back, that may be too soon.
+    chain : every dim is ``tiled``. beyond : infinity is told as well of what costs as much as that, often before all of it is known:
+    boundaries add to it, and the outermost ones, which cost most, come first. Where idle children make a boundary of outputs give
+    something back, that may be too soon.
     """
     nest, factors, levels, words = problem.nest, problem.factors, problem.levels, problem.words
     base, reals = problem.base, problem.reals

@@ -107,10 +107,12 @@ def room_for(space: Space, problem: Problem, temporal: Int, chosen: Int) -> Chai
 
 
 def exact_of(space: Space) -> Exact:
-    """What counting a mapping of a space as a whole takes."""
+    """What counting a mapping of a space as a whole takes. In the reference's rules the search has arrays of its own."""
+    packed = (
+        (space.packed_nest, space.packed) if space.exact else (pack_nest(space.nest), pack_hierarchy(space.hierarchy))
+    )
     return Exact(
-        pack_nest(space.nest),
-        pack_hierarchy(space.hierarchy),
+        *packed,
         growth(space.nest),
         empty_counts(space.levels),
         empty_scan(1, space.levels),

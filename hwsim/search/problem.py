@@ -16,10 +16,13 @@ from hwsim.search.space import Keep, Space, chains
 from hwsim.search.terms import Terms, parents
 
 
-def build(space: Space, keep: Keep, spatial: Int, objective: str, terms: Terms, place: int = 0) -> Problem | None:
+def build(
+    space: Space, keep: Keep, spatial: Int, objective: str, terms: Terms, place: int = 0, climbed: bool = False
+) -> Problem | None:
     """The arrays of one problem, or None where no chain of factors covers a dim.
 
-    spatial [L, 8] : children by dim, pattern number ``place`` of ``terms``.
+    spatial [L, 8] : children by dim, pattern number ``place`` of ``terms``. climbed : it will only be climbed, which takes neither tables
+    nor the least cycles of what overlaps.
     """
     levels = space.levels
     kept = np.array(keep, np.bool_)
@@ -40,7 +43,6 @@ def build(space: Space, keep: Keep, spatial: Int, objective: str, terms: Terms, 
         if listed is None:
             return None
         lists.append(listed)
-    counts, sizes, steps, lengths = _tables(space, lists, spatial)
     parent = parents(kept)
     share = np.stack((space.packed.multicast, space.packed.multicast, space.packed.reduce), axis=1)
     packed, nest = space.packed, space.packed_nest
@@ -54,10 +56,16 @@ def build(space: Space, keep: Keep, spatial: Int, objective: str, terms: Terms, 
     rest = (int(space.perfect), OBJECTIVES.index(objective), packed.pass_level if packed.pass_cycles else -1)
     final = nest.bits[2]
     needs, starts = needs_of(space)
+    if climbed:
+        tables, lengths, least = np.ones((4, levels, 8, 1), np.int64), np.ones((levels, 8), np.int64), 0.0
+    else:
+        counts, sizes, steps, lengths = _tables(space, lists, spatial)
+        tables = np.stack((counts, sizes, steps, _leaving(counts, parent, share, spatial)))
+        least = _least_cycles(space, spatial, terms, place)
     return Problem(
         nest=np.array((*nest.extents, *window, *real, *held, *rest, final, *space.data), np.int64),
         factors=np.stack((spatial, space.fixed, at_most, lengths)),
-        tables=np.stack((counts, sizes, steps, _leaving(counts, parent, share, spatial))),
+        tables=tables,
         orders=space.listed_orders,
         levels=per_level,
         words=terms.words[place],
@@ -65,7 +73,7 @@ def build(space: Space, keep: Keep, spatial: Int, objective: str, terms: Terms, 
         still=terms.still[place],
         reals=np.array(
             (
-                _least_cycles(space, spatial, terms, place),
+                least,
                 packed.macs_per_pe,
                 space.leakage_j,
                 packed.pass_cycles,

@@ -111,7 +111,7 @@ class _Promising:
         if place not in self.built:
             keep, along, terms = self.ranked[place]
             children = children_of(self.space, along[0][None], along[1][None])[0]
-            problem = build(self.space, keep, children, self.objective, terms)
+            problem = build(self.space, keep, children, self.objective, terms, climbed=True)
             self.built[place] = None if problem is None else _Pattern(keep, along, problem)
         return self.built[place]
 

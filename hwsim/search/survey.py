@@ -12,7 +12,7 @@ from hwsim.kernels.jit import passed
 from hwsim.kernels.packed import Float, Int
 from hwsim.kernels.search_exchange import climb
 from hwsim.kernels.search_survey import Carried, Prices, priced, survey
-from hwsim.kernels.search_terms import COMPUTE, MAC_LEAST, ORDERS, SPATIAL, Problem
+from hwsim.kernels.search_terms import MAC_LEAST, ORDERS, SPATIAL, Problem
 from hwsim.mapping import Mapping
 from hwsim.mapping.pack import pack_mapping
 from hwsim.search.bounds import floors, values
@@ -135,7 +135,6 @@ def prices_of(problem: Problem, children: Int, terms: Terms, rows: Int) -> Price
     factors = np.repeat(problem.factors[None], len(rows), axis=0)
     reals = np.repeat(problem.reals[None], len(rows), axis=0)
     factors[:, SPATIAL] = children[rows]
-    reals[:, COMPUTE] = 0.0
     reals[:, MAC_LEAST:][:, :3] = terms.mac_least[rows]
     reals[:, MAC_LEAST + 3 :][:, : children.shape[1]] = terms.apart[rows]
     return Prices(factors, terms.words[rows], terms.base[rows], terms.still[rows], reals)
@@ -150,7 +149,7 @@ def _costs(space: Space, keep: Keep, listed: Patterns, objective: str) -> _Costs
 def _group(space: Space, costs: _Costs, objective: str) -> _Group | None:
     """None where no factors cover a dim in the first patterns."""
     for row in range(min(_TRIED, len(costs.children))):
-        problem = build(space, costs.keep, costs.children[row], objective, costs.terms.of(row))
+        problem = build(space, costs.keep, costs.children[row], objective, costs.terms.of(row), climbed=True)
         if problem is not None:
             return _Group(costs, problem)
     return None
