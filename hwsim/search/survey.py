@@ -159,15 +159,12 @@ def _improved(
     space: Space, groups: list[_Group], tile: Int, order: Int, reach: Reach, progress: Progress
 ) -> Iterator[tuple[float, _Group, int, Int, Int]]:
     """The mappings worth climbing: value, group, pattern, trips [L, 8] and orders [L]."""
-    starts: list[tuple[float, int, int]] = []
-    low: list[tuple[float, int, int]] = []
+    starts = []
     simple = 0 if progress.mapping is None else space.levels
-    for number, group in enumerate(groups):
+    for group in groups:
         every = np.arange(len(group.costs.children))
-        carried = _surveyed(space, group, every, tile, order, simple, 0, progress)
-        starts += [(value, number, row) for row, value in enumerate(carried.reached.tolist())]
-        low += [(value, number, row) for row, value in enumerate(group.costs.low.tolist())]
-    promising = {(number, row) for _, number, row in sorted(starts)[: reach.promising] + sorted(low)[: reach.low]}
+        starts.append(_surveyed(space, group, every, tile, order, simple, 0, progress).reached)
+    promising = {*_least(starts, reach.promising), *_least([group.costs.low for group in groups], reach.low)}
     found = []
     for number, group in enumerate(groups):
         rows = np.array(sorted(row for of, row in promising if of == number), np.int64)
@@ -178,6 +175,15 @@ def _improved(
         ]
     for value, number, row, trips, chosen in sorted(found, key=lambda one: one[:3])[: reach.climbed]:
         yield value, groups[number], row, trips, chosen
+
+
+def _least(values: list[Float], number: int) -> list[tuple[int, int]]:
+    """Group and row of so many of the least."""
+    ranked = np.argsort(np.concatenate(values), kind="stable")[:number]
+    ends = np.cumsum([len(some) for some in values])
+    groups = np.searchsorted(ends, ranked, side="right")
+    rows = ranked - np.concatenate(([0], ends))[groups]
+    return list(zip(groups.tolist(), rows.tolist(), strict=True))
 
 
 def _surveyed(
