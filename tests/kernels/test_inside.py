@@ -10,6 +10,7 @@ from typing import Any
 import numba
 import numpy as np
 import pytest
+from llvmlite.binding import Linkage
 from numba.extending import overload
 
 from hwsim.kernels.inside import Whole
@@ -51,6 +52,19 @@ def test_functions_several_calls_deep_are_linked_once_and_serve_all_constants() 
     code = compiled.inspect_llvm(compiled.signatures[0])
     assert code.count("define") == len({line.split("(")[0] for line in code.splitlines() if line.startswith("define")})
     assert gc.isenabled() and gc.get_freeze_count() == 0
+    library, entered = (
+        compiled.overloads[compiled.signatures[0]].library,
+        compiled.overloads[compiled.signatures[0]].fndesc,
+    )
+    inner = [one.name for one in library._final_module.functions if not one.is_declaration and "doubled" in one.name]
+    assert not any(library._final_module.get_function(name).linkage == Linkage.linkonce_odr for name in inner)
+    kept = library.serialize_using_object_code()
+    assert (
+        len(kept[2][1]) < len(library._get_module_for_linking().as_bitcode()) / 4
+    )  # what it was made from is not kept
+    again = library.codegen.unserialize_library(kept)
+    assert all(map(again.get_pointer_to_function, (entered.llvm_cpython_wrapper_name, entered.llvm_func_name)))
+    assert not any(again.get_pointer_to_function(name) for name in ("nothing", *inner))
 
 
 def unlike(number: int) -> int:

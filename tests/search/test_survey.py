@@ -14,13 +14,14 @@ from hwsim.device import load
 from hwsim.mapping import from_device
 from hwsim.search import Found, best
 from hwsim.search.best import BUDGET
-from hwsim.search.bounds import least_cycles
+from hwsim.search.bounds import floors, least_cycles, values
 from hwsim.search.found import value
-from hwsim.search.patterns import at_work, fewest_steps, patterns
+from hwsim.search.patterns import at_work, children_of, fewest_steps, patterns
 from hwsim.search.progress import Progress
 from hwsim.search.quick import quick
 from hwsim.search.space import Space, space_of
-from hwsim.search.survey import FAR, carry, surveyed
+from hwsim.search.survey import FAR, NEAR, _least, carry, surveyed
+from hwsim.search.terms import terms_of
 from hwsim.search.unpadded import find_unpadded
 from hwsim.workload import LoopNest
 from tests.search.cases import random_problem
@@ -68,6 +69,35 @@ def test_the_patterns_with_the_fewest_steps_are_the_first_of_all() -> None:
     np.testing.assert_array_equal(first.steps, everything.steps[:20])
     assert first.dropped == everything.steps[20]
     assert len(fewest_steps(space, 1 << 20).steps) == len(everything.steps)
+
+
+def test_a_part_of_what_was_surveyed_is_that_of_a_shorter_list_and_holds_on_to_nothing_else() -> None:
+    space = eyeriss(LoopNest(k=64, c=64, q=28, p=28, s=3, r=3))
+    known, fewest = surveyed(space, "edp"), fewest_steps(space, NEAR.patterns)
+    assert len(known.listed.steps) == FAR.patterns > NEAR.patterns == len(fewest.steps)
+    part = known.first(NEAR.patterns)
+    np.testing.assert_array_equal(part.listed.along_x * part.listed.along_y, fewest.along_x * fewest.along_y)
+    assert len(part.groups) == len(known.groups) == len(space.keeps) > 1
+    for some, every in zip(part.groups, known.groups, strict=True):
+        assert some.problem is every.problem and some.costs.keep == every.costs.keep
+        children = children_of(space, fewest.along_x, fewest.along_y)
+        terms = terms_of(space, some.costs.keep, children)
+        np.testing.assert_array_equal(some.costs.children, children)
+        np.testing.assert_array_equal(some.costs.terms.words, terms.words)
+        np.testing.assert_array_equal(some.costs.low, values(space, *floors(space, terms, fewest.steps), "edp"))
+        for array in (part.listed.along_x, some.costs.children, some.costs.terms.words, some.costs.low):
+            assert array.base is None
+        for array in (some.problem.words, some.problem.base, some.problem.still):
+            assert array.base is None or len(array.base) == 1
+
+
+def test_the_most_promising_are_the_least_and_of_equals_the_first() -> None:
+    pick = np.random.default_rng(0)
+    for _ in range(50):
+        found = [pick.choice((1.0, 2.0, 3.0, math.inf), pick.integers(1, 9)) for _ in range(3)]
+        ranked = sorted((value, group, row) for group, some in enumerate(found) for row, value in enumerate(some))
+        for number in (1, 4, 40):
+            assert _least(found, number) == [(group, row) for _, group, row in ranked[:number]]
 
 
 def test_the_full_search_proves_at_least_what_the_quick_one_does() -> None:
