@@ -24,7 +24,7 @@ from numba.core.types import BaseFunction, Function, unliteral
 #: Objects made since the last collection of garbage, of some hundred bytes each, from which on another is worth its time.
 _MANY = 100_000
 #: Blocks of a function up to which LLVM may move it into its callers.
-_LONG = 64
+_LONG = 24
 
 
 class _NoMachine:

@@ -7,6 +7,7 @@ import numpy as np
 from hwsim.kernels.jit import lean_kernel
 from hwsim.kernels.packed import Float, Int
 from hwsim.kernels.search_inside import DEPTHS, trips_to, unheld
+from hwsim.kernels.search_lone import has_share
 from hwsim.kernels.search_terms import COUNT, FREE_OF, KEEP, LEAVES, LENGTH, PARENT, Problem, windows
 from hwsim.kernels.search_tile import ZERO
 
@@ -46,20 +47,32 @@ def idle(level: int, choice: int, stays: Int, temporal: Int, orders: Int) -> boo
 
 @lean_kernel
 def lists(
-    level: int, over: int, count: Int, listed: Int, choices: Int, trips: Int, fewest: Float, problem: Problem
+    level: int,
+    over: int,
+    count: Int,
+    listed: Int,
+    choices: Int,
+    trips: Int,
+    fewest: Float,
+    lone: Float,
+    problem: Problem,
 ) -> bool:
     """The choices of every dim at ``level`` that lead to the tile chosen at ``over``, and the fewest windows that they leave.
 
-    listed [L, 8]; choices, trips [L, 8, M] : choice and temporal factor of ``over``; fewest [L, 9, 6] : product over the dims from a depth
-    on of the fewest deliveries, for each operand leaving the parent and arriving. False where a dim has none.
+    listed [L, 8]; choices, trips [L, 8, M] : choice and temporal factor of ``over``; fewest [L, 9, 9] : product over the dims from a depth
+    on of the fewest deliveries, for each operand leaving the parent and arriving, and the largest share of lone tiles. lone [L, 8, M] : see
+    ``Tabled``. False where a dim has none.
     """
     nest, factors, tables = problem.nest, problem.factors, problem.tables
     for place in range(6):
         fewest[level, 8, place] = 1.0
+    for operand in range(3):
+        fewest[level, 8, 6 + operand] = 0.0
     for here in range(7, -1, -1):
         dim = DEPTHS[here]
         number = 0
         away = inside = np.inf
+        alone = 0.0
         first, last = ZERO, factors[LENGTH, level, dim]
         if unheld(dim, level, over, nest, factors, problem.levels):
             # The largest tile is as good as any: the last choice that takes a single trip.
@@ -73,12 +86,17 @@ def lists(
                 choices[level, dim, number], trips[level, dim, number] = choice, factor
                 away = min(away, float(tables[LEAVES, level, dim, choice]))
                 inside = min(inside, float(tables[COUNT, level, dim, choice]))
+                alone = max(alone, lone[level, dim, choice])
                 number += 1
         listed[level, dim] = number
         if number == 0:
             return False
         for place in range(6):
             fewest[level, here, place] = fewest[level, here + 1, place]
+        for operand in range(3):
+            fewest[level, here, 6 + operand] = fewest[level, here + 1, 6 + operand]
+            if has_share(operand, dim):
+                fewest[level, here, 6 + operand] = max(alone, fewest[level, here, 6 + operand])
         free = FREE_OF[dim]
         if free >= 0:
             fewest[level, here, 2 * free] *= away
@@ -96,6 +114,7 @@ def begin(
     """
     for operand in range(3):
         partial[level, 0, 2 * operand] = partial[level, 0, 2 * operand + 1] = 1.0
+        partial[level, 0, 6 + operand] = 0.0
         if operand != stays[over, order] or not problem.levels[KEEP, level, operand]:
             continue
         if carried:
@@ -111,6 +130,7 @@ def begin(
                     over,
                     count[over, dim],
                     operand,
+                    problem.nest,
                     problem.factors,
                     problem.levels,
                 )

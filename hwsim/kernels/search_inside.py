@@ -18,9 +18,11 @@ from hwsim.kernels.packed import (
     R,
     S,
 )
+from hwsim.kernels.search_lone import has_share, lone_share, returned
 from hwsim.kernels.search_terms import (
     ADDRESSES,
     AT_MOST,
+    BITS,
     FEW,
     FIXED,
     FREE_OF,
@@ -37,6 +39,7 @@ from hwsim.kernels.search_terms import (
     Problem,
     axis_words,
     ceiling,
+    largest,
     span,
     windows,
 )
@@ -87,7 +90,10 @@ def unheld(dim: int, level: int, over: int, nest: Int, factors: Int, levels: Int
 
 @lean_kernel
 def trips_to(dim: int, level: int, upper: int, number: int, goal: int, nest: Int, factors: Int) -> int:
-    """Temporal factor of ``upper`` that leads from ``number`` tiles of ``level`` to ``goal`` of its own, 0 where none does."""
+    """Temporal factor of ``upper`` that leads from ``number`` tiles of ``level`` to ``goal`` of its own, 0 where none does.
+
+    Of a fixed factor only the trips that have something to do.
+    """
     for between in range(level + 1, upper + 1):
         spread = factors[SPATIAL, between, dim]
         if spread > 1:
@@ -101,19 +107,18 @@ def trips_to(dim: int, level: int, upper: int, number: int, goal: int, nest: Int
         return 0
     if nest[PERFECT] and trips * goal != number:
         return 0
-    return trips
+    return min(trips, number)
 
 
 @lean_kernel
 def regrouped(lowest: int, count: Int, temporal: Int, nest: Int, factors: Int) -> bool:
-    """Go on to other groups of positions and taps, as many as before but of other sizes: four and two of six, not three and three.
+    """Go on to other groups along some dim, as many as before but of other sizes: four and two of six, not three and three.
 
-    Where windows slide, these share other inputs. count, temporal [L, 8]; lowest : the innermost level with loops. False, and the smallest
-    groups again, after the last.
+    Where windows slide, these share other inputs; and of the last group more may stay in place while others change. count, temporal
+    [L, 8]; lowest : the innermost level with loops. False, and the smallest groups again, after the last.
     """
-    for dim in range(Q, R + 1):
-        other = dim + 2 if dim < S else dim - 2  # the tap of a position, and the other way round
-        if nest[PERFECT] or nest[dim] > FEW or nest[other] == 1:
+    for dim in range(8):
+        if nest[PERFECT] or nest[dim] > FEW:
             continue
         number = nest[dim]
         for level in range(lowest, temporal.shape[0]):
@@ -162,23 +167,30 @@ def brought_back(first: int, temporal: Int, chosen: Int, problem: Problem, beyon
 
 
 @lean_kernel
-def spread_parts(dim: int, over: int, size: int, number: int, parts: Int, moves: Float, problem: Problem) -> None:
+def spread_parts(
+    dim: int, over: int, size: int, number: int, parts: Int, moves: Float, lone: Float, problem: Problem
+) -> None:
     """What a tile of ``over``, or one of ``number`` along a dim, leaves to the levels inside; size : its extent.
 
     parts [L, 8], out : extent of a child's part of it; moves [2, L, 2, 8], out : how often a tile that is this part leaves its parent, and
-    arrives, because of a dim that its operand is free of: if loops outside of ``over`` bring it back, and if they leave it in place.
+    arrives, because of a dim that its operand is free of: if loops outside of ``over`` bring it back, and if they leave it in place. lone
+    [L, 8], out : share of the dim whose parts may be the only one of their child while those loops run.
     """
     factors, levels = problem.factors, problem.levels
     free, top = FREE_OF[dim], factors.shape[1] - 1
+    longest = largest(problem.nest[dim], number, problem.nest[PERFECT], size)
     for level in range(over, -1, -1):
         parts[level, dim] = size
+        fewest, most = ceiling(problem.nest[dim], longest), ceiling(problem.nest[dim], size)
+        lone[level, dim] = lone_share(dim, level, over, fewest, most, problem)
+        longest = ceiling(longest, factors[SPATIAL, level, dim])
         size = ceiling(size, factors[SPATIAL, level, dim])
         if free < 0:
             continue
         parent = levels[PARENT, level, free]
-        leaves, arrives = windows(dim, level, parent, over, number, free, factors, levels)
+        leaves, arrives = windows(dim, level, parent, over, number, free, problem.nest, factors, levels)
         moves[0, level, 0, dim], moves[0, level, 1, dim] = leaves, arrives
-        leaves, arrives = windows(dim, level, parent, top, ONE, free, factors, levels)
+        leaves, arrives = windows(dim, level, parent, top, ONE, free, problem.nest, factors, levels)
         moves[1, level, 0, dim], moves[1, level, 1, dim] = leaves, arrives
 
 
@@ -195,18 +207,40 @@ def delivered(operand: int, level: int, beyond: Int, moves: Float) -> tuple[floa
 
 
 @lean_kernel
+def _kept(level: int, part: Int, problem: Problem) -> float:
+    """Inputs that all parts [8] of them together leave in the room that children of a level have."""
+    nest, levels = problem.nest, problem.levels
+    words = float(levels[POOL_BITS, level, levels[POOL, level, INPUT]] // nest[BITS + INPUT])
+    for dim in range(8):
+        if FREE_OF[dim] != INPUT:
+            words *= ceiling(nest[dim], min(part[dim], nest[dim]))
+    return words
+
+
+@lean_kernel
 def least_inside(
-    over: int, parts: Int, moves: Float, beyond: Int, within: Float, volume: Float, load: Float, problem: Problem
+    over: int,
+    parts: Int,
+    moves: Float,
+    beyond: Int,
+    lone: Float,
+    loneliest: Float,
+    within: Float,
+    volume: Float,
+    load: Float,
+    problem: Problem,
 ) -> float:
     """Least energy of all boundaries inside of ``over`` under a tile of it; adds to ``load`` what they move at least.
 
     A level that cannot hold a child's part of that tile fetches it anew for each tile of ``over``, of those that differ in dims that the
     operand is free of, too; one that can does so where loops outside bring back what has gone. parts, moves : ``spread_parts``.
-    beyond [8] : dims of such loops. within [L] : least energy of each level's boundary, whatever the tile of ``over``, -inf where a
-    level has none. volume [5] : words of each operand but for height and width of inputs, then these.
+    beyond [8] : dims of such loops. lone [L, 8] : ``spread_parts``; loneliest [L, 3] : the same of any tiles of a level. within [L] : least
+    energy of each level's boundary, whatever the tile of ``over``, -inf where a level has none. volume [5] : words of each operand but for
+    height and width of inputs, then these.
     """
     levels, words = problem.levels, problem.words
     energy = 0.0
+    slides = min(problem.nest[Q], problem.nest[S]) > 1 or min(problem.nest[P], problem.nest[R]) > 1
     for level in range(over):
         if within[level] == -np.inf:
             continue
@@ -217,9 +251,21 @@ def least_inside(
             bits = tile_bits(operand, parts[level], False, problem.nest, problem.sides)
             holds = bits <= levels[POOL_BITS, level, levels[POOL, level, operand]]
             away, here_in = delivered(operand, level, beyond if holds else _ALL, moves)
+            share = 0.0
+            for dim in range(8):
+                if FREE_OF[dim] != operand:
+                    # of inputs along height and width tiles have edges in common
+                    each = lone[level, dim] if has_share(operand, dim) or not slides else np.ceil(lone[level, dim])
+                    share = max(share, each)
+            if not holds:
+                share = max(share, loneliest[level, operand])
+            away = returned(away, problem.still[level, operand, 0], share)
+            here_in = returned(here_in, problem.still[level, operand, 1], share)
             amount = volume[operand]
             if operand == INPUT:
                 amount *= volume[3] * volume[4]
+                if slides and not holds:  # what a child holds at the end of its part is there when it begins anew
+                    amount = max(0.0, amount - _kept(level, parts[level], problem))
                 away *= problem.reals[MAC_LEAST + 3 + level]
             if words[level, operand, 0, 0] < 0:
                 own = -np.inf  # less of it is no bound

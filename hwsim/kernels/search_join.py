@@ -20,6 +20,7 @@ from hwsim.kernels.packed import (
     S,
 )
 from hwsim.kernels.scan import UNKNOWN
+from hwsim.kernels.search_axes import Tabled
 from hwsim.kernels.search_boundary import boundary
 from hwsim.kernels.search_choices import begin, idle, lists
 from hwsim.kernels.search_inside import (
@@ -32,6 +33,7 @@ from hwsim.kernels.search_inside import (
     trips_to,
     volumes,
 )
+from hwsim.kernels.search_lone import has_share, returned
 from hwsim.kernels.search_needs import mac_words
 from hwsim.kernels.search_terms import (
     ADDRESSES,
@@ -74,7 +76,7 @@ def _finish(
                 number = ceiling(number, factors[SPATIAL, level, dim])
             if level == lowest:
                 trips = factors[FIXED, level, dim]
-                temporal[level, dim] = trips if trips else ceiling(number, count[level, dim])
+                temporal[level, dim] = min(trips, number) if trips else ceiling(number, count[level, dim])
             extent *= temporal[level, dim]
             exact_tile[level, dim] = extent
     for level in range(count.shape[0]):
@@ -89,9 +91,7 @@ def join(  # noqa: PLR0917
     keys: Float,
     found: Int,
     path: Int,
-    plain: Float,
-    least: Float,
-    swept: Float,
+    tabled: Tabled,
     stays: Int,
     within: Float,
     rest_energy: Float,
@@ -108,7 +108,7 @@ def join(  # noqa: PLR0917
     """The best way to put tiles of all levels together, if its value is below ``best``.
 
     keys [T], found [T, 8] : tiles of the outermost level whose tile is a choice, in the order of their keys. path [3, L] : the next such
-    level outside and inside of each; then the outermost and the innermost. plain, least [L, 2, M, M], swept [L, 2, 3, M, M] : ``axes``.
+    level outside and inside of each; then the outermost and the innermost.
     stays [L, A] : operand that an order leaves in place, -1 any. within [L] : least energy of each boundary, -inf for none. rest_energy
     [L] : least of all boundaries inside of a level's own. first : the tile to begin with. budget : tiles to look at, at most; each : of
     them for one outermost tile under one order (then what is returned is no bound). scan : counts and prices a mapping.
@@ -118,7 +118,7 @@ def join(  # noqa: PLR0917
     out (infinity where nothing was), and the tile at which it did.
     """
     nest, factors, tables, levels, words = problem.nest, problem.factors, problem.tables, problem.levels, problem.words
-    sides = problem.sides
+    sides, plain, least, swept = problem.sides, tabled.plain, tabled.fewest, tabled.swept
     orders, base, reals = problem.orders, problem.base, problem.reals
     depths = factors.shape[1]
     resources = base.shape[1] - 1
@@ -132,7 +132,7 @@ def join(  # noqa: PLR0917
     moved = np.empty(2, np.float64)
     energy = np.empty(depths, np.float64)
     held = np.empty((2, 3), np.float64)
-    state, spare = np.empty((3, 8), np.int64), np.empty(resources, np.float64)
+    state, spare = np.empty((5, 8), np.int64), np.empty(resources, np.float64)
     beyond, parts, moves = np.zeros((2, 8), np.int64), np.empty((depths, 8), np.int64), np.empty((2, depths, 2, 8))
     load = np.empty((depths, resources), np.float64)
     pick = np.empty((depths, 8), np.int64)
@@ -142,8 +142,9 @@ def join(  # noqa: PLR0917
     at = np.empty((depths, 8), np.int64)
     depth = np.empty(depths, np.int64)
     carried = np.empty(depths, np.int64)
-    partial = np.empty((depths, 9, 6), np.float64)
-    fewest = np.empty((depths, 9, 6), np.float64)
+    partial = np.empty((depths, 9, 9), np.float64)
+    fewest = np.empty((depths, 9, 9), np.float64)
+    lone = np.zeros((depths, 8))
     volume = np.empty(5, np.float64)
     volumes(problem, volume)
     outermost, lowest = path[2, 0], path[2, 1]
@@ -214,8 +215,12 @@ def join(  # noqa: PLR0917
             tile[level, dim] = tables[SIZE, level, dim, choice]
             if not fits(level, tile[level], here == 7, nest, levels, sides):
                 continue
-            for place in range(6):
+            for place in range(9):
                 partial[level, here + 1, place] = partial[level, here, place]
+            for operand in range(3):
+                if has_share(operand, dim):
+                    share = tabled.lone[level, dim, choice]
+                    partial[level, here + 1, 6 + operand] = max(share, partial[level, here, 6 + operand])
             free = FREE_OF[dim]
             if free >= 0 and free != stay:
                 partial[level, here + 1, 2 * free] *= tables[LEAVES, level, dim, choice]
@@ -240,11 +245,21 @@ def join(  # noqa: PLR0917
                         away = min(away, problem.still[level, operand, 0])
                         here_in = min(here_in, problem.still[level, operand, 1])
                     amount = volume[operand]
+                    share = max(partial[level, here + 1, 6 + operand], fewest[level, here + 1, 6 + operand])
                     if operand == INPUT:
-                        amount *= min(
+                        inputs = min(
                             least[level, 0, pick[level, Q], pick[level, S]] * columns,
                             least[level, 1, pick[level, P], pick[level, R]] * rows,
                         )
+                        amount *= inputs
+                        share = max(share, tabled.lone_inputs[level, 0, pick[level, Q], pick[level, S]])
+                        share = max(share, tabled.lone_inputs[level, 1, pick[level, P], pick[level, R]])
+                        share = min(1.0, share * rows * columns / inputs) if inputs > 0 else 1.0
+                    if words[level, operand, 0, 0] >= 0:
+                        away = returned(away, problem.still[level, operand, 0], share)
+                    if words[level, operand, 1, 0] >= 0:
+                        here_in = returned(here_in, problem.still[level, operand, 1], share)
+                    if operand == INPUT:
                         away *= reals[MAC_LEAST + 3 + level]
                     total += amount * (words[level, operand, 0, 0] * away + words[level, operand, 1, 0] * here_in)
                 cycles = cycles_of(reals[COMPUTE], load[over], base, False)
@@ -295,6 +310,7 @@ def join(  # noqa: PLR0917
                 tile,
                 temporal,
                 chosen,
+                _YES,
                 problem,
                 reach,
                 state,
@@ -317,13 +333,15 @@ def join(  # noqa: PLR0917
             if stays[over, chosen[over]] < 0:
                 brought_back(over, temporal, chosen, problem, beyond)
             for dim in range(8):
-                spread_parts(dim, level, tile[level, dim], count[level, dim], parts, moves, problem)
-            total = energy[level] + least_inside(level, parts, moves, beyond[1], within, volume, spare, problem)
+                spread_parts(dim, level, tile[level, dim], count[level, dim], parts, moves, lone, problem)
+            total = energy[level] + least_inside(
+                level, parts, moves, beyond[1], lone, tabled.loneliest, within, volume, spare, problem
+            )
             cycles = max(cycles, cycles_of(reals[COMPUTE], spare, base, False))
             if value_of(total, cycles, nest, reals) >= best:
                 continue
             inner = path[1, level]
-            if lists(inner, level, count, listed, choices, trips, fewest, problem):
+            if lists(inner, level, count, listed, choices, trips, fewest, tabled.lone, problem):
                 level = inner
                 chosen[path[0, inner]] = -1
                 carried[inner] = 1
@@ -351,6 +369,10 @@ def join(  # noqa: PLR0917
                 candidates.order[0, here, place] = orders[here, chosen[here], place]
         while True:
             copied(temporal, candidates.temporal[0])
+            for here in range(depths):
+                for dim in range(8):
+                    if factors[FIXED, here, dim] > 1:
+                        candidates.temporal[0, here, dim] = factors[FIXED, here, dim]
             looked += counting
             exact.results.status[0] = UNKNOWN
             scan(exact.nest, exact.hierarchy, candidates, ONE, exact.growth, _YES, exact.counts, exact.results)
@@ -359,7 +381,7 @@ def join(  # noqa: PLR0917
             value = value_at(nest, exact)
             if value < best:
                 best = value
-                copied(temporal, out_temporal)
+                copied(candidates.temporal[0], out_temporal)
                 copied(candidates.order[0], out_order)
             if not nest[ADDRESSES] or not regrouped(lowest, count, temporal, nest, factors):
                 break

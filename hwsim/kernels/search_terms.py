@@ -30,7 +30,8 @@ SPATIAL, FIXED, AT_MOST, LENGTH = range(4)
 #: because of the dim, for the operand that is free of it.
 COUNT, SIZE, STEPS, LEAVES = range(4)
 #: ``Problem.levels``: operand kept; next level outside that keeps it, -1 none; whether one word serves all children; pool; bits of
-#: each pool; operands that some loop order at or outside of the level can leave in place; orders listed; whether the tile is a choice.
+#: each pool; operands that some loop order at or outside of the level can leave in place; orders listed; whether the tile is a choice
+#: and, second, whether loops there may matter.
 KEEP, PARENT, SHARE, POOL, POOL_BITS, LEADS, ORDERS, CHOICE = range(8)
 #: ``Problem.reals``: least cycles of what overlaps, compute among it; MACs per PE and cycle; leakage per cycle [J]; ramp-up cycles of a
 #: pass; least words that PEs take of each operand.
@@ -124,23 +125,38 @@ def overlap(tile: int, kernel: int, stride: int, dilation: int, step: int, addre
 
 @lean_kernel
 def windows(
-    dim: int, level: int, parent: int, reach: int, count: int, operand: int, factors: Int, levels: Int
+    dim: int, level: int, parent: int, reach: int, count: int, operand: int, nest: Int, factors: Int, levels: Int
 ) -> tuple[int, int]:
-    """How often the tile at ``level`` is delivered because of a dim its operand is free of: leaving the parent, arriving in all children.
+    """How often the tile at ``level`` is delivered because of a dim its operand is free of: leaving the parent, arriving in children.
 
-    reach : the outermost level whose loop over the dim leaves the tile in place; count : tiles of that level.
+    reach : the outermost level whose loop over the dim leaves the tile in place; count : tiles of that level. The least that it can be
+    whatever the loops inside: where factors may not divide, the last of these tiles may keep a single child busy, or, being the only one,
+    all children of its own, but of the last of these only one.
     """
-    leaves, arrives, together = count, count, 1
+    together = apart = every = 1
+    apart_inner = every_inner = 0
     for outer in range(level + 1, factors.shape[1]):
         children = factors[SPATIAL, outer, dim]
-        if outer <= reach:
-            arrives *= children
-        if outer <= parent and levels[SHARE, outer, operand]:
-            if outer > reach:
-                together *= children
-        elif outer <= reach:
-            leaves *= children
-    return ceiling(leaves, together), arrives
+        if children == 1:
+            continue
+        shared = outer <= parent and levels[SHARE, outer, operand]
+        if outer > reach:
+            together *= children if shared else 1
+            continue
+        every_inner, every = every if every > 1 else 0, every * children
+        if not shared:
+            apart_inner, apart = apart if apart > 1 else 0, apart * children
+    if nest[PERFECT]:
+        return ceiling(count * apart, together), count * every
+    return ceiling(_busy(count, apart, apart_inner), together), _busy(count, every, every_inner)
+
+
+@lean_kernel
+def _busy(count: int, children: int, inner: int) -> int:
+    """Least children that ``count`` tiles keep busy, of so many each, in groups of ``inner`` (0: in one)."""
+    if count > 1:
+        return (count - 1) * children + 1
+    return children - inner + 1 if inner else children
 
 
 @lean_kernel
@@ -244,7 +260,7 @@ def largest(extent: int, tiles: int, perfect: int, least: int) -> int:
     return extent if tiles == 1 else (extent - 1) // (tiles - 1)
 
 
-#: Positions or taps up to which groups of unequal sizes are told apart where there are as many of them.
+#: Extents up to which groups of unequal sizes are told apart where there are as many of them.
 FEW = 8
 
 

@@ -20,6 +20,7 @@ from hwsim.kernels.packed import (
     R,
     S,
 )
+from hwsim.kernels.search_axes import Tabled
 from hwsim.kernels.search_inside import (
     AXES,
     DEPTHS,
@@ -31,6 +32,7 @@ from hwsim.kernels.search_inside import (
     unheld,
     volumes,
 )
+from hwsim.kernels.search_lone import has_share, returned
 from hwsim.kernels.search_terms import (
     COMPUTE,
     COUNT,
@@ -51,10 +53,13 @@ from hwsim.kernels.search_tile import ONE, cycles_of, fits
 
 
 @lean_kernel
-def _part(level: int, total: Float, volume: Float, inputs: float, problem: Problem) -> float:
-    """Least energy of a level's boundary with some dims of its tile chosen; total [8] : deliveries so far, volume [5] : ``volumes``.
+def _part(
+    level: int, total: Float, open_lone: Float, slid: float, volume: Float, inputs: float, problem: Problem
+) -> float:
+    """Least energy of a level's boundary with some dims of its tile chosen; volume [5] : ``volumes``.
 
-    inputs : along height and width, all that are needed as long as these are open.
+    total [10] : deliveries so far, steps, and shares of lone tiles, open_lone [3] of dims that are open. inputs : along height and width,
+    all that are needed as long as these are open; slid : tiles hold so many times as many.
     """
     levels, words = problem.levels, problem.words
     moving = saved = 0.0
@@ -67,7 +72,10 @@ def _part(level: int, total: Float, volume: Float, inputs: float, problem: Probl
         if operand == INPUT:
             amount *= inputs
             outer *= problem.reals[MAC_LEAST + 3 + level]
-        moves = amount * (outer * total[2 * operand] + inner * total[2 * operand + 1])
+        share = min(1.0, max(total[7 + operand], open_lone[operand]) * (slid if operand == INPUT else 1.0))
+        away = returned(total[2 * operand], problem.still[level, operand, 0], share)
+        arrives = returned(total[2 * operand + 1], problem.still[level, operand, 1], share)
+        moves = amount * (outer * away + inner * arrives)
         moving += moves
         if levels[LEADS, level + 1, operand]:
             still = outer * problem.still[level, operand, 0] + inner * problem.still[level, operand, 1]
@@ -87,11 +95,8 @@ def _among(number: int, known: Int) -> bool:
 def tiles(
     level: int,
     problem: Problem,
-    plain: Float,
-    least: Float,
+    tabled: Tabled,
     alone: int,
-    other_energy: float,
-    other_cycles: float,
     within: Float,
     stays: Int,
     limit: float,
@@ -100,37 +105,46 @@ def tiles(
 ) -> tuple[int, float, int]:
     """List the tiles of one level that fit and whose least value is below ``limit``.
 
-    plain, least [2, M, M] : the level's ``axes``. alone : 1 where the value is the energy of the level's own boundary. other_energy,
-    other_cycles : least of all boundaries outside, base included, and of all others. within [L] : least energy of each boundary inside,
-    -inf for none. stays [A] : as in ``join``, of the outermost level, which is next to this one unless ``alone``. keys [T], found [T, 8] :
-    value and choice of each; without any room for them only the least is looked for.
+    alone : 1 where the value is the energy of the level's own boundary, else there are those inside, and all that tiles do not change.
+    within [L] : least energy of each boundary inside, -inf for none. stays [A] : as in ``join``, of the outermost level, which is next to
+    this one unless ``alone``. keys [T], found [T, 8] : value and choice of each; without any room for them only the least is looked for.
     Returns how many there are (beyond T they are not written), the least value of all that are below ``limit`` (else infinity), and how
     many were looked at.
     """
     nest, factors, tables, levels, words = problem.nest, problem.factors, problem.tables, problem.levels, problem.words
-    sides = problem.sides
+    sides, plain, least = problem.sides, tabled.plain[level], tabled.fewest[level]
+    other_energy, other_cycles = (0.0, 0.0) if alone else (problem.base[3, 0], problem.reals[COMPUTE])
     resources = problem.base.shape[1] - 1
     size = np.empty(8, np.int64)
     at = np.empty(8, np.int64)
     first = np.zeros(8, np.int64)
-    total = np.empty((9, 8), np.float64)
+    total, open_lone = np.zeros((9, 10)), np.zeros((9, 3))
     volume = np.empty(5, np.float64)
     load = np.empty(resources, np.float64)
     beyond, top = np.zeros((2, 8), np.int64), factors.shape[1] - 1
-    ends, fixed = np.empty((3, 2), np.float64), np.empty((3, 2), np.float64)
+    ends, fixed, share = np.empty((3, 2), np.float64), np.empty((3, 2), np.float64), np.empty(3)
     parts, moves = np.empty((level + 1, 8), np.int64), np.empty((2, level + 1, 2, 8), np.float64)
+    lone = np.zeros((level + 1, 8))
     temporal, chosen = np.ones((top + 1, 8), np.int64), np.zeros(top + 1, np.int64)
     code = np.empty(levels[ORDERS, top, 0], np.int64)
     for dim in range(8):
         size[dim] = 1
-        total[0, dim] = 1.0
+        if dim < 7:
+            total[0, dim] = 1.0
         if unheld(dim, level, factors.shape[1] - 1, nest, factors, levels):
             last = factors[LENGTH, level, dim] - 1
             first[dim] = last if tables[COUNT, level, dim, last] == 1 else 0
+    for later in range(7, -1, -1):
+        dim = DEPTHS[later]
+        for operand in range(3):
+            open_lone[later, operand] = open_lone[later + 1, operand]
+            if has_share(operand, dim):
+                for choice in range(first[dim], factors[LENGTH, level, dim]):
+                    open_lone[later, operand] = max(open_lone[later, operand], tabled.lone[level, dim, choice])
     volumes(problem, volume)
     number = looked = 0
     smallest = np.inf
-    inputs = volume[3] * volume[4]
+    inputs, slid = volume[3] * volume[4], 1.0
     rest = other_energy
     for inner_level in range(level):
         rest += within[inner_level] if within[inner_level] > -np.inf else 0.0
@@ -147,9 +161,12 @@ def tiles(
         if not fits(level, size, False, nest, levels, sides):
             continue
         if not alone:
-            spread_parts(dim, level, size[dim], tables[COUNT, level, dim, at[dim]], parts, moves, problem)
-        for place in range(7):
+            spread_parts(dim, level, size[dim], tables[COUNT, level, dim, at[dim]], parts, moves, lone, problem)
+        for place in range(10):
             total[depth + 1, place] = total[depth, place]
+        for operand in range(3):
+            if has_share(operand, dim):
+                total[depth + 1, 7 + operand] = max(total[depth, 7 + operand], tabled.lone[level, dim, at[dim]])
         free = FREE_OF[dim]
         if free >= 0:
             total[depth + 1, 2 * free] *= tables[LEAVES, level, dim, at[dim]]
@@ -157,12 +174,16 @@ def tiles(
         total[depth + 1, 6] *= tables[STEPS, level, dim, at[dim]]
         if depth < 7:
             if depth + 1 == AXES:
+                every = plain[0, at[Q], at[S]] * plain[1, at[P], at[R]]
                 inputs = min(
                     least[0, at[Q], at[S]] * plain[1, at[P], at[R]], least[1, at[P], at[R]] * plain[0, at[Q], at[S]]
                 )
+                slid = every / inputs if inputs > 0 else 1.0
+                along = max(tabled.lone_inputs[level, 0, at[Q], at[S]], tabled.lone_inputs[level, 1, at[P], at[R]])
+                total[depth + 1, 7 + INPUT] = max(total[depth + 1, 7 + INPUT], along)
             elif depth + 1 < AXES:
-                inputs = volume[3] * volume[4]
-            energy = _part(level, total[depth + 1], volume, inputs, problem)
+                inputs, slid = volume[3] * volume[4], 1.0
+            energy = _part(level, total[depth + 1], open_lone[depth + 1], slid, volume, inputs, problem)
             value = energy if alone else value_of(rest + energy, other_cycles, nest, problem.reals)
             if value >= (limit if keys.shape[0] else min(limit, smallest)):
                 continue
@@ -178,8 +199,12 @@ def tiles(
                 continue
             amount = volume[operand] * (inputs if operand == INPUT else 1.0)
             apart = problem.reals[MAC_LEAST + 3 + level] if operand == INPUT else 1.0
-            ends[operand, 0] = amount * apart * total[8, 2 * operand]
-            ends[operand, 1] = amount * total[8, 2 * operand + 1]
+            share[operand] = min(1.0, total[8, 7 + operand] * (slid if operand == INPUT else 1.0))
+            for side in range(2):
+                moves_out = total[8, 2 * operand + side]
+                if words[level, operand, side, 0] >= 0:
+                    moves_out = returned(moves_out, problem.still[level, operand, side], share[operand])
+                ends[operand, side] = amount * moves_out * (apart if side == 0 else 1.0)
             fixed[operand, 0] = amount * apart * problem.still[level, operand, 0]
             fixed[operand, 1] = amount * problem.still[level, operand, 1]
             outer, inner = words[level, operand, 0, 0], words[level, operand, 1, 0]
@@ -216,7 +241,7 @@ def tiles(
                 continue
             for resource in range(resources):
                 load[resource] = problem.base[3, 1 + resource]
-            inside = least_inside(level, parts, moves, beyond[1], within, volume, load, problem)
+            inside = least_inside(level, parts, moves, beyond[1], lone, tabled.loneliest, within, volume, load, problem)
             cycles = max(cycles, cycles_of(problem.reals[COMPUTE], load, problem.base, False))
             value = value_of(other_energy + energy + inside, cycles, nest, problem.reals)
         else:
@@ -241,6 +266,8 @@ def tiles(
                     if not levels[KEEP, level, operand]:
                         continue
                     away, here = delivered(operand, level, beyond[0], moves)
+                    away = returned(away, problem.still[level, operand, 0], share[operand])
+                    here = returned(here, problem.still[level, operand, 1], share[operand])
                     amount = volume[operand] * (inputs if operand == INPUT else 1.0)
                     away *= amount * (problem.reals[MAC_LEAST + 3 + level] if operand == INPUT else 1.0)
                     here *= amount
@@ -253,7 +280,9 @@ def tiles(
                 cycles = max(steps, cycles_of(0.0, load, problem.base, False))
                 if value_of(rest + energy, cycles, nest, problem.reals) >= min(highest, value):
                     continue
-                inside = least_inside(level, parts, moves, beyond[1], within, volume, load, problem)
+                inside = least_inside(
+                    level, parts, moves, beyond[1], lone, tabled.loneliest, within, volume, load, problem
+                )
                 cycles = max(steps, cycles_of(problem.reals[COMPUTE], load, problem.base, False))
                 value = min(value, value_of(other_energy + energy + inside, cycles, nest, problem.reals))
         if value < limit:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -36,6 +36,9 @@ from hwsim.kernels.search_terms import (
 )
 from hwsim.kernels.search_tile import NONE, ONE, ZERO, cycles_of, fits, steps_of
 
+#: No, as a value.
+_NO = cast(bool, np.bool_(False))
+
 
 class Exact(NamedTuple):
     """What counting a mapping as a whole takes. growth : see ``scan``; counts, results : room for one."""
@@ -60,13 +63,14 @@ def value_at(nest: Int, exact: Exact) -> float:
 
 class Chain(NamedTuple):
     """Room for one mapping's tiles. tiles, tile, temporal [L, 8] : tiles of each level, their extents, trips. chosen [L] : orders by
-    number. steps [2, 8] : compute steps and passes along each dim. reach [8], state [3, 8], held [2, 3], moved [2], load [B] : room to
-    work in."""
+    number. trips [L, 8] : those of them that have something to do. steps [2, 8] : compute steps and passes along each dim. reach [8],
+    state [5, 8], held [2, 3], moved [2], load [B] : room to work in."""
 
     tiles: Int
     tile: Int
     temporal: Int
     chosen: Int
+    trips: Int
     steps: Int
     reach: Int
     state: Int
@@ -89,8 +93,11 @@ def tiled(dim: int, problem: Problem, chain: Chain) -> None:
     nest, factors, temporal = problem.nest, problem.factors, chain.temporal
     number, extent = nest[dim], ONE
     for level in range(factors.shape[1]):
+        chain.trips[level, dim] = 1  # more may be fixed than there is left to do
         if number > 1:
-            number = ceiling(ceiling(number, factors[SPATIAL, level, dim]), temporal[level, dim])
+            left = ceiling(number, factors[SPATIAL, level, dim])
+            chain.trips[level, dim] = min(temporal[level, dim], left)
+            number = ceiling(left, temporal[level, dim])
         extent *= factors[SPATIAL, level, dim] * temporal[level, dim]
         chain.tiles[level, dim], chain.tile[level, dim] = number, extent
     chain.steps[0, dim], chain.steps[1, dim] = _steps(dim, temporal, chain.tile, nest, factors)
@@ -106,7 +113,7 @@ def chain_value(problem: Problem, chain: Chain, beyond: float) -> float:
     """
     nest, factors, levels, words = problem.nest, problem.factors, problem.levels, problem.words
     base, reals = problem.base, problem.reals
-    count, tile, temporal, load = chain.tiles, chain.tile, chain.temporal, chain.load
+    count, tile, temporal, trips, load = chain.tiles, chain.tile, chain.temporal, chain.trips, chain.load
     depths = factors.shape[1]
     for level in range(depths):
         if not fits(level, tile[level], True, nest, levels, problem.sides):
@@ -144,8 +151,9 @@ def chain_value(problem: Problem, chain: Chain, beyond: float) -> float:
                 chain.held,
                 count,
                 tile,
-                temporal,
+                trips,
                 chain.chosen,
+                _NO,
                 problem,
                 chain.reach,
                 chain.state,

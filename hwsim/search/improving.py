@@ -101,9 +101,9 @@ def _allowed(space: Space, problem: Problem, temporal: Int) -> bool:
 
 def room_for(space: Space, problem: Problem, temporal: Int, chosen: Int) -> Chain:
     """Room to price mappings in, with trips [L, 8] and orders [L] by number, which climbing changes in place."""
-    room = np.zeros((2, 8), np.int64), np.zeros(8, np.int64), np.zeros((3, 8), np.int64), np.zeros((2, 3)), np.zeros(2)
+    room = np.zeros((2, 8), np.int64), np.zeros(8, np.int64), np.zeros((5, 8), np.int64), np.zeros((2, 3)), np.zeros(2)
     plain = np.ones((space.levels, 8), np.int64)
-    return Chain(plain, plain.copy(), temporal, chosen, *room, np.zeros(problem.base.shape[1] - 1))
+    return Chain(plain, plain.copy(), temporal, chosen, plain.copy(), *room, np.zeros(problem.base.shape[1] - 1))
 
 
 def exact_of(space: Space) -> Exact:

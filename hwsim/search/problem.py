@@ -49,7 +49,7 @@ def build(
     per_level = np.zeros((8, levels, 3), np.int64)
     per_level[:6] = kept, parent, share, packed.pool, packed.pool_bits, space.leads
     per_level[ORDERS] = np.array([len(order) for order in space.orders])[:, None]
-    per_level[CHOICE] = choice[:, None]
+    per_level[CHOICE] = np.stack((choice, _loops(space, kept, choice), choice), axis=1)
     window = (nest.stride[0], nest.dilation[0], nest.stride[1], nest.dilation[1], int(space.exact))
     real = (nest.pad[0], nest.size[0], nest.pad[1], nest.size[1])
     held = (nest.bits[0], nest.bits[1], nest.bits[3])
@@ -155,6 +155,16 @@ def _choices(space: Space, kept: NDArray[np.bool_], spatial: Int) -> Int:
     choice = kept.any(axis=1) | ~idle
     choice[-1] = False
     return choice.astype(np.int64)
+
+
+def _loops(space: Space, kept: NDArray[np.bool_], choice: Int) -> Int:
+    """1 for levels whose loops may matter: the choices, and where factors may not divide all that keep nothing outside of one that does.
+
+    There runs of a loop may end in a few tiles, of which some stay in place while the next loops run, and begin again further out.
+    """
+    uneven = [not space.perfect and bool(kept[:level].any()) for level in range(space.levels)]
+    uneven[-1] = False
+    return np.maximum(choice, uneven)
 
 
 def _tables(

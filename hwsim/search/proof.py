@@ -10,9 +10,9 @@ import numpy as np
 
 from hwsim.kernels.jit import passed
 from hwsim.kernels.packed import Float, Int
-from hwsim.kernels.search_axes import axes
+from hwsim.kernels.search_axes import Tabled, axes, tabled_for
 from hwsim.kernels.search_join import join
-from hwsim.kernels.search_terms import CHOICE, COMPUTE, Problem
+from hwsim.kernels.search_terms import CHOICE, Problem
 from hwsim.kernels.search_tiles import tiles
 from hwsim.mapping.pack import unpack_mapping
 from hwsim.search.bounds import anywhere, beyond, coarse, fine, least_cycles
@@ -99,6 +99,8 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
         if fresh:
             _climb(space, setup, space.keeps[job.keep], queue.along(job), progress)
         left = _solve(space, setup, space.keeps[job.keep], queue.along(job), progress, budget, each)
+        if setup.collapsed:  # loops of levels that keep nothing were not looked at one by one
+            progress.given_up = min(progress.given_up, max(bound, setup.bound))
         if left < progress.value:
             tasted.append((max(bound, left), job.at(_BEGUN)))
             queue.ready(job, setup)
@@ -235,7 +237,7 @@ class _Queue:
         return setup if setup is not None and setup.bound < limit else None
 
 
-_Start = tuple[Int, Float, Float, Float, Int, Float, Float]
+_Start = tuple[Int, Tabled, Int, Float, Float]
 
 
 @dataclass(slots=True)
@@ -253,6 +255,12 @@ class _Setup:
     _limit: float = -math.inf
     _tiles: tuple[Float, Int] = (np.empty(0), np.empty((0, 8), np.int64))
 
+    @property
+    def collapsed(self) -> bool:
+        """Whether loops may matter where no tile is a choice."""
+        choice = self.problem.levels[CHOICE]
+        return bool((choice[:, 1] > choice[:, 0]).any())
+
     def listed(self, limit: float) -> tuple[Float, Int]:
         """Tiles of the outermost level that is a choice, most promising first: keys and choices of all that are below ``limit``."""
         if math.isinf(limit):  # what is near to the least is enough for a start
@@ -267,22 +275,21 @@ def _setup(problem: Problem, stays: Int, limit: float) -> _Setup | None:
     levels = problem.factors.shape[1]
     chosen = [level for level in range(levels - 1) if problem.levels[CHOICE, level, 0]]
     longest_list = problem.tables.shape[3]
-    plain, fewest = np.zeros((2, levels, 2, longest_list, longest_list))
-    swept = np.zeros((levels, 2, 3, longest_list, longest_list))
-    axes(problem, plain, fewest, swept)
+    tabled = tabled_for(levels, longest_list)
+    axes(problem, tabled)
     within, rest = np.full(levels, -np.inf), np.zeros(levels)
     path = np.full((3, levels), -1, np.int64)
     for inner, outer in zip(chosen, [*chosen[1:], levels - 1], strict=True):
         path[0, inner], path[1, outer] = outer, inner
     path[2, :2] = chosen[-1], chosen[0]
     for level in chosen[:-1]:
-        alone = tiles(level, problem, plain[level], fewest[level], 1, 0.0, 0.0, within, stays[-1], math.inf, *_NOTHING)
+        alone = tiles(level, problem, tabled, 1, within, stays[-1], math.inf, *_NOTHING)
         within[level] = alone[1]
         if math.isinf(alone[1]):
             return None
     for level in chosen:
         rest[level] = sum(within[inner] for inner in chosen if inner < level)
-    start = (path, plain, fewest, swept, stays, within, rest)
+    start = (path, tabled, stays, within, rest)
     if math.isfinite(limit) and stays[-1, 0] >= 0:  # these are bounded so quickly that they are listed at once
         found = _listing(problem, start, limit)
         return _Setup(problem, start, float(found[0][0]), len(found[0]), limit, found) if len(found[0]) else None
@@ -293,12 +300,10 @@ def _setup(problem: Problem, stays: Int, limit: float) -> _Setup | None:
 _NOTHING = (np.empty(0), np.empty((0, 8), np.int64))
 
 
-def _outermost(problem: Problem, start: _Start) -> tuple[int, Problem, Float, Float, int, float, float, Float, Int]:
+def _outermost(problem: Problem, start: _Start) -> tuple[int, Problem, Tabled, int, Float, Int]:
     """What ``tiles`` takes of the outermost level that is a choice."""
-    path, plain, fewest, _, stays, within, _ = start
-    level = int(path[2, 0])
-    outside = float(problem.base[3, 0]), float(problem.reals[COMPUTE])
-    return level, problem, plain[level], fewest[level], 0, *outside, within, stays[-1]
+    path, tabled, stays, within, _ = start
+    return int(path[2, 0]), problem, tabled, 0, within, stays[-1]
 
 
 def _listing(problem: Problem, start: _Start, limit: float) -> tuple[Float, Int]:

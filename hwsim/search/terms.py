@@ -103,7 +103,7 @@ def terms_of(space: Space, keep: Keep, factors: Int) -> Terms:
     return Terms(
         np.ascontiguousarray(np.moveaxis(words, 3, 0)),
         np.ascontiguousarray(np.moveaxis(base, 1, 0)),
-        _still(parent, share, children),
+        _still(space, parent, share, spread),
         mac_least,
         apart,
     )
@@ -193,17 +193,29 @@ def _apart(space: Space, first: int, last: int, spread: Reals) -> Reals:
     return apart
 
 
-def _still(parent: Int, share: NDArray[np.bool_], children: Reals) -> Reals:
-    """How often a tile that stays in place over all loops outside leaves the parent, and arrives."""
-    still = np.ones((*children.shape, 2))
-    levels = children.shape[1]
-    for level in range(levels):
-        for operand in range(3):
-            for outer in range(level + 1, levels):
-                still[:, level, operand, 1] *= children[:, outer, operand]
-                if outer > parent[level, operand] or not share[outer, operand]:
-                    still[:, level, operand, 0] *= children[:, outer, operand]
+def _still(space: Space, parent: Int, share: NDArray[np.bool_], spread: Reals) -> Reals:
+    """How often a tile that stays in place over all loops outside leaves the parent, and arrives, at least.
+
+    Where factors may not divide, the last of the outermost children may have a single one of its own at work.
+    """
+    patterns, levels = spread.shape[:2]
+    still = np.ones((patterns, levels, 3, 2))
+    for level, operand in itertools.product(range(levels), range(3)):
+        outside = range(level + 1, levels)
+        apart = [outer for outer in outside if outer > parent[level, operand] or not share[outer, operand]]
+        for side, among in enumerate((apart, list(outside))):
+            for dim in free_of(operand) if among else ():
+                still[:, level, operand, side] *= _at_work(spread[:, among, dim], space.perfect)
     return still
+
+
+def _at_work(spread: Reals, perfect: bool) -> Reals:
+    """Children of some levels that are at work, at least [T]; spread [T, L] : children by level."""
+    inner, every = np.ones(len(spread)), np.ones(len(spread))
+    for children in spread.T:
+        inner = np.where(children > 1, every, inner)
+        every = every * children
+    return every if perfect else np.where(inner > 1, every - inner + 1, every)
 
 
 def _outputs_reference(

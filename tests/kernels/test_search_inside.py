@@ -13,7 +13,18 @@ import pytest
 
 from hwsim.kernels import search_inside, search_survey
 from hwsim.kernels.packed import INPUT, OUTPUT, WEIGHT, C, G, K, N, P, Q, R, S
-from hwsim.kernels.search_terms import ADDRESSES, AT_MOST, FIXED, FREE_OF, KEEP, PARENT, PASS_LEVEL, SHARE, SPATIAL
+from hwsim.kernels.search_terms import (
+    ADDRESSES,
+    AT_MOST,
+    FIXED,
+    FREE_OF,
+    KEEP,
+    PARENT,
+    PASS_LEVEL,
+    PERFECT,
+    SHARE,
+    SPATIAL,
+)
 from tests.kernels.plain import plain
 
 brought_back, unheld, spread_parts, delivered, windows = (
@@ -74,9 +85,12 @@ def test_parts_of_a_tile_and_how_often_they_move(dim: int) -> None:
     factors[SPATIAL, :, dim] = (5, 2, 3, 2)
     levels[PARENT] = [[1, 2, 3], [3, 3, 3], [3, 3, 3], [-1, -1, -1]]
     levels[SHARE, (1, 3)] = 1
-    problem: Any = SimpleNamespace(factors=factors, levels=levels)
-    parts, moves = np.zeros((4, 8), np.int64), np.full((2, 4, 2, 8), -1.0)
-    spread_parts(dim, 2, 29, 6, parts, moves, problem)
+    nest = np.full(26, 6 * 29, np.int64)
+    nest[PERFECT] = 1
+    problem: Any = SimpleNamespace(nest=nest, factors=factors, levels=levels)
+    parts, moves, lone = np.zeros((4, 8), np.int64), np.full((2, 4, 2, 8), -1.0), np.full((4, 8), -1.0)
+    spread_parts(dim, 2, 29, 6, parts, moves, lone, problem)
+    assert lone[:3, dim].tolist() == [0.0, 0.0, 0.0]
     assert parts[:, dim].tolist() == [5, 10, 29, 0]
     free = int(FREE_OF[dim])
     for level in range(3):
@@ -84,7 +98,8 @@ def test_parts_of_a_tile_and_how_often_they_move(dim: int) -> None:
         if free >= 0:
             parent = int(levels[PARENT, level, free])
             expected = [
-                windows(dim, level, parent, reach, number, free, factors, levels) for reach, number in ((2, 6), (3, 1))
+                windows(dim, level, parent, reach, number, free, nest, factors, levels)
+                for reach, number in ((2, 6), (3, 1))
             ]
         assert [tuple(moves[stays, level, :, dim]) for stays in (0, 1)] == expected
     beyond = np.ones(8, np.int64)

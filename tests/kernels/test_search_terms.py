@@ -86,8 +86,10 @@ def test_how_often_a_tile_is_delivered(
     factors = _spatial((1, S, 2), (2, S, 3), (3, S, 5), (2, Q, 7))
     levels = np.zeros((8, 4, 3), np.int64)
     levels[SHARE, list(shared), INPUT] = 1
-    assert windows(S, 0, parent, reach, 60, INPUT, factors, levels) == found
-    assert windows(S, 0, 3, 0, 61, INPUT, _spatial((1, S, 2)), np.ones((8, 4, 3), np.int64))[0] == 31
+    nest = np.zeros(26, np.int64)
+    nest[PERFECT] = 1
+    assert windows(S, 0, parent, reach, 60, INPUT, nest, factors, levels) == found
+    assert windows(S, 0, 3, 0, 61, INPUT, nest, _spatial((1, S, 2)), np.ones((8, 4, 3), np.int64))[0] == 31
 
 
 def _share(

@@ -37,6 +37,35 @@ def sliding_problem(seed: int) -> tuple[LoopNest, Hierarchy, bool, bool]:
     return nest, _hierarchy(pick, pick.choice((2, 3))), True, False
 
 
+def uneven_problem(seed: int) -> tuple[LoopNest, Hierarchy, bool, bool]:
+    """The same in the exact rules where factors seldom divide: extents that are odd, and any factors."""
+    pick = random.Random(f"uneven {seed}")
+    fields = {dim.lower(): pick.choice((3, 3, 5, 5, 7)) for dim in pick.sample("NKCQPSR", pick.choice((2, 2, 3)))}
+    types = {name: OperandType(pick.choice(("int4", "int8"))) for name in ("input", "weight", "output")}
+    nest = LoopNest(**fields, **types, accumulator=OperandType("int16"))  # type: ignore[arg-type]
+    return nest, _hierarchy(pick, pick.choice((2, 3, 3))), True, False
+
+
+def returning_problem(seed: int) -> tuple[LoopNest, Hierarchy, bool, bool]:
+    """A window on a chip that holds a few inputs next to the MACs and nothing but sums outside of them: filters bring the inputs back."""
+    pick = random.Random(f"returning {seed}")
+    byte = OperandType("int8")
+    nest = LoopNest(q=4, s=pick.choice((2, 3)), k=2, input=byte, weight=byte, output=byte, accumulator=byte)
+
+    def priced(joules: float) -> dict[str, tuple[float, float, float]]:
+        return dict.fromkeys(("read_j", "fill_j", "update_j"), (joules,) * 3)
+
+    def room(words: int | None) -> tuple[Storage]:
+        return (Storage((True, True, True), None if words is None else 8 * words),)
+
+    levels = (
+        Level("L0", 1, 1, storage=room(pick.choice((3, 4))), keeps=("always", "never", "never"), **priced(0.1)),
+        Level("L1", 1, 1, storage=room(pick.choice((1, 2, 4, 8))), keeps=("never", "never", "always"), **priced(1.0)),
+        Level("L2", 1, 1, storage=room(None), keeps=("always",) * 3, **priced(50.0), off_chip=True),
+    )
+    return nest, Hierarchy("returning", levels, 1, 1, mac_j=1.0, clock_hz=1.0), True, True
+
+
 def _nest(pick: random.Random, most: int) -> LoopNest:
     extents = dict.fromkeys(DIMS, 1)
     for _ in range(20):

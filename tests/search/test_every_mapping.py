@@ -95,6 +95,5 @@ def test_neighbours_held_by_loops_of_a_level_that_keeps_nothing() -> None:
     assert troubles(376, 6000, sliding_problem) == []
 
 
-@pytest.mark.xfail(strict=True, reason="README's limits: a child whose one last tile stays while the others' move on")
-def test_a_child_with_one_tile_left_is_missed() -> None:
+def test_a_child_with_one_tile_left_keeps_it() -> None:
     assert troubles(235, 6000, sliding_problem) == []

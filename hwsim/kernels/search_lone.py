@@ -1,0 +1,89 @@
+"""Tiles that stay in place while others change: where factors do not divide, some children may have a single one.
+
+A loop over a dim that an operand depends on, inside of one over a dim that it is free of, makes the outer one bring all tiles back. But
+what is left for the last run of the inner loop may be one tile, or none, for some children: theirs stays. Bounds let as many stay as there
+can be, whatever the loops.
+"""
+
+from __future__ import annotations
+
+from hwsim.kernels.jit import lean_kernel
+from hwsim.kernels.packed import INPUT, Int, P, Q, R, S
+from hwsim.kernels.search_terms import AT_MOST, CHOICE, FEW, FIXED, FREE_OF, PERFECT, SPATIAL, Problem, ceiling
+
+
+@lean_kernel
+def regroups(dim: int, level: int, count: Int, temporal: Int, problem: Problem) -> bool:
+    """Whether loops outside of ``level`` may have other trips for as many tiles [L, 8] of every level: four and one of five, not three
+    and two. Of dims beyond ``FEW`` only the fewest trips are looked at."""
+    nest, factors = problem.nest, problem.factors
+    if nest[PERFECT] or nest[dim] > FEW:
+        return False
+    for outer in range(level + 1, factors.shape[1]):
+        trips = temporal[outer, dim] + 1
+        number = ceiling(count[outer - 1, dim], factors[SPATIAL, outer, dim])
+        if factors[FIXED, outer, dim] or trips > min(number, factors[AT_MOST, outer, dim]):
+            continue
+        if ceiling(number, trips) == count[outer, dim]:
+            return True
+    return False
+
+
+@lean_kernel
+def largest_trips(dim: int, level: int, count: Int, problem: Problem) -> int:
+    """The most trips of a level's loop over a dim for as many tiles [L, 8]."""
+    number = ceiling(count[level - 1, dim], problem.factors[SPATIAL, level, dim])
+    most = number if count[level, dim] == 1 else (number - 1) // (count[level, dim] - 1)
+    return min(most, problem.factors[AT_MOST, level, dim])
+
+
+@lean_kernel
+def lone_tiles(dim: int, level: int, tiles: int, problem: Problem) -> int:
+    """Of the ``tiles`` of ``level`` along a dim, the most that can be the only one of their child while others change.
+
+    Runs are of two tiles or more of each child. All tiles in a single run: children of the second iteration have two, or more. Else those
+    of the last run may have one.
+    """
+    most, children, top = 0, 1, problem.factors.shape[1] - 1
+    for outer in range(level + 1, top + 1 if problem.nest[PERFECT] == 0 else 0):
+        children *= problem.factors[SPATIAL, outer, dim]
+        if outer != top and not problem.levels[CHOICE, outer, 1]:
+            continue
+        if children < tiles < 2 * children:
+            most = max(most, 2 * children - tiles)
+        elif tiles > 2 * children and outer < top:
+            most = max(most, min(children, tiles - 2 * children))
+    return most
+
+
+@lean_kernel
+def lone_share(dim: int, level: int, over: int, fewest: int, most: int, problem: Problem) -> float:
+    """The share of a dim's extent that they cover, of as many tiles as one likes from ``fewest`` to ``most``, while loops outside of
+    ``over`` run.
+
+    Of T tiles none is longer than (extent - 1) / (T - 1).
+    """
+    share, children, top, extent = 0.0, 1, problem.factors.shape[1] - 1, problem.nest[dim]
+    for outer in range(level + 1, top + 1 if problem.nest[PERFECT] == 0 else 0):
+        children *= problem.factors[SPATIAL, outer, dim]
+        if outer <= over or (outer != top and not problem.levels[CHOICE, outer, 1]):
+            continue
+        tiles = max(fewest, children + 1)
+        if tiles <= most and tiles < 2 * children:
+            share = max(share, (2 * children - tiles) * (extent - 1) / ((tiles - 1) * extent))
+        tiles = min(most, max(fewest, 3 * children))
+        if tiles > 2 * children and outer < top:
+            share = max(share, min(children, tiles - 2 * children) * (extent - 1) / ((tiles - 1) * extent))
+    return min(1.0, share)
+
+
+@lean_kernel
+def has_share(operand: int, dim: int) -> bool:
+    """Whether lone tiles along a dim are a share of an operand's: of inputs along height and width they are told apart."""
+    return FREE_OF[dim] != operand and (operand != INPUT or dim not in (Q, P, S, R))
+
+
+@lean_kernel
+def returned(times: float, once: float, lone: float) -> float:
+    """How often tiles move that loops outside bring back so many times, if a share that is ``lone`` stays in place meanwhile."""
+    return times - lone * max(0.0, times - once)

@@ -1,0 +1,147 @@
+"""All mappings of single spatial patterns, tile by tile: nothing that the search knows of a part of them is above what any of them costs.
+
+What a whole search answers shows little of that: a bound may be wrong wherever the best mapping is not. ``HWSIM_SEARCH_CASES`` asks for
+more patterns than the default run takes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import random
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from hwsim.kernels.jit import passed
+from hwsim.kernels.packed import Int
+from hwsim.kernels.search_join import join
+from hwsim.kernels.search_terms import CHOICE, COUNT, ORDERS, PERFECT
+from hwsim.mapping import Hierarchy
+from hwsim.search.improving import counted_by, exact_of, of_one, opened
+from hwsim.search.patterns import at_work, children_of, patterns
+from hwsim.search.problem import build, staying
+from hwsim.search.proof import _listing, _Setup, _setup
+from hwsim.search.space import space_of
+from hwsim.search.terms import terms_of
+from hwsim.workload import LoopNest
+from tests.search.cases import returning_problem, sliding_problem, uneven_problem
+from tests.search.test_kernels import tiles_of
+from tests.search.tiny import Pattern, _trips, window_problem
+
+Case = Callable[[int], tuple[LoopNest, Hierarchy, bool, bool]]
+OBJECTIVES = ("edp", "energy", "latency")
+#: Patterns of each kind, mappings of one at most.
+CASES, MOST = int(os.environ.get("HWSIM_SEARCH_CASES", "24")), 1_500
+_ALL = 1 << 40
+
+
+def of(case: Case, seed: int, number: int) -> Iterator[Pattern]:
+    """So many patterns of a problem, picked at random."""
+    nest, hierarchy, exact, perfect = case(seed)
+    space, pick = space_of(nest, hierarchy, exact, perfect), random.Random(seed)
+    listed = at_work(space, patterns(space, math.inf))
+    for _ in range(number if len(listed.steps) else 0):
+        keep, row = pick.choice(space.keeps), pick.randrange(len(listed.steps))
+        along = listed.along_x[row], listed.along_y[row]
+        children = children_of(space, along[0][None].copy(), along[1][None].copy())
+        problem = build(space, keep, children[0], pick.choice(OBJECTIVES), terms_of(space, keep, children))
+        if problem is not None:
+            yield Pattern(space, keep, along, problem)
+
+
+@pytest.mark.parametrize("case", [uneven_problem, sliding_problem, window_problem])
+def test_what_a_climb_takes_for_the_price_is_never_above_it(case: Case) -> None:
+    known = 0
+    for seed in range(5 * CASES):
+        pick = random.Random(seed)
+        for pattern in of(case, seed, 2):
+            factors, nest = pattern.problem.factors, pattern.problem.nest
+            dims = [_trips(int(nest[dim]), factors[:, :, dim], bool(nest[PERFECT])) for dim in range(8)]
+            for _ in range(20 if all(dims) else 0):
+                temporal = np.array([pick.choice(trips) for trips in dims], np.int64).T.copy()
+                orders = pattern.problem.levels[ORDERS, :, 0]
+                chosen = np.array([pick.randrange(int(number)) for number in orders], np.int64)
+                price = pattern.price(temporal, chosen) if pattern.busy(temporal) else math.inf
+                if math.isfinite(price):
+                    assert pattern.least(temporal, chosen) <= price * (1 + 1e-9), (seed, temporal, chosen)
+                    known += 1
+    assert known > 30 * CASES
+
+
+def check(pattern: Pattern, most: int = MOST) -> bool | None:
+    """Compare what is known of every tile of the outermost level, and what is put together from it, with all mappings that have that tile;
+    None where there are too many, False where none fits."""
+    if sum(1 for _ in itertools.islice(pattern.chains(), most + 1)) > most:
+        return None
+    stays = staying(pattern.space)
+    setup = _setup(pattern.problem, stays, math.inf)
+    prices = [(one, pattern.price(*one)) for one in pattern.chains() if pattern.busy(one[0])]
+    if not any(math.isfinite(price) for _, price in prices):
+        return False
+    assert setup is not None
+    level, best = int(setup.start[0][2, 0]), dict[tuple[int, ...], float]()
+    for (temporal, _), price in prices:
+        tile = tiles_of(pattern, level, tuple(map(tuple, temporal.T.tolist())))
+        best[tile] = min(price, best.get(tile, math.inf))
+    keys, found = _listing(pattern.problem, setup.start, math.inf)
+    counts = pattern.problem.tables[COUNT, level]
+    reached = math.inf
+    for key, at in zip(keys, found, strict=True):
+        price = best.get(tuple(int(counts[dim, at[dim]]) for dim in range(8)), math.inf)
+        assert key <= price * (1 + 1e-9)
+        value = joined(pattern, setup, key, at)
+        reached = min(reached, value)
+        assert value <= price * (1 + 1e-9) or collapsed(pattern)
+    optimum = min(best.values())
+    assert setup.bound <= optimum * (1 + 1e-9)
+    assert reached <= optimum * (1 + 1e-9) or collapsed(pattern)
+    return True
+
+
+def collapsed(pattern: Pattern) -> bool:
+    """Whether loops of levels that keep nothing are bounded, not looked at one by one."""
+    choice = pattern.problem.levels[CHOICE]
+    return bool((choice[:, 1] > choice[:, 0]).any())
+
+
+def joined(pattern: Pattern, setup: _Setup, key: float, at: Int) -> float:
+    """What the best mapping costs that is put together from one tile."""
+    levels = pattern.space.levels
+    candidates, exact = opened(*pattern.along, pattern.keep), exact_of(pattern.space)
+    scan = passed(counted_by(pattern.problem.nest), of_one(exact, candidates))
+    loops = np.ones((levels, 8), np.int64), np.zeros((levels, 8), np.int64)
+    rest = (math.inf, 0, _ALL, _ALL, scan, exact, candidates, *loops)
+    return float(join(pattern.problem, np.array([key]), at[None].copy(), *setup.start, *rest)[0])
+
+
+@pytest.mark.parametrize("batch", range(2))
+@pytest.mark.parametrize("case", [uneven_problem, sliding_problem, window_problem])
+def test_no_tile_is_bounded_above_any_of_its_mappings(case: Case, batch: int) -> None:
+    done, seed = 0, 1_000 * batch
+    while done < CASES // 2:
+        done += sum(bool(check(pattern)) for pattern in of(case, seed, 2))
+        seed += 1
+
+
+@pytest.mark.parametrize(
+    ("case", "seed"),
+    [
+        pytest.param(uneven_problem, 5, id="a last tile longer than the least one leaves a child one tile"),
+        pytest.param(uneven_problem, 24, id="four and one of five taps, at a level that keeps nothing"),
+        pytest.param(uneven_problem, 62, id="taps dealt out unevenly"),
+        pytest.param(uneven_problem, 194, id="six and one of seven filters"),
+        pytest.param(sliding_problem, 162, id="channels left to one child"),
+    ],
+)
+def test_patterns_that_were_once_bounded_too_high(case: Case, seed: int) -> None:
+    assert [check(pattern, 3_000) for pattern in of(case, seed, 3)].count(True)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_inputs_that_filters_bring_back(seed: int) -> None:
+    """Between two rounds of a window a child keeps what its last and its first tile have in common."""
+    (pattern,) = of(returning_problem, seed, 1)
+    assert check(pattern, 30_000)
