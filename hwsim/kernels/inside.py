@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any
 
 from llvmlite.binding import Linkage, parse_assembly
@@ -80,7 +81,7 @@ class _Whole(JITCodeLibrary):  # type: ignore[misc, unused-ignore]
         for function in self._final_module.functions:
             if not function.is_declaration and function.linkage == Linkage.linkonce_odr:
                 function.linkage = "internal"
-                if sum(1 for _ in function.blocks) > _LONG:
+                if _stays_apart() and sum(1 for _ in function.blocks) > _LONG:
                     function.add_function_attribute("noinline")
         passes, builder = self._codegen._module_pass_manager(opt=2, loop_vectorize=False, slp_vectorize=False)  # type: ignore[no-untyped-call]
         passes.run(self._final_module, builder)
@@ -93,6 +94,17 @@ class _Whole(JITCodeLibrary):  # type: ignore[misc, unused-ignore]
         names = [one.name for one in functions if not one.is_declaration and one.linkage == Linkage.external]
         plain = parse_assembly("\n".join(f'@"{name}" = internal global i8 0' for name in names))
         return self.name, "object", (self._get_compiled_object(), plain.as_bitcode())  # type: ignore[no-untyped-call]
+
+
+@cache
+def _stays_apart() -> bool:
+    """Whether LLVM can be told not to move a function into its callers: llvmlite 0.45 says it of what the function returns."""
+    module = parse_assembly("define void @apart() { ret void }")
+    module.get_function("apart").add_function_attribute("noinline")
+    with suppress(RuntimeError):
+        module.verify()
+        return True
+    return False
 
 
 def _called(libraries: Iterable[Any], before: set[Any]) -> Iterator[Any]:

@@ -371,8 +371,8 @@ def boundary(
     """Words that leave the parent for the tile of ``operand`` at ``level``, and that arrive there, all instances: ``out[0]``, ``out[1]``.
 
     count, tile, temporal [L, 8], known from ``level`` outwards; chosen [L] : order of each level's loops, known outside of ``level``;
-    held [2, 3] : ``axis_words`` of height and width, by HELD, by position and by tap; grouped : the least of all trips that make as many
-    tiles; reach [8], state [5, 8] : room to work in.
+    held [2, 3] : ``axis_words`` of height and width, by HELD, by position and by tap; grouped : the least over all trips that
+    make as many tiles, else of these very trips; reach [8], state [5, 8] : room to work in.
     """
     levels = count.shape[0]
     parent = problem.levels[PARENT, level, operand]

@@ -262,6 +262,8 @@ def join(  # noqa: PLR0917
                     if operand == INPUT:
                         away *= reals[MAC_LEAST + 3 + level]
                     total += amount * (words[level, operand, 0, 0] * away + words[level, operand, 1, 0] * here_in)
+                    if words[level, operand, 0, 0] < 0 or words[level, operand, 1, 0] < 0:
+                        total = -np.inf  # less of it is no bound
                 cycles = cycles_of(reals[COMPUTE], load[over], base, False)
                 if value_of(total + rest_energy[level], cycles, nest, reals) >= best:
                     continue

@@ -41,19 +41,20 @@ _NO = cast(bool, np.bool_(False))
 
 
 class Exact(NamedTuple):
-    """What counting a mapping as a whole takes. growth : see ``scan``; counts, results : room for one."""
+    """What counting a mapping as a whole takes. growth : see ``scan``; counts, results : room for one; busy : the least PEs at work."""
 
     nest: NestArrays
     hierarchy: HierarchyArrays
     growth: float
     counts: CountArrays
     results: ScanArrays
+    busy: float
 
 
 @lean_kernel
 def value_at(nest: Int, exact: Exact) -> float:
-    """The objective of the mapping that was counted last; infinity where it does not fit."""
-    if exact.results.status[0] != FITS:
+    """The objective of the mapping that was counted last; infinity where it does not fit, or leaves too many PEs idle."""
+    if exact.results.status[0] != FITS or exact.results.scalars[0, 3] < exact.busy:
         return np.inf
     cycles, joules = exact.results.cycles[0], exact.results.joules[0]
     if nest[OBJECTIVE] == LATENCY:

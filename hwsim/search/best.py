@@ -21,7 +21,7 @@ from hwsim.search.proof import prove
 from hwsim.search.quick import quick, surveyed_far
 from hwsim.search.size import size_of
 from hwsim.search.space import Space, space_of
-from hwsim.search.survey import FAR, carry
+from hwsim.search.survey import FAR, FURTHER, carry
 from hwsim.search.unpadded import find_unpadded
 from hwsim.workload import LoopNest
 
@@ -32,6 +32,8 @@ BUDGET = 2_000_000
 _GIVEN, _PATIENCE = 80_000, 15_000
 #: How near to the bound of the quick search what it found need not be made better before all is proven.
 _CLOSE = 0.01
+#: How far from that bound it is looked for longer: climbs of a few steps may all have ended far from where others do.
+_FAR_OFF = 0.75
 
 
 def best(
@@ -87,6 +89,8 @@ def _search(space: Space, objective: Objective, effort: Effort, progress: Progre
     if not least >= (1 - _CLOSE) * progress.value:
         find_unpadded(space, objective, progress)
         carry(space, surveyed_far(space, objective), FAR, progress)
+        if least < (1 - _FAR_OFF) * progress.value:
+            carry(space, surveyed_far(space, objective), FURTHER, progress)
     prove(space, objective, progress)
     progress.given_up = max(progress.given_up, least)
 

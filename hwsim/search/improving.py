@@ -15,6 +15,7 @@ from hwsim.kernels.search_exchange import climb
 from hwsim.kernels.search_terms import ADDRESSES, AT_MOST, FIXED, SPATIAL, Problem
 from hwsim.kernels.search_whole import Chain, Exact, value_at
 from hwsim.mapping.pack import pack_hierarchy, pack_nest, unpack_mapping
+from hwsim.search.patterns import least_busy
 from hwsim.search.progress import Progress
 from hwsim.search.space import Keep, Space
 
@@ -116,6 +117,7 @@ def exact_of(space: Space) -> Exact:
         growth(space.nest),
         empty_counts(space.levels),
         empty_scan(1, space.levels),
+        least_busy(space),
     )
 
 

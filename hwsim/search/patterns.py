@@ -112,8 +112,12 @@ def children_of(space: Space, along_x: Int, along_y: Int) -> Int:
 
 def enough(space: Space, children: Int) -> NDArray[np.bool_]:
     """Whether children [P, L, 8] are the hierarchy's least share of its PEs [P]."""
-    need = space.packed.min_utilization * space.hierarchy.pes_x * space.hierarchy.pes_y
-    return np.asarray(children.astype(np.float64).prod(axis=(1, 2)) >= need * (1 - 1e-12))
+    return np.asarray(children.astype(np.float64).prod(axis=(1, 2)) >= least_busy(space))
+
+
+def least_busy(space: Space) -> float:
+    """The least PEs that the hierarchy wants at work [1]."""
+    return float(space.packed.min_utilization * space.hierarchy.pes_x * space.hierarchy.pes_y) * (1 - 1e-12)
 
 
 def at_work(space: Space, listed: Patterns) -> Patterns:

@@ -162,7 +162,9 @@ def _loops(space: Space, kept: NDArray[np.bool_], choice: Int) -> Int:
 
     There runs of a loop may end in a few tiles, of which some stay in place while the next loops run, and begin again further out.
     """
-    uneven = [not space.perfect and bool(kept[:level].any()) for level in range(space.levels)]
+    several = np.array(space.extents) > 1
+    free = (space.fixed[:, several] != 1) & (space.at_most[:, several] > 1)
+    uneven = [not space.perfect and bool(kept[:level].any() and free[level].any()) for level in range(space.levels)]
     uneven[-1] = False
     return np.maximum(choice, uneven)
 

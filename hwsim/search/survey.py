@@ -41,6 +41,7 @@ class Reach:
 
 
 FAR = Reach(512, 24, 12, 120, 5, 1_000, 2)
+FURTHER = Reach(512, 64, 32, 400, 16, 3_000, 3)
 NEAR = Reach(256, 8, 2, 100, 2, 500, 2)
 #: One call of Python's own is cheaper than compiling a way in.
 _priced = getattr(priced, "py_func", priced)

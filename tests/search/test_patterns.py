@@ -11,6 +11,7 @@ import math
 import os
 import random
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,20 +20,24 @@ from hwsim.kernels.jit import passed
 from hwsim.kernels.packed import Int
 from hwsim.kernels.search_join import join
 from hwsim.kernels.search_terms import CHOICE, COUNT, ORDERS, PERFECT
-from hwsim.mapping import Hierarchy
+from hwsim.mapping import Hierarchy, Level, Storage
+from hwsim.search import Found, best, exhaustive
+from hwsim.search.found import Objective
+from hwsim.search.found import value as objective_value
 from hwsim.search.improving import counted_by, exact_of, of_one, opened
 from hwsim.search.patterns import at_work, children_of, patterns
 from hwsim.search.problem import build, staying
 from hwsim.search.proof import _listing, _Setup, _setup
 from hwsim.search.space import space_of
 from hwsim.search.terms import terms_of
-from hwsim.workload import LoopNest
+from hwsim.workload import LoopNest, OperandType
 from tests.search.cases import returning_problem, sliding_problem, uneven_problem
 from tests.search.test_kernels import tiles_of
 from tests.search.tiny import Pattern, _trips, window_problem
 
 Case = Callable[[int], tuple[LoopNest, Hierarchy, bool, bool]]
-OBJECTIVES = ("edp", "energy", "latency")
+OBJECTIVES: tuple[Objective, ...] = ("edp", "energy", "latency")
+_PRICES: dict[str, Any] = dict.fromkeys(("read_j", "fill_j", "update_j"), (20.0,) * 3)
 #: Patterns of each kind, mappings of one at most.
 CASES, MOST = int(os.environ.get("HWSIM_SEARCH_CASES", "24")), 1_500
 _ALL = 1 << 40
@@ -145,3 +150,22 @@ def test_inputs_that_filters_bring_back(seed: int) -> None:
     """Between two rounds of a window a child keeps what its last and its first tile have in common."""
     (pattern,) = of(returning_problem, seed, 1)
     assert check(pattern, 30_000)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_the_least_share_of_the_pes_is_at_work_in_what_is_found(objective: Objective) -> None:
+    """Factors need not divide: trips of a dim may move inside, and leave its children idle."""
+    levels = (
+        Level("pe", 3, 1, storage=(Storage((True,) * 3, 64),), keeps=("always",) * 3, **_PRICES),
+        Level("dram", 1, 1, storage=(Storage((True,) * 3, None),), keeps=("always",) * 3, off_chip=True, **_PRICES),
+    )
+    byte = OperandType("int8")
+    nest = LoopNest(k=6, c=2, input=byte, weight=byte, output=byte)
+    chip = Hierarchy("three", levels, 3, 1, mac_j=1.0, clock_hz=1.0, min_utilization=0.9)
+    found = best(nest, chip, objective, cache=False)
+    assert isinstance(found, Found) and found.counts.pes == 3
+    assert objective_value(found.cost, objective) >= found.lower_bound
+    exhaustive.MOST, most = 20_000, exhaustive.MOST
+    whole = best(nest, chip, objective, cache=False)
+    exhaustive.MOST = most
+    assert isinstance(whole, Found) and whole.lower_bound == pytest.approx(objective_value(found.cost, objective))
