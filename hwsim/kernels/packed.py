@@ -6,7 +6,7 @@ operands input, weight, output, the axes of an image height, width, the axes of 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ Bool = NDArray[np.bool_]
 N, G, K, C, Q, P, S, R = range(8)
 INPUT, WEIGHT, OUTPUT = range(3)
 READ, FILL, UPDATE = range(3)
+#: Yes and no as values: of ``True`` and ``False`` themselves Numba would compile every callee once more.
+YES, NO = cast(bool, np.bool_(True)), cast(bool, np.bool_(False))
 #: Capacity of a pool without limit [bit].
 UNLIMITED = 1 << 62
 #: Values of ``HierarchyArrays.keeps``.

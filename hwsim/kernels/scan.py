@@ -14,8 +14,10 @@ from hwsim.kernels.jit import merged_kernel, nested_kernel, passed_kernel
 from hwsim.kernels.packed import (
     ALWAYS,
     NEVER,
+    NO,
     OUTPUT,
     UNLIMITED,
+    YES,
     CountArrays,
     Float,
     HierarchyArrays,
@@ -31,8 +33,6 @@ from hwsim.kernels.pricing import price_counts
 FITS, MALFORMED, TOO_LARGE, UNCOVERED, SPREAD, MISPLACED, OVERFULL = range(7)
 #: What has not been counted.
 UNKNOWN = -1
-#: Yes and no as values: of ``True`` and ``False`` themselves Numba would compile every callee once more.
-_YES, _NO = cast(bool, np.bool_(True)), cast(bool, np.bool_(False))
 #: Instances along height and width that there is room for at first.
 _FEW = cast(int, np.int64(64))
 
@@ -200,10 +200,10 @@ def scan_timeloop(
     levels = mappings.temporal.shape[1]
     axes, work = axes_of(nest), work_for(levels)
     for row in range(mappings.temporal.shape[0]):
-        if priced and not _legal(row, _YES, growth, nest, hierarchy, mappings, results):
+        if priced and not _legal(row, YES, growth, nest, hierarchy, mappings, results):
             continue
         count_timeloop(row, hierarchy.pass_level, axes, mappings, work, out)
-        _finish(row, repeat, priced, _YES, axes, nest, hierarchy, mappings, out, results)
+        _finish(row, repeat, priced, YES, axes, nest, hierarchy, mappings, out, results)
 
 
 @passed_kernel
@@ -222,7 +222,7 @@ def scan_exact(
     axes, places = axes_of(nest), _FEW
     room = room_for(levels, places)
     for row in range(mappings.temporal.shape[0]):
-        if priced and not _legal(row, _NO, growth, nest, hierarchy, mappings, results):
+        if priced and not _legal(row, NO, growth, nest, hierarchy, mappings, results):
             continue
         across = places_across(row, mappings)
         if across > places:
@@ -230,7 +230,7 @@ def scan_exact(
             room = room_for(levels, places)
         _clear(out)
         count_exact(row, nest, hierarchy, mappings, room, out)
-        _finish(row, repeat, priced, _NO, axes, nest, hierarchy, mappings, out, results)
+        _finish(row, repeat, priced, NO, axes, nest, hierarchy, mappings, out, results)
 
 
 @nested_kernel

@@ -40,6 +40,7 @@ from hwsim.kernels.search_terms import (
     axis_words,
     ceiling,
     largest,
+    slides,
     span,
     windows,
 )
@@ -240,7 +241,7 @@ def least_inside(
     """
     levels, words = problem.levels, problem.words
     energy = 0.0
-    slides = min(problem.nest[Q], problem.nest[S]) > 1 or min(problem.nest[P], problem.nest[R]) > 1
+    sliding = slides(problem.nest)
     for level in range(over):
         if within[level] == -np.inf:
             continue
@@ -255,7 +256,7 @@ def least_inside(
             for dim in range(8):
                 if FREE_OF[dim] != operand:
                     # of inputs along height and width tiles have edges in common
-                    each = lone[level, dim] if has_share(operand, dim) or not slides else np.ceil(lone[level, dim])
+                    each = lone[level, dim] if has_share(operand, dim) or not sliding else np.ceil(lone[level, dim])
                     share = max(share, each)
             if not holds:
                 share = max(share, loneliest[level, operand])
@@ -264,7 +265,7 @@ def least_inside(
             amount = volume[operand]
             if operand == INPUT:
                 amount *= volume[3] * volume[4]
-                if slides and not holds:  # what a child holds at the end of its part is there when it begins anew
+                if sliding and not holds:  # what a child holds at the end of its part is there when it begins anew
                     amount = max(0.0, amount - _kept(level, parts[level], problem))
                 away *= problem.reals[MAC_LEAST + 3 + level]
             if words[level, operand, 0, 0] < 0:

@@ -11,6 +11,7 @@ import numpy as np
 from hwsim.kernels.jit import FAILED, Passed, kernel, lean_kernel
 from hwsim.kernels.packed import (
     INPUT,
+    YES,
     Float,
     Int,
     MappingArrays,
@@ -57,8 +58,6 @@ from hwsim.kernels.search_whole import Exact, compute_cycles, copied, value_at
 
 #: Tiles that one might look at in the time that it takes to count a mapping.
 _COUNTED = cast(int, np.int64(100))
-#: Yes, as a value.
-_YES = cast(bool, np.bool_(True))
 
 
 @lean_kernel
@@ -312,7 +311,7 @@ def join(  # noqa: PLR0917
                 tile,
                 temporal,
                 chosen,
-                _YES,
+                YES,
                 problem,
                 reach,
                 state,
@@ -377,7 +376,7 @@ def join(  # noqa: PLR0917
                         candidates.temporal[0, here, dim] = factors[FIXED, here, dim]
             looked += counting
             exact.results.status[0] = UNKNOWN
-            scan(exact.nest, exact.hierarchy, candidates, ONE, exact.growth, _YES, exact.counts, exact.results)
+            scan(exact.nest, exact.hierarchy, candidates, ONE, exact.growth, YES, exact.counts, exact.results)
             if exact.results.status[0] == UNKNOWN:
                 raise RuntimeError(FAILED)
             value = value_at(nest, exact)

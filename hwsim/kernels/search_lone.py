@@ -10,6 +10,7 @@ from __future__ import annotations
 from hwsim.kernels.jit import lean_kernel
 from hwsim.kernels.packed import INPUT, Int, P, Q, R, S
 from hwsim.kernels.search_terms import AT_MOST, CHOICE, FEW, FIXED, FREE_OF, PERFECT, SPATIAL, Problem, ceiling
+from hwsim.kernels.search_tile import ONE
 
 
 @lean_kernel
@@ -38,21 +39,25 @@ def largest_trips(dim: int, level: int, count: Int, problem: Problem) -> int:
 
 
 @lean_kernel
-def lone_tiles(dim: int, level: int, tiles: int, problem: Problem) -> int:
-    """Of the ``tiles`` of ``level`` along a dim, the most that can be the only one of their child while others change.
+def _alone(tiles: int, children: int, further: bool) -> int:
+    """Of so many tiles dealt out to children in runs, the most that can be the only one of their child in a run.
 
-    Runs are of two tiles or more of each child. All tiles in a single run: children of the second iteration have two, or more. Else those
-    of the last run may have one.
+    Runs are of two tiles or more of each child. All tiles in a single run: children of the second iteration have two, or more. Else, if
+    there are ``further`` loops for that, those of the last run may have one.
     """
+    if children < tiles < 2 * children:
+        return 2 * children - tiles
+    return min(children, tiles - 2 * children) if further and tiles > 2 * children else 0
+
+
+@lean_kernel
+def lone_tiles(dim: int, level: int, tiles: int, problem: Problem) -> int:
+    """Of the ``tiles`` of ``level`` along a dim, the most that can be the only one of their child while others change."""
     most, children, top = 0, 1, problem.factors.shape[1] - 1
     for outer in range(level + 1, top + 1 if problem.nest[PERFECT] == 0 else 0):
         children *= problem.factors[SPATIAL, outer, dim]
-        if outer != top and not problem.levels[CHOICE, outer, 1]:
-            continue
-        if children < tiles < 2 * children:
-            most = max(most, 2 * children - tiles)
-        elif tiles > 2 * children and outer < top:
-            most = max(most, min(children, tiles - 2 * children))
+        if outer == top or problem.levels[CHOICE, outer, 1]:
+            most = max(most, _alone(tiles, children, outer < top))
     return most
 
 
@@ -61,20 +66,71 @@ def lone_share(dim: int, level: int, over: int, fewest: int, most: int, problem:
     """The share of a dim's extent that they cover, of as many tiles as one likes from ``fewest`` to ``most``, while loops outside of
     ``over`` run.
 
-    Of T tiles none is longer than (extent - 1) / (T - 1).
+    Of T tiles none is longer than (extent - 1) / (T - 1). Of a single run the fewest tiles leave most alone, of several three a child.
     """
     share, children, top, extent = 0.0, 1, problem.factors.shape[1] - 1, problem.nest[dim]
     for outer in range(level + 1, top + 1 if problem.nest[PERFECT] == 0 else 0):
         children *= problem.factors[SPATIAL, outer, dim]
         if outer <= over or (outer != top and not problem.levels[CHOICE, outer, 1]):
             continue
-        tiles = max(fewest, children + 1)
-        if tiles <= most and tiles < 2 * children:
-            share = max(share, (2 * children - tiles) * (extent - 1) / ((tiles - 1) * extent))
-        tiles = min(most, max(fewest, 3 * children))
-        if tiles > 2 * children and outer < top:
-            share = max(share, min(children, tiles - 2 * children) * (extent - 1) / ((tiles - 1) * extent))
+        for tiles in (max(fewest, children + 1), min(most, max(fewest, 3 * children))):
+            alone = _alone(tiles, children, outer < top) if tiles <= most else 0
+            if alone:
+                share = max(share, alone * (extent - 1) / ((tiles - 1) * extent))
     return min(1.0, share)
+
+
+@lean_kernel
+def lonely_tiles(
+    dim: int,
+    level: int,
+    stop_level: int,
+    stop_place: int,
+    count: Int,
+    temporal: Int,
+    order: Int,
+    grouped: bool,
+    problem: Problem,
+) -> int:
+    """Of the tiles of ``level`` along a dim, those that are the only one of their child while the loops inside of a place run.
+
+    Where factors do not divide a dim, the children of a last iteration may have one tile where others have two: theirs stays in place
+    over the loops outside. stop_level, stop_place : of the innermost loop outside; order [8] : dims of that level's loops. count, temporal
+    [L, 8]; grouped : see ``boundary``.
+    """
+    unit, factors, tiles = ONE, problem.factors, count[level, dim]
+    for outer in range(level + 1, temporal.shape[0]):
+        unit *= factors[SPATIAL, outer, dim] * temporal[outer, dim]
+    place = 0
+    while order[place] != dim:
+        place += 1
+    # tiles in whole blocks of which every child has one; those of the last block; how many of a block a second iteration covers
+    whole = covered = 0 * unit
+    rest = tiles
+    for outer in range(temporal.shape[0] - 1, level, -1):
+        trips, children = temporal[outer, dim], factors[SPATIAL, outer, dim]
+        each = unit // trips
+        unit = each // children
+        if outer > stop_level or (outer == stop_level and place > stop_place):
+            whole = whole * trips * children + rest // unit
+            rest %= unit
+            continue
+        whole = whole * children if trips == 1 else 0 * whole
+        if covered and trips == 1:
+            whole += children - ceiling(covered, unit)
+        covered = covered % unit if trips == 1 else 0 * covered
+        iterations = ceiling(rest, each)
+        if iterations == 1:
+            whole += rest // unit
+            rest %= unit
+        else:
+            if iterations == 2:
+                whole += children - ceiling(rest - each, unit)
+                covered = (rest - each) % unit
+            rest = 0 * rest
+    if grouped and whole < tiles and regroups(dim, level, count, temporal, problem):
+        return lone_tiles(dim, level, tiles, problem)
+    return whole
 
 
 @lean_kernel

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 
 from hwsim.kernels.jit import FAILED, kernel, lean_kernel, nested_kernel
-from hwsim.kernels.packed import Float, Int
+from hwsim.kernels.packed import NO, Float, Int
 from hwsim.kernels.search_terms import FIXED, PERFECT, SPATIAL, Problem, ceiling
 from hwsim.kernels.search_tile import NONE, ONE
 from hwsim.kernels.search_whole import Chain, closed, copied
 
 #: What improves the mapping in a chain, looking at so many at most, with exchanges or without: value, and how many it looked at.
 Climb = Callable[[Problem, Chain, int, bool], tuple[float, int]]
-
-_NO = cast(bool, np.bool_(False))
 
 
 class Prices(NamedTuple):
@@ -90,7 +88,7 @@ def survey(
             )
             for level in range(depths):
                 chain.chosen[level] = order[level] if start == depths else 0
-            here, seen = climb(own, chain, ONE, _NO) if goes else (np.inf, 1)
+            here, seen = climb(own, chain, ONE, NO) if goes else (np.inf, 1)
             if seen == 0:
                 raise RuntimeError(FAILED)
             looked += 1
@@ -103,7 +101,7 @@ def survey(
             copied(temporal, chain.temporal)
             for level in range(depths):
                 chain.chosen[level] = chosen[level]
-            value, more = climb(own, chain, most, _NO)
+            value, more = climb(own, chain, most, NO)
             if more == 0:
                 raise RuntimeError(FAILED)
             looked += more

@@ -50,8 +50,8 @@ class Problem(NamedTuple):
     parent for a level's tile and for words that arrive there. base [6, 1 + B] : the same for words between the PEs and the innermost
     level that keeps each operand, then of all that tiles do not change; then 0 for resources that hide behind compute, else the number
     (from 1) of the level whose transfers add; then 1 for resources of which some boundary gives back. still [L, 3, 2] : how often the
-    tile of an operand leaves the parent and arrives that stays in place over all loops outside; for inputs times the least share of
-    children with inputs of their own. reals [7].
+    tile of an operand leaves the parent and arrives that stays in place over all loops outside, at least. reals [7 + L], at the end for
+    each level the least share of children with inputs of their own.
     sides [2, 4, extent, taps] : along height and width what the tiles of such an extent hold (``tabulate``);
     without entries where that would be long or is no matter of addresses. needs [2, A, B], starts [2, 2, E] : what PEs need along them
     (``search_needs``); without entries likewise.
@@ -114,6 +114,12 @@ def span(tile: int, kernel: int, stride: int, dilation: int, addresses: int) -> 
     if addresses:
         return sums(tile, stride, kernel, dilation)
     return (tile - 1) * stride + (kernel - 1) * dilation + 1
+
+
+@lean_kernel
+def slides(nest: Int) -> bool:
+    """Whether neighbouring tiles of inputs may have some in common: taps over several positions of an axis."""
+    return min(nest[Q], nest[S]) > 1 or min(nest[P], nest[R]) > 1
 
 
 @lean_kernel

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 
 from hwsim.kernels.jit import lean_kernel, nested_kernel
-from hwsim.kernels.packed import CountArrays, Float, HierarchyArrays, Int, NestArrays, P, Q, R, S
+from hwsim.kernels.packed import NO, CountArrays, Float, HierarchyArrays, Int, NestArrays, P, Q, R, S
 from hwsim.kernels.scan import FITS, ScanArrays
 from hwsim.kernels.search_boundary import boundary
 from hwsim.kernels.search_needs import mac_words
@@ -35,9 +35,6 @@ from hwsim.kernels.search_terms import (
     value_of,
 )
 from hwsim.kernels.search_tile import NONE, ONE, ZERO, cycles_of, fits, steps_of
-
-#: No, as a value.
-_NO = cast(bool, np.bool_(False))
 
 
 class Exact(NamedTuple):
@@ -154,7 +151,7 @@ def chain_value(problem: Problem, chain: Chain, beyond: float) -> float:
                 tile,
                 trips,
                 chain.chosen,
-                _NO,
+                NO,
                 problem,
                 chain.reach,
                 chain.state,

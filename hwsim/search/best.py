@@ -88,9 +88,10 @@ def _search(space: Space, objective: Objective, effort: Effort, progress: Progre
     least, progress.given_up = progress.given_up if progress.mapping else -math.inf, math.inf
     if not least >= (1 - _CLOSE) * progress.value:
         find_unpadded(space, objective, progress)
-        carry(space, surveyed_far(space, objective), FAR, progress)
+        known = surveyed_far(space, objective)
+        carry(space, known, FAR, progress)
         if least < (1 - _FAR_OFF) * progress.value:
-            carry(space, surveyed_far(space, objective), FURTHER, progress)
+            carry(space, known, FURTHER, progress)
     prove(space, objective, progress)
     progress.given_up = max(progress.given_up, least)
 

@@ -77,7 +77,8 @@ def carry(space: Space, known: Surveyed, reach: Reach, progress: Progress) -> No
 class Surveyed:
     """The patterns with the fewest steps and what they cost, which no capacity changes.
 
-    costs : with each choice of kept operands. groups : those with which factors cover all dims in one of the first.
+    costs : with each choice of kept operands, none where a part is kept for ``carry`` alone. groups : those with which factors cover all
+    dims in one of the first.
     """
 
     space: Space

@@ -18,7 +18,7 @@ from hwsim.kernels.search_terms import AT_MOST, CHOICE, FREE_OF, PERFECT, SHARE,
 from tests.kernels.plain import plain
 
 windows = plain(search_terms.windows)
-lonely, served = plain(search_boundary._lonely), plain(search_boundary._served)
+lonely, served = plain(search_lone.lonely_tiles), plain(search_boundary._served)
 lone_tiles, lone_share, returned = (
     plain(one) for one in (search_lone.lone_tiles, search_lone.lone_share, search_lone.returned)
 )

@@ -153,7 +153,9 @@ def test_inputs_that_filters_bring_back(seed: int) -> None:
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_the_least_share_of_the_pes_is_at_work_in_what_is_found(objective: Objective) -> None:
+def test_the_least_share_of_the_pes_is_at_work_in_what_is_found(
+    objective: Objective, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Factors need not divide: trips of a dim may move inside, and leave its children idle."""
     levels = (
         Level("pe", 3, 1, storage=(Storage((True,) * 3, 64),), keeps=("always",) * 3, **_PRICES),
@@ -165,7 +167,6 @@ def test_the_least_share_of_the_pes_is_at_work_in_what_is_found(objective: Objec
     found = best(nest, chip, objective, cache=False)
     assert isinstance(found, Found) and found.counts.pes == 3
     assert objective_value(found.cost, objective) >= found.lower_bound
-    exhaustive.MOST, most = 20_000, exhaustive.MOST
+    monkeypatch.setattr(exhaustive, "MOST", 20_000)
     whole = best(nest, chip, objective, cache=False)
-    exhaustive.MOST = most
     assert isinstance(whole, Found) and whole.lower_bound == pytest.approx(objective_value(found.cost, objective))
