@@ -158,7 +158,7 @@ def test_the_least_share_of_the_pes_is_at_work_in_what_is_found(
 ) -> None:
     """Factors need not divide: trips of a dim may move inside, and leave its children idle."""
     levels = (
-        Level("pe", 3, 1, storage=(Storage((True,) * 3, 64),), keeps=("always",) * 3, **_PRICES),
+        Level("pe", 3, 1, storage=(Storage((True,) * 3, 1 << 12),), keeps=("always",) * 3, **_PRICES),
         Level("dram", 1, 1, storage=(Storage((True,) * 3, None),), keeps=("always",) * 3, off_chip=True, **_PRICES),
     )
     byte = OperandType("int8")
