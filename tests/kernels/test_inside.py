@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numba
 import numpy as np
 import pytest
 from llvmlite.binding import parse_bitcode
+from numba.core.postproc import PostProcessor
 from numba.extending import overload
 
-from hwsim.kernels.inside import Whole
+from hwsim.kernels.inside import Inside, Whole
 from hwsim.kernels.jit import FAILED, kernel, lean_kernel, merged_kernel, nested_kernel, passed, passed_kernel
 
 pytestmark = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="nothing is compiled")
@@ -93,6 +94,42 @@ def test_numba_is_left_as_it_was_even_by_what_cannot_be_compiled() -> None:
         compiled(1)
     assert numba.njit(pipeline_class=Whole)(whole)(np.array([1, 2, 9]), 2) > 0
     assert "get_call_type" not in vars(numba.types.Function)
+    assert PostProcessor.run.__module__ == "numba.core.postproc"
+
+
+def within(number: int) -> int:
+    def twice(one: int) -> int:
+        return 2 * one
+
+    return twice(number)
+
+
+def scaled(numbers: np.ndarray, least: int) -> np.ndarray:
+    return (numbers + least) * 2 - numbers
+
+
+def counted(least: int) -> Iterator[int]:
+    for number in range(least):
+        if number % 2:
+            yield number * least
+
+
+def passing(least: int) -> int:
+    found = 0
+    for number in _counted(least):
+        found += number
+    return found
+
+
+_counted = numba.njit(pipeline_class=Inside, no_cpython_wrapper=True)(counted)
+
+
+def test_what_steps_that_are_left_out_would_do_is_refused_or_done_without_them() -> None:
+    with pytest.raises(numba.NumbaError):
+        numba.njit(pipeline_class=Whole)(within)(2)
+    numbers = np.array([5, 7])
+    assert list(numba.njit(pipeline_class=Whole)(scaled)(numbers, 3)) == [11, 13]
+    assert numba.njit(pipeline_class=Whole)(passing)(6) == 6 * (1 + 3 + 5)
 
 
 @passed_kernel
