@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
-from llvmlite.binding import Linkage, parse_assembly
+from llvmlite.binding import Linkage, create_pass_builder, create_pipeline_tuning_options, parse_assembly
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder, Flags
 from numba.core.compiler_machinery import FunctionPass, register_pass
@@ -95,7 +95,8 @@ class _Unfinished(JITCodeLibrary):  # type: ignore[misc, unused-ignore]
 
 
 class _Whole(JITCodeLibrary):  # type: ignore[misc, unused-ignore]
-    """The code of a kernel with all that it calls, optimized once, and not for vectors: its loops are short.
+    """The code of a kernel with all that it calls, optimized once and briefly: its loops are short, to make vectors of them or to write
+    them out takes a third more time and gains nothing.
 
     Nobody else calls what it calls, so LLVM leaves out arguments that are not read. Numba passes an array as seven numbers or more, to
     pass them took a third of the time of a climb. What is called in one place it would also move there, however long: that takes as much
@@ -115,7 +116,11 @@ class _Whole(JITCodeLibrary):  # type: ignore[misc, unused-ignore]
                 function.linkage = "internal"
                 if _stays_apart() and sum(1 for _ in function.blocks) > _LONG:
                     function.add_function_attribute("noinline")
-        passes, builder = self._codegen._module_pass_manager(opt=2, loop_vectorize=False, slp_vectorize=False)  # type: ignore[no-untyped-call]
+        wanted = create_pipeline_tuning_options(speed_level=1)
+        wanted.loop_vectorization = wanted.slp_vectorization = wanted.loop_unrolling = False
+        builder = create_pass_builder(self._codegen._tm, wanted)
+        passes = builder.getModulePassManager()
+        passes.add_refprune_pass()
         passes.run(self._final_module, builder)
 
     def serialize_using_object_code(self) -> tuple[str, str, tuple[bytes, bytes]]:
