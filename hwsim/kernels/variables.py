@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from numba.core.cgutils import get_item_pointer2, unpack_tuple
+from llvmlite.ir import Constant
+from numba.core.cgutils import do_boundscheck, get_item_pointer2, unpack_tuple
 from numba.core.compiler_machinery import register_pass
 from numba.core.ir import Arg, Assign
 from numba.core.lowering import Lower
 from numba.core.typed_passes import NativeLowering
 from numba.core.types import Array, Boolean, Number, UniTuple, intp
 from numba.np.arrayobj import load_item, store_item
+
+from hwsim.kernels.building import Builder, sweep
 
 
 class _Lower(Lower):  # type: ignore[misc, unused-ignore]
@@ -38,6 +41,17 @@ class _Lower(Lower):  # type: ignore[misc, unused-ignore]
             one.target.name for one in every if isinstance(one.value, Arg) and times[one.target.name] == 1
         )
         self._singly_assigned_vars |= {name for name, number in times.items() if number == 1 and self._is_plain(name)}
+
+    def setup_function(self, fndesc: Any) -> None:
+        """Begin a function."""
+        super().setup_function(fndesc)  # type: ignore[no-untyped-call]
+        self.builder = Builder(self.entry_block)
+        self.call_helper = self.call_conv.init_call_helper(self.builder)
+
+    def lower_normal_function(self, fndesc: Any) -> None:
+        """Translate a function."""
+        super().lower_normal_function(fndesc)  # type: ignore[no-untyped-call]
+        sweep(self.function)
 
     def lower_assign(self, ty: Any, inst: Any) -> Any:
         """What is to be assigned."""
@@ -75,17 +89,27 @@ class _Lower(Lower):  # type: ignore[misc, unused-ignore]
         builder, kind = self.builder, self.typeof(array_var.name)  # type: ignore[no-untyped-call]
         array, model = self.loadvar(array_var.name), self.context.data_model_manager[kind]
         index = self.context.cast(builder, self.loadvar(index_var.name), self.typeof(index_var.name), where)  # type: ignore[no-untyped-call]
-        return get_item_pointer2(  # type: ignore[no-untyped-call]
-            self.context,
-            builder,
-            model.get(builder, array, "data"),
-            unpack_tuple(builder, model.get(builder, array, "shape")),  # type: ignore[no-untyped-call]
-            unpack_tuple(builder, model.get(builder, array, "strides")),  # type: ignore[no-untyped-call]
-            kind.layout,
-            [index] if where == intp else unpack_tuple(builder, index),  # type: ignore[no-untyped-call]
-            wraparound=True,
-            boundscheck=self.context.enable_boundscheck,
-        )
+        places = [index] if where == intp else unpack_tuple(builder, index)  # type: ignore[no-untyped-call]
+        lengths = unpack_tuple(builder, model.get(builder, array, "shape"))  # type: ignore[no-untyped-call]
+        places = [self._from_the_start(*each) for each in zip(places, lengths, strict=True)]
+        if self.context.enable_boundscheck:
+            for axis, (place, length) in enumerate(zip(places, lengths, strict=True)):
+                do_boundscheck(self.context, builder, place, length, axis)  # type: ignore[no-untyped-call]
+        data = model.get(builder, array, "data")
+        if kind.layout == "C":
+            offset = places[0]
+            for place, length in zip(places[1:], lengths[1:], strict=True):
+                offset = builder.add(builder.mul(offset, length), place)
+            return builder.gep(data, [offset])
+        strides = unpack_tuple(builder, model.get(builder, array, "strides"))  # type: ignore[no-untyped-call]
+        return get_item_pointer2(self.context, builder, data, lengths, strides, kind.layout, places)  # type: ignore[no-untyped-call]
+
+    def _from_the_start(self, place: Any, length: Any) -> Any:
+        """An index along one axis, where negative ones count from its end."""
+        builder = self.builder
+        if isinstance(place, Constant) and isinstance(place.constant, int):
+            return place if place.constant >= 0 else builder.add(length, place)
+        return builder.select(builder.icmp_signed("<", place, place.type(0)), builder.add(length, place), place)
 
     def _is_plain(self, name: str) -> bool:
         """Whether no references are counted for what a variable holds."""
