@@ -127,6 +127,26 @@ def test_a_part_is_taken_once_behind_what_makes_the_whole() -> None:
     parse_assembly(str(made.module)).verify()
 
 
+def test_a_part_of_what_an_instruction_makes_is_taken_behind_it() -> None:
+    made, builder, (whole, number) = function()
+    room = builder.alloca(whole.type)
+    builder.store(whole, room)
+    loaded = builder.load(room)
+    then, end = made.append_basic_block("then"), made.append_basic_block("end")
+    builder.cbranch(builder.icmp_signed("<", number, number.type(0)), then, end)
+    builder.position_at_end(then)
+    row = builder.extract_value(loaded, 1)
+    builder.branch(end)
+    builder.position_at_end(end)
+    assert builder.extract_value(loaded, 1) is row
+    changed = builder.insert_value(whole, row, 1)
+    one = builder.extract_value(changed, (1, 0))  # of the row that was put in
+    assert one.aggregate is changed
+    builder.ret(one)
+    assert [one.opname for one in made.entry_basic_block.instructions[2:4]] == ["load", "extractvalue"]
+    parse_assembly(str(made.module)).verify()
+
+
 def test_what_was_put_in_is_not_taken_out() -> None:
     made, builder, (whole, number) = function()
     changed = builder.insert_value(builder.insert_value(whole, number, 0), number, (1, 1))
