@@ -44,12 +44,13 @@ def pairs(
             if least > most:  # those that follow have no more children
                 dropped = min(dropped, least)
                 break
-            legal = True
+            legal, here = True, 1.0
             for dim in range(8):
                 wide, high = across[one, dim], along[other, dim]
-                both = wide * high
-                if both == 1 and fixed[dim] <= 1:
+                if wide == 1 and high == 1 and fixed[dim] <= 1:
+                    here *= left[dim]
                     continue
+                both = wide * high
                 # whole rows or columns of children with nothing to do
                 idle = high > beside[one, dim] or wide > beside[across.shape[0] + other, dim]
                 if both > at_most[dim] or left[dim] == 1 or (both != fixed[dim] if fixed[dim] else idle):
@@ -58,11 +59,9 @@ def pairs(
                 if perfect and left[dim] % both:
                     legal = False
                     break
+                here *= -(-beside[one, dim] // high) if high > 1 else beside[one, dim]
             if not legal:
                 continue
-            here = 1.0
-            for dim in range(8):
-                here *= -(-beside[one, dim] // along[other, dim])
             if here > most:
                 dropped = min(dropped, here)
                 continue

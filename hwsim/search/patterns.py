@@ -253,7 +253,7 @@ def _axis(
 ) -> Int:
     """Factors by dim along one axis with at most ``fan`` children, by falling product [A, 8]. every : also factors that leave as many
     trips as a smaller one."""
-    rows: list[tuple[int, tuple[int, ...]]] = [(1, (1,) * 8)]
+    rows, used = np.ones((1, 8), np.int64), np.ones(1, np.int64)
     for dim in range(8):
         if left[dim] == 1 or not allowed[dim]:
             continue
@@ -262,11 +262,8 @@ def _axis(
         options = [factor for factor in listed if factor <= limit]
         if fixed[dim] > 1 and fixed[dim] <= fan and fixed[dim] not in options:
             options.append(fixed[dim])
-        rows = [
-            (used * factor, (*row[:dim], factor, *row[dim + 1 :]))
-            for used, row in rows
-            for factor in options
-            if used * factor <= fan
-        ]
-    rows.sort(key=lambda entry: -entry[0])
-    return np.array([row for _, row in rows], np.int64)
+        products = used[:, None] * np.array(options, np.int64)
+        row, option = np.nonzero(products <= fan)
+        rows, used = rows[row], products[row, option]
+        rows[:, dim] = np.array(options, np.int64)[option]
+    return rows[np.argsort(-used, kind="stable")]

@@ -16,7 +16,7 @@ import numpy as np
 from hwsim.kernels.packed import OUTPUT, C, Int, R, S
 from hwsim.kernels.search_terms import BITS, FINAL_BITS, SPATIAL, Problem
 from hwsim.mapping import Hierarchy
-from hwsim.search.bounds import anywhere, beyond
+from hwsim.search.bounds import Anywhere, anywhere, beyond
 from hwsim.search.by_axis import free_to_spread, least_by_axis
 from hwsim.search.improving import improve
 from hwsim.search.patterns import Patterns, children_of
@@ -130,28 +130,28 @@ def _promising(question: _Question) -> _Promising:
         first = np.argsort(some.low, kind="stable")[:_TRIED]
         found += [(float(some.low[row]), number, int(row)) for row in first]
     found.sort()
-    bound = min(
-        found[0][0] if found else math.inf,
-        beyond(space, anywhere(space), listed.dropped, objective) if math.isfinite(listed.dropped) else math.inf,
-    )
+    bound = found[0][0] if found else math.inf
     ranked = [
         (space.keeps[number], (listed.along_x[row], listed.along_y[row]), known.costs[number].terms.of(row))
         for _, number, row in found[:_TRIED]
     ]
-    if math.isfinite(listed.dropped) and free_to_spread(space):
-        ranked = [*_by_axis(space, listed, found, objective), *ranked]
+    if math.isfinite(listed.dropped):
+        everywhere = anywhere(space)
+        bound = min(bound, beyond(space, everywhere, listed.dropped, objective))
+        if free_to_spread(space):
+            ranked = [*_by_axis(space, everywhere, listed, found, objective), *ranked]
     return _Promising(space, objective, tuple(ranked), bound, known.first(NEAR.patterns))
 
 
 def _by_axis(
-    space: Space, listed: Patterns, found: list[tuple[float, int, int]], objective: str
+    space: Space, known: list[Anywhere], listed: Patterns, found: list[tuple[float, int, int]], objective: str
 ) -> list[tuple[Keep, tuple[Int, Int], Terms]]:
     """Patterns that more steps make no slower, most promising first: found from the best of each choice of kept operands."""
-    starts = {number: row for _, number, row in reversed(found)}
+    starts = {number: (row, low) for low, number, row in reversed(found)}
     reached = []
-    for number, row in starts.items():
-        keep = space.keeps[number]
-        least, *along = least_by_axis(space, keep, listed.along_x[row], listed.along_y[row], objective)
+    for number, (row, low) in starts.items():
+        start = listed.along_x[row], listed.along_y[row]
+        least, *along = least_by_axis(space, known[number], start, objective, low)
         reached.append((least, number, (along[0], along[1])))
     reached.sort(key=lambda item: item[:2])
     return [

@@ -105,10 +105,12 @@ class Residence:
         """
         packed = space.packed
         given = np.stack((energy, cycles, ideal / packed.macs_per_pe, *spread))
+        order = np.lexsort(given[2:])
         found = np.empty(given.shape[1])
         ways = _ways() if self.spread > 1 else _ways()[:, :1].copy()
         hides, asked = int(packed.overlapped[-1]), OBJECTIVES.index(objective)
-        least_ways(ways, given, self.costs, self.once, hides, space.leakage_j, asked, found)
+        least_ways(ways, given.take(order, axis=1), self.costs, self.once, hides, space.leakage_j, asked, found)
+        found[order] = found.copy()
         return found
 
     def holds(self, terms: Terms) -> NDArray[np.bool_]:

@@ -22,6 +22,9 @@ from hwsim.search.space import Keep, Space, free_of
 
 Reals = NDArray[np.float64]
 _FREE = tuple(free_of(operand) for operand in range(3))
+#: Dims by the operand that does not depend on them, and where those of each begin.
+_BY_OPERAND = list(itertools.chain.from_iterable(_FREE))
+_FIRST = [sum(map(len, _FREE[:operand])) for operand in range(3)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,22 +203,28 @@ def _still(space: Space, parent: Int, share: NDArray[np.bool_], spread: Reals) -
     """
     patterns, levels = spread.shape[:2]
     still = np.ones((patterns, levels, 3, 2))
+    at_work: dict[tuple[int, ...], Reals] = {(): np.ones((patterns, 3))}
     for level, operand in itertools.product(range(levels), range(3)):
-        outside = range(level + 1, levels)
-        apart = [outer for outer in outside if outer > parent[level, operand] or not share[outer, operand]]
-        for side, among in enumerate((apart, list(outside))):
-            for dim in free_of(operand) if among else ():
-                still[:, level, operand, side] *= _at_work(spread[:, among, dim], space.perfect)
+        outside = tuple(range(level + 1, levels))
+        apart = tuple(outer for outer in outside if outer > parent[level, operand] or not share[outer, operand])
+        for side, among in enumerate((apart, outside)):
+            if among not in at_work:
+                by_dim = _at_work(spread[:, among], space.perfect)
+                at_work[among] = np.multiply.reduceat(by_dim[:, _BY_OPERAND], _FIRST, axis=1)
+            still[:, level, operand, side] = at_work[among][:, operand]
     return still
 
 
 def _at_work(spread: Reals, perfect: bool) -> Reals:
-    """Children of some levels that are at work, at least [T]; spread [T, L] : children by level."""
-    inner, every = np.ones(len(spread)), np.ones(len(spread))
-    for children in spread.T:
-        inner = np.where(children > 1, every, inner)
-        every = every * children
-    return every if perfect else np.where(inner > 1, every - inner + 1, every)
+    """Children of some levels that are at work, at least, by dim [T, 8]; spread [T, L, 8] : children by level."""
+    every: Reals = spread.prod(axis=1)
+    if perfect:
+        return every
+    inner, so_far = np.ones_like(every), np.ones_like(every)
+    for children in np.moveaxis(spread, 1, 0):
+        inner = np.where(children > 1, so_far, inner)
+        so_far = so_far * children
+    return np.where(inner > 1, every - inner + 1, every)
 
 
 def _outputs_reference(

@@ -36,8 +36,9 @@ def find_unpadded(space: Space, objective: Objective, progress: Progress) -> Non
         own.deadline = now + (progress.deadline - now) * _SHARE
     quick(twin, objective, own)
     own.given_up = math.inf
-    carry(twin, surveyed_far(twin, objective), FAR, own)
-    if not any(space.constrained):
+    if not own.exhausted:
+        carry(twin, surveyed_far(twin, objective), FAR, own)
+    if not (own.exhausted or any(space.constrained)):
         prove(twin, objective, own)
     progress.evaluated += own.evaluated
     if own.mapping is None:
