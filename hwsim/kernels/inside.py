@@ -15,7 +15,8 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
-from llvmlite.binding import Linkage, create_pass_builder, create_pipeline_tuning_options, parse_assembly
+from llvmlite.binding import Linkage, create_pass_builder, create_pipeline_tuning_options, ffi, parse_assembly
+from numba.core import errors, lowering, typeinfer
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder, Flags
 from numba.core.compiler_machinery import FunctionPass, register_pass
@@ -227,20 +228,52 @@ def _short_account(processor: Any, emit_dels: bool = False, extend_lifetimes: bo
     function.generator_info = None
 
 
+#: How Numba says where an error happened.
+_WHERE: Any = vars(errors)["new_error_context"]
+
+
+class _Where:
+    """What Numba says of where an error happened: put into words where there is one. Its own makes a generator for each instruction."""
+
+    __slots__ = ("_words",)
+
+    def __init__(self, text: str, *arguments: Any, **names: Any) -> None:
+        self._words = text, arguments, names
+
+    def __enter__(self) -> None:
+        """Begin what may fail."""
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if error is not None:
+            text, arguments, names = self._words
+            with _WHERE(text, *arguments, **names):
+                raise error
+
+
 @contextmanager
 def _knowing() -> Iterator[None]:
-    """Have Numba remember what it found for calls of its own functions, and keep its accounts short, for as long as kernels are compiled:
-    it holds its lock then."""
+    """Have Numba remember what it found for calls of its own functions, keep its accounts short and tell nobody of each call of LLVM,
+    for as long as kernels are compiled: it holds its lock then."""
     functions: Any = Function
     processors: Any = PostProcessor
-    outermost = "get_call_type" not in vars(functions)
+    if "get_call_type" in vars(functions):
+        yield
+        return
+    told: Any = ffi.lib._lock._cblist
+    places: tuple[Any, ...] = lowering, typeinfer
+    before = list(told)
     functions.get_call_type, processors.run = _known_call, _short_account
+    told.clear()
+    for place in places:
+        place.new_error_context = _Where
     try:
         yield
     finally:
-        if outermost:
-            del functions.get_call_type
-            processors.run = _ACCOUNT
+        del functions.get_call_type
+        processors.run = _ACCOUNT
+        told[:] = before
+        for place in places:
+            place.new_error_context = _WHERE
 
 
 class _Compiler(CompilerBase):  # type: ignore[misc, unused-ignore]

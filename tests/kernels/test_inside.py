@@ -10,7 +10,8 @@ from typing import Any
 import numba
 import numpy as np
 import pytest
-from llvmlite.binding import parse_bitcode
+from llvmlite.binding import ffi, parse_bitcode
+from numba.core import errors, lowering, typeinfer
 from numba.core.postproc import PostProcessor
 from numba.extending import overload
 
@@ -90,11 +91,20 @@ def unlike(number: int) -> int:
 
 def test_numba_is_left_as_it_was_even_by_what_cannot_be_compiled() -> None:
     compiled = numba.njit(pipeline_class=Whole)(unlike)
-    with pytest.raises(numba.TypingError, match="number"):
+    with pytest.raises(numba.TypingError, match="number") as told:
         compiled(1)
+    with pytest.raises(numba.TypingError) as plainly:
+        numba.njit(unlike)(1)
+    where, there = (
+        [line for line in str(one.value).splitlines() if line.startswith("During")] for one in (told, plainly)
+    )
+    assert where == there and len(where) > 1
+    callbacks = list(ffi.lib._lock._cblist)
     assert numba.njit(pipeline_class=Whole)(whole)(np.array([1, 2, 9]), 2) > 0
     assert "get_call_type" not in vars(numba.types.Function)
     assert PostProcessor.run.__module__ == "numba.core.postproc"
+    assert lowering.new_error_context is typeinfer.new_error_context is errors.new_error_context  # type: ignore[attr-defined]
+    assert callbacks and callbacks == ffi.lib._lock._cblist
 
 
 def within(number: int) -> int:
