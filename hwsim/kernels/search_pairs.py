@@ -25,7 +25,15 @@ def pairs(
     across [A, 8], along [B, 8] : factors by dim, by falling product. left [8] : trips before; fixed, at_most [8] : of both factors
     together (0: free); perfect : 1 where they must divide the trips. chosen [T, 2], steps [T] : numbers of the rows, and what they leave.
     Returns how many there are (more than T: at least one more), and the least steps of any pair that leaves more.
+
+    Where both lists are the same, of two pairs that are each other's mirror image the first is listed.
     """
+    alike = across.shape[0] == along.shape[0]
+    for row in range(across.shape[0]):
+        if not alike:
+            break
+        for dim in range(8):
+            alike = alike and across[row, dim] == along[row, dim]
     number, dropped = 0, np.inf
     total = 1.0
     for dim in range(8):
@@ -39,7 +47,7 @@ def pairs(
             beside[row, dim] = -(-left[dim] // here)
             children[row] *= here
     for one in range(across.shape[0]):
-        for other in range(along.shape[0]):
+        for other in range(one if alike else 0, along.shape[0]):
             least = total / (children[one] * children[across.shape[0] + other])
             if least > most:  # those that follow have no more children
                 dropped = min(dropped, least)
