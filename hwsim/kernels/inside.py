@@ -47,7 +47,7 @@ _LONG = 24
 
 
 #: Steps of Numba's that our kernels have no use for (functions within functions, ``with``, list comprehensions made arrays, what is
-#: unrolled or specialized on request, whole arrays in arithmetic): a kernel that had one is refused, or slower, never another one.
+#: unrolled or specialized on request, whole arrays in arithmetic): a kernel that had one would be refused or slower, never wrong.
 _NOT_NEEDED = {
     DumpParforDiagnostics,
     FindLiterallyCalls,
@@ -271,7 +271,7 @@ def _knowing() -> Iterator[None]:
     finally:
         del functions.get_call_type
         processors.run = _ACCOUNT
-        told[:] = before
+        told[:0] = before
         for place in places:
             place.new_error_context = _WHERE
 
@@ -292,9 +292,8 @@ class _Compiler(CompilerBase):  # type: ignore[misc, unused-ignore]
         passes.add_pass_after(self._library, NoPythonSupportedFeatureValidation)
         steps = [(step, why) for step, why in passes.passes if step not in _NOT_NEEDED]
         passes.passes = [(AsValues, why) if step is NativeLowering else (step, why) for step, why in steps]
-        passes._ENFORCING = (
-            False  # no account of the whole function after each step: those that are left make their own
-        )
+        # no account of the whole function after each step: those that need one make their own
+        passes._ENFORCING = False
         passes.finalize()
         return [passes]
 
