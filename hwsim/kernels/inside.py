@@ -16,29 +16,15 @@ from functools import cache
 from typing import Any
 
 from llvmlite.binding import Linkage, create_pass_builder, create_pipeline_tuning_options, ffi, parse_assembly
-from numba.core import errors, lowering, typeinfer
+from numba.core import errors, lowering, typed_passes, typeinfer, untyped_passes
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder, Flags
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.postproc import PostProcessor, VariableLifetime
 from numba.core.targetconfig import ConfigStack
 from numba.core.transforms import canonicalize_cfg
-from numba.core.typed_passes import (
-    DumpParforDiagnostics,
-    NativeLowering,
-    NopythonRewrites,
-    NoPythonSupportedFeatureValidation,
-)
+from numba.core.typed_passes import NativeLowering, NoPythonSupportedFeatureValidation
 from numba.core.types import BaseFunction, Function, unliteral
-from numba.core.untyped_passes import (
-    FindLiterallyCalls,
-    InlineClosureLikes,
-    InlineInlinables,
-    LiteralPropagationSubPipelinePass,
-    LiteralUnroll,
-    MakeFunctionToJitFunction,
-    WithLifting,
-)
 
 #: Objects made since the last collection of garbage, of some hundred bytes each, from which on another is worth its time.
 _MANY = 100_000
@@ -49,15 +35,15 @@ _LONG = 24
 #: Steps of Numba's that our kernels have no use for (functions within functions, ``with``, list comprehensions made arrays, what is
 #: unrolled or specialized on request, whole arrays in arithmetic): a kernel that had one would be refused or slower, never wrong.
 _NOT_NEEDED = {
-    DumpParforDiagnostics,
-    FindLiterallyCalls,
-    InlineClosureLikes,
-    InlineInlinables,
-    LiteralPropagationSubPipelinePass,
-    LiteralUnroll,
-    MakeFunctionToJitFunction,
-    NopythonRewrites,
-    WithLifting,
+    typed_passes.DumpParforDiagnostics,
+    typed_passes.NopythonRewrites,
+    untyped_passes.FindLiterallyCalls,
+    untyped_passes.InlineClosureLikes,
+    untyped_passes.InlineInlinables,
+    untyped_passes.LiteralPropagationSubPipelinePass,
+    untyped_passes.LiteralUnroll,
+    untyped_passes.MakeFunctionToJitFunction,
+    untyped_passes.WithLifting,
 }
 
 

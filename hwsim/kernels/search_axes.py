@@ -30,7 +30,7 @@ from hwsim.kernels.search_terms import (
     WINDOW,
     Problem,
     axis_words,
-    largest,
+    largest_span,
     overlap,
     span,
 )
@@ -171,7 +171,5 @@ def _lone_inputs(level: int, axis: int, position_at: int, tap_at: int, words: fl
     lone = max(lone_tiles(position, level, rows, problem) * taps, rows * lone_tiles(tap, level, taps, problem))
     if lone == 0 or words == 0:
         return 0.0
-    high = largest(nest[position], rows, nest[PERFECT], min(tables[SIZE, level, position, position_at], nest[position]))
-    deep = largest(nest[tap], taps, nest[PERFECT], min(tables[SIZE, level, tap, tap_at], nest[tap]))
-    stride, dilation = nest[WINDOW + 2 * axis], nest[WINDOW + 2 * axis + 1]
-    return min(1.0, lone * span(high, deep, stride, dilation, nest[ADDRESSES]) / words)
+    size, reach = tables[SIZE, level, position, position_at], tables[SIZE, level, tap, tap_at]
+    return min(1.0, lone * largest_span(axis, size, reach, rows, taps, nest) / words)

@@ -13,13 +13,12 @@ from hwsim.kernels.search_terms import (
     PERFECT,
     SHARE,
     SPATIAL,
-    WINDOW,
     Problem,
     ceiling,
     largest,
+    largest_span,
     neighbours,
     slides,
-    span,
     windows,
 )
 
@@ -114,10 +113,8 @@ def _least_moved(
     if operand == INPUT:
         for axis in range(2):
             position, tap = (Q, S) if axis == 0 else (P, R)
-            rows, taps = min(tile[level, position], nest[position]), min(tile[level, tap], nest[tap])
-            rows = largest(nest[position], count[level, position], nest[PERFECT], rows)
-            taps = largest(nest[tap], count[level, tap], nest[PERFECT], taps)
-            stays *= span(rows, taps, nest[WINDOW + 2 * axis], nest[WINDOW + 2 * axis + 1], nest[ADDRESSES])
+            rows, taps = tile[level, position], tile[level, tap]
+            stays *= largest_span(axis, rows, taps, count[level, position], count[level, tap], nest)
     return min(words, stays)
 
 

@@ -266,6 +266,15 @@ def largest(extent: int, tiles: int, perfect: int, least: int) -> int:
     return extent if tiles == 1 else (extent - 1) // (tiles - 1)
 
 
+@lean_kernel
+def largest_span(axis: int, rows: int, taps: int, row_tiles: int, tap_tiles: int, nest: Int) -> int:
+    """Inputs along an axis that a tile may hold of so many of at least ``rows`` positions and ``taps``, whatever their groups."""
+    position, tap = (Q, S) if axis == 0 else (P, R)
+    high = largest(nest[position], row_tiles, nest[PERFECT], min(rows, nest[position]))
+    deep = largest(nest[tap], tap_tiles, nest[PERFECT], min(taps, nest[tap]))
+    return span(high, deep, nest[WINDOW + 2 * axis], nest[WINDOW + 2 * axis + 1], nest[ADDRESSES])
+
+
 #: Extents up to which groups of unequal sizes are told apart where there are as many of them.
 FEW = 8
 

@@ -76,7 +76,6 @@ def terms_of(space: Space, keep: Keep, factors: Int) -> Terms:
     parent = parents(kept)
     spread = factors.astype(np.float64)
     patterns, levels = spread.shape[:2]
-    children = np.stack([spread[:, :, dims].prod(axis=2) for dims in _FREE], axis=2)
     costs = _costs(space, spread)
     resources = costs.exposed.shape[0]
     words = np.zeros((levels, 3, 2, patterns, 1 + resources))
@@ -91,7 +90,7 @@ def terms_of(space: Space, keep: Keep, factors: Int) -> Terms:
         mac_least[:, operand] = _mac_words(space, chain[0], operand, spread, share)
         if operand == OUTPUT:
             rules = _outputs_exact if space.exact else _outputs_reference
-            rules(space, chain, children[:, :, OUTPUT], share[:, OUTPUT], costs, words, base)
+            rules(space, chain, spread[:, :, _FREE[OUTPUT]].prod(axis=2), share[:, OUTPUT], costs, words, base)
             continue
         base[operand] = costs.access[chain[0], READ, operand] + costs.wires[chain[0], operand]
         for level, outer in itertools.pairwise(chain):
