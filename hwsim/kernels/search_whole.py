@@ -237,12 +237,14 @@ def descend(problem: Problem, chain: Chain, most: int) -> tuple[float, int]:
     """Improve a mapping until no change of one factor with another of the same dim, nor of one level's order, makes it better.
 
     chain : its trips and orders, improved in place. most : mappings looked at from which on no further round begins. Returns the value
-    reached, as ``chain_value`` has it, and how many were looked at. Nothing is proven by it: it finds a good mapping to cut others by.
+    reached, as ``chain_value`` has it, and how many were looked at; those that were met before count, but are not priced again. Nothing is
+    proven by it: it finds a good mapping to cut others by.
     """
     nest, factors, levels = problem.nest, problem.factors, problem.levels
     depths = factors.shape[1]
     temporal, chosen = chain.temporal, chain.chosen
     before = np.empty(depths, np.int64)
+    tried = np.empty((10 * depths * depths, depths), np.int64)
     for dim in range(8):
         tiled(dim, problem, chain)
     value = chain_value(problem, chain, np.inf)
@@ -251,6 +253,7 @@ def descend(problem: Problem, chain: Chain, most: int) -> tuple[float, int]:
     while better and number < most:
         better = False
         for dim in range(8):
+            met = 0
             for level in range(depths if nest[dim] > 1 else 0):
                 for absorbs in range(depths - 1, -1, -1):
                     if absorbs == level or factors[FIXED, level, dim] or factors[FIXED, absorbs, dim]:
@@ -269,11 +272,13 @@ def descend(problem: Problem, chain: Chain, most: int) -> tuple[float, int]:
                             same = same and temporal[other, dim] == before[other]
                         reached = np.inf
                         if goes and not same:
-                            tiled(dim, problem, chain)
-                            reached = chain_value(problem, chain, value)
                             number += 1
+                            if _is_new(dim, temporal, tried, met):
+                                met += 1
+                                tiled(dim, problem, chain)
+                                reached = chain_value(problem, chain, value)
                         if reached < value:
-                            value, better = reached, True
+                            value, better, met = reached, True, 0
                         else:
                             for other in range(depths):
                                 temporal[other, dim] = before[other]
@@ -289,6 +294,21 @@ def descend(problem: Problem, chain: Chain, most: int) -> tuple[float, int]:
                 else:
                     chosen[level] = was
     return value, number
+
+
+@lean_kernel
+def _is_new(dim: int, temporal: Int, tried: Int, met: int) -> bool:
+    """Whether trips of a dim are none of so many that were tried before; they are written behind those."""
+    depths = temporal.shape[0]
+    for level in range(depths):
+        tried[met, level] = temporal[level, dim]
+    for known in range(met):
+        level = 0
+        while level < depths and tried[known, level] == temporal[level, dim]:
+            level += 1
+        if level == depths:
+            return False
+    return True
 
 
 @lean_kernel
