@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import gc
 import os
 import sys
@@ -51,6 +52,8 @@ def _run(argv: Sequence[str] | None, arguments: argparse.Namespace) -> int:
     warnings.simplefilter("ignore", HwsimWarning)  # what is printed names them itself
     _listen()
     gc.set_threshold(200_000, 50, 50)  # records of a large network are no garbage: a fifth of the time went to looking
+    atexit.register(gc.freeze)  # nor is anything worth looking for at the end
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's threads would wait for matrices, busily
     code: int = arguments.run(arguments)
     sys.stdout.flush()
     return code
