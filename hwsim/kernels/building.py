@@ -13,8 +13,9 @@ from typing import Any
 from llvmlite.ir import Argument, Instruction, IRBuilder, PhiInstr
 from llvmlite.ir.instructions import CastInstr, CompareInstr, ExtractValue, GEPInstr, InsertValue, SelectInstr
 
-#: What does nothing but make a value.
+#: What does nothing but make a value, by class and by name.
 _QUIET = (CastInstr, CompareInstr, ExtractValue, GEPInstr, InsertValue, SelectInstr)
+_SUMS = {"add", "sub", "mul", "and", "or", "xor", "sdiv", "srem", "fadd", "fsub", "fmul", "fdiv", "load"}
 _Anything: Any = IRBuilder
 
 
@@ -66,7 +67,7 @@ def sweep(function: Any) -> None:
     for block in reversed(function.blocks):
         kept = []
         for made in reversed(block.instructions):
-            if isinstance(made, _QUIET) and not read[id(made)]:
+            if (isinstance(made, _QUIET) or made.opname in _SUMS) and not read[id(made)]:
                 read.subtract(id(one) for one in made.operands)
             else:
                 kept.append(made)

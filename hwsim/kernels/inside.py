@@ -30,6 +30,8 @@ from numba.core.types import BaseFunction, Function, unliteral
 _MANY = 100_000
 #: Blocks of a function up to which LLVM may move it into its callers.
 _LONG = 24
+#: How the names of those begin that Python calls.
+_WAY_IN = "_ZN7cpython"
 
 
 #: Steps of Numba's that our kernels have no use for (functions within functions, ``with``, list comprehensions made arrays, what is
@@ -98,11 +100,18 @@ class _Whole(JITCodeLibrary):  # type: ignore[misc, unused-ignore]
         ll_module.data_layout = self._codegen._data_layout
 
     def _optimize_final_module(self) -> None:
+        apart = _stays_apart()
         for function in self._final_module.functions:
-            if not function.is_declaration and function.linkage == Linkage.linkonce_odr:
+            if function.is_declaration:
+                continue
+            if function.linkage == Linkage.linkonce_odr:
                 function.linkage = "internal"
-                if _stays_apart() and sum(1 for _ in function.blocks) > _LONG:
+                if apart and sum(1 for _ in function.blocks) > _LONG:
                     function.add_function_attribute("noinline")
+            elif apart and function.name.startswith(_WAY_IN):
+                # what takes Python's arguments apart is a sixth of the code, and runs once a call
+                function.add_function_attribute("noinline")
+                function.add_function_attribute("optnone")
         wanted = create_pipeline_tuning_options(speed_level=1)
         wanted.loop_vectorization = wanted.slp_vectorization = wanted.loop_unrolling = False
         builder = create_pass_builder(self._codegen._tm, wanted)
@@ -191,8 +200,9 @@ def _known_call(function: Any, context: Any, args: Any, kws: Any) -> Any:
     code = flags.nrt, flags.error_model, flags.boundscheck, str(flags.fastmath)
     call = code, function, tuple(args), tuple(kws.items())
     if call not in _KNOWN:
-        signature = BaseFunction.get_call_type(function, context, args, kws)
-        _KNOWN[call] = signature, function.get_impl_key(signature)
+        from hwsim.kernels.translated import ours  # with what Numba makes of arrays, which only compiling needs
+
+        _KNOWN[call] = ours(function, context, args, kws, bool(flags.nrt))
     signature, way = _KNOWN[call]
     function._impl_keys[signature.args] = way
     return signature
@@ -205,8 +215,9 @@ _ACCOUNT: Any = PostProcessor.run
 def _short_account(processor: Any, emit_dels: bool = False, extend_lifetimes: bool = False) -> None:
     """The same, but where variables live is found out where it is asked for, which is before the last step. Only generators and functions
     that run in Python ask what is alive where a block begins."""
-    function = processor.func_ir
-    if emit_dels or function.is_generator:
+    function, flags = processor.func_ir, ConfigStack.top_or_none()  # type: ignore[no-untyped-call]
+    counts = type(flags) is not _Flags or flags.nrt  # references, which are let go of where a variable's life ends
+    if (emit_dels and counts) or function.is_generator:
         _ACCOUNT(processor, emit_dels, extend_lifetimes)
         return
     function.blocks = canonicalize_cfg(function.blocks)  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""Variables of kernels as values: what Python says holds, references come out even, and indices mean what they mean to Numba."""
+"""Variables of kernels as values: what Python says holds, references come out even, and indices mean what they say."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def carried(numbers: np.ndarray, rounds: int) -> tuple[int, int, int]:
 def places(one: np.ndarray, two: np.ndarray, three: np.ndarray) -> float:
     found = 0.0
     for i in range(one.shape[0]):
-        one[i] += one[-1 - i] - one[i - 1]
+        one[i] += one[len(one) - 1 - i] - one[-1]
         for j in range(two.shape[1]):
-            two[i, -1 - j] = two[i, j] + one[i]
-            for k in range(-3, 3):
-                three[i, j, k] = two[-1, j] - k
-                found += three[-1 - i, j, k] * two[i, j]
+            two[i, two.shape[1] - 1 - j] = two[i, j] + one[i]
+            for k in range(3):
+                three[i, j, 3 + k] = three[-1, j, k] = two[-1, j] - k
+                found += three[three.shape[0] - 1 - i, j, k] * two[i, -3] + three[i, j, -1]
     return found
 
 
@@ -88,7 +88,7 @@ def test_loops_leave_what_they_leave_in_python(rounds: int) -> None:
 
 @pytest.mark.parametrize("kind", [np.int64, np.float64])
 @pytest.mark.parametrize("order", ["C", "F", "A"])
-def test_indices_count_from_either_end_whatever_the_layout(kind: type, order: str) -> None:
+def test_indices_mean_the_same_whatever_the_layout(kind: type, order: str) -> None:
     pick = np.random.default_rng(5)
     shapes = (4,), (4, 3), (4, 3, 6)
 
@@ -144,8 +144,8 @@ def python_total(first: np.ndarray, second: np.ndarray, rounds: int) -> float:
 def test_bounds_are_checked_where_that_is_asked_for() -> None:
     checked = compiled(beyond, boundscheck=True)
     numbers = np.arange(4.0)
-    assert [checked(numbers, place) for place in (0, 3, -1, -4)] == [0, 3, 3, 0]
-    for place in (4, -5):
+    assert [checked(numbers, place) for place in (0, 3)] == [0, 3]
+    for place in (4, -1, -5):  # only a constant counts from the end
         with pytest.raises(IndexError):
             checked(numbers, place)
 
