@@ -12,6 +12,7 @@ from hwsim.cost.scanning import rows, scan
 from hwsim.kernels.packed import MappingArrays
 from hwsim.mapping.pack import unpack_mapping
 from hwsim.search.found import Objective
+from hwsim.search.patterns import least_busy
 from hwsim.search.progress import Progress
 from hwsim.search.space import Space, divisors
 from hwsim.workload import DIMS
@@ -31,9 +32,7 @@ def scan_all(space: Space, objective: Objective, progress: Progress) -> bool:
         return False
     found = scan(space.nest, space.hierarchy, every, space.rules)
     fits = found.valid
-    fits &= (
-        found.arrays.scalars[:, 3] >= space.hierarchy.min_utilization * space.hierarchy.pes_x * space.hierarchy.pes_y
-    )
+    fits &= found.arrays.scalars[:, 3] >= least_busy(space)
     cycles, joules = found.arrays.cycles[fits], found.arrays.joules[fits]
     progress.evaluated += len(found)
     if len(cycles):

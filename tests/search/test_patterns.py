@@ -170,3 +170,19 @@ def test_the_least_share_of_the_pes_is_at_work_in_what_is_found(
     monkeypatch.setattr(exhaustive, "MOST", 20_000)
     whole = best(nest, chip, objective, cache=False)
     assert isinstance(whole, Found) and whole.lower_bound == pytest.approx(objective_value(found.cost, objective))
+
+
+@pytest.mark.parametrize("most", [0, 20_000])
+def test_as_many_pes_as_the_least_share_are_enough_however_it_is_rounded(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tenth of 3 x 10 comes out as 3.0000000000000004; three children along y is all that this nest can keep busy."""
+    levels = (
+        Level("pe", 3, 10, storage=(Storage((True,) * 3, 1 << 12),), keeps=("always",) * 3, **_PRICES),
+        Level("dram", 1, 1, storage=(Storage((True,) * 3, None),), keeps=("always",) * 3, off_chip=True, **_PRICES),
+    )
+    chip = Hierarchy("thirty", levels, 3, 10, mac_j=1.0, clock_hz=1.0, min_utilization=0.1)
+    assert chip.min_utilization * chip.pes_x * chip.pes_y > 3
+    monkeypatch.setattr(exhaustive, "MOST", most)
+    found = best(LoopNest(k=3), chip, "latency", cache=False)
+    assert isinstance(found, Found) and found.counts.pes == 3
