@@ -11,6 +11,7 @@ import numpy as np
 from hwsim.kernels.jit import FAILED, Passed, kernel, lean_kernel
 from hwsim.kernels.packed import (
     INPUT,
+    OUTPUT,
     YES,
     Float,
     Int,
@@ -53,7 +54,7 @@ from hwsim.kernels.search_terms import (
     ceiling,
     value_of,
 )
-from hwsim.kernels.search_tile import ONE, cycles_of, fits
+from hwsim.kernels.search_tile import ONE, cycles_of, fits, sums_fit
 from hwsim.kernels.search_whole import Exact, compute_cycles, copied, value_at
 
 #: Tiles that one might look at in the time that it takes to count a mapping.
@@ -300,6 +301,7 @@ def join(  # noqa: PLR0917
         energy[level] = energy[over]
         for resource in range(resources):
             load[level, resource] = load[over, resource]
+        room = True
         for operand in range(3):
             if not levels[KEEP, level, operand]:
                 continue
@@ -318,6 +320,8 @@ def join(  # noqa: PLR0917
                 moved,
             )
             looked += 1
+            if operand == OUTPUT:
+                room = sums_fit(level, moved[0], count, tile, nest, factors, levels, sides)
             energy[level] += words[level, operand, 0, 0] * moved[0] + words[level, operand, 1, 0] * moved[1]
             for resource in range(resources):
                 load[level, resource] += (
@@ -325,7 +329,7 @@ def join(  # noqa: PLR0917
                     + words[level, operand, 1, 1 + resource] * moved[1]
                 )
         cycles = cycles_of(reals[COMPUTE], load[level], base, False)
-        if value_of(energy[level] + rest_energy[level], cycles, nest, reals) >= best:
+        if not room or value_of(energy[level] + rest_energy[level], cycles, nest, reals) >= best:
             continue
         if level != lowest:
             for resource in range(resources):

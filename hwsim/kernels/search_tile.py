@@ -9,11 +9,14 @@ import numpy as np
 from hwsim.kernels.jit import kernel, lean_kernel
 from hwsim.kernels.packed import OUTPUT, WEIGHT, C, Float, G, Int, K, N, P, Q, R, S
 from hwsim.kernels.search_terms import (
+    ADDRESSES,
     BITS,
     FINAL_BITS,
     KEEP,
+    PARENT,
     POOL,
     POOL_BITS,
+    SPATIAL,
     side_words,
 )
 
@@ -74,10 +77,16 @@ def fits(level: int, tile: Int, known: bool, nest: Int, levels: Int, sides: Int)
     Outputs are certain to be incomplete only where no level inside keeps any and the tile leaves some of C, S, R out: sums that were
     completed further inside arrive once, however little of those the tile covers.
     """
-    first = second = third = 0
     partial = known and not (tile[C] >= nest[C] and tile[S] >= nest[S] and tile[R] >= nest[R])
     for inner in range(level):
         partial = partial and not levels[KEEP, inner, OUTPUT]
+    return holds(level, tile, partial, nest, levels, sides)
+
+
+@lean_kernel
+def holds(level: int, tile: Int, partial: bool, nest: Int, levels: Int, sides: Int) -> bool:
+    """Whether pools of a level hold the tiles kept there; tile [8]. partial : outputs are incomplete sums."""
+    first = second = third = 0
     for operand in range(3):
         if levels[KEEP, level, operand]:
             bits = tile_bits(operand, tile, partial, nest, sides)
@@ -90,6 +99,29 @@ def fits(level: int, tile: Int, known: bool, nest: Int, levels: Int, sides: Int)
                 third += bits
     limits = levels[POOL_BITS, level]
     return first <= limits[0] and second <= limits[1] and third <= limits[2]
+
+
+@lean_kernel
+def sums_fit(level: int, moved: float, count: Int, tile: Int, nest: Int, factors: Int, levels: Int, sides: Int) -> bool:
+    """Whether outputs may fit where they are certain to be incomplete sums: at a level of which more of them pass the next one outside than
+    there are, and at that one; and at a level whose sums are added up over children further out.
+
+    moved : words that leave that level for the tiles, at least; count, tile [L, 8], known from ``level`` outwards. The exact rules alone
+    tell widths of sums apart.
+    """
+    if not nest[ADDRESSES]:
+        return True
+    again = moved > nest[N] * nest[G] * nest[K] * nest[Q] * nest[P] + 0.5
+    spread = False
+    for outer in range(level + 1, factors.shape[1]):
+        for dim in (C, S, R):
+            spread = spread or (factors[SPATIAL, outer, dim] > 1 and count[outer - 1, dim] > 1)
+    if not again and not spread:
+        return True
+    outside = levels[PARENT, level, OUTPUT] if again else level
+    return holds(level, tile[level], True, nest, levels, sides) and holds(
+        outside, tile[outside], True, nest, levels, sides
+    )
 
 
 @lean_kernel

@@ -19,6 +19,7 @@ from hwsim.kernels.search_terms import (
     FINAL_BITS,
     FIXED,
     KEEP,
+    PARENT,
     PERFECT,
     POOL,
     POOL_BITS,
@@ -28,8 +29,8 @@ from hwsim.kernels.search_terms import (
 )
 from tests.kernels.plain import plain
 
-cycles_of, tile_bits, fits, steps_of = (
-    plain(getattr(search_tile, name)) for name in ("cycles_of", "tile_bits", "fits", "steps_of")
+cycles_of, tile_bits, fits, sums_fit, steps_of = (
+    plain(getattr(search_tile, name)) for name in ("cycles_of", "tile_bits", "fits", "sums_fit", "steps_of")
 )
 trips_to, exchanged, closed = map(plain, (search_inside.trips_to, search_exchange._exchanged, search_whole.closed))
 NO_SIDES = np.zeros((2, 4, 0, 0), np.int64)
@@ -115,6 +116,35 @@ def test_sums_that_are_certain_to_be_incomplete_are_wide(part: tuple[int, ...], 
     assert fits(2, tile, known, nest, levels, NO_SIDES)
     levels[POOL_BITS, 2, 0] -= 1
     assert not fits(2, tile, known, nest, levels, NO_SIDES)
+
+
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("over", [None, (C, 2, 2), (S, 1, 2), (R, 2, 2), (K, 2, 2), (C, 0, 2), (C, 2, 1)])
+@pytest.mark.parametrize("addresses", [0, 1])
+def test_sums_that_come_back_or_are_spread_are_wide(
+    again: bool, over: tuple[int, int, int] | None, addresses: int
+) -> None:
+    """Tiles of level 0 go to level 2. over : a dim spread over two children at a level, and how many tiles of it there are inside."""
+    nest, levels = _nest(addresses), np.zeros((8, 4, 3), np.int64)
+    factors, tile, count = np.ones((4, 4, 8), np.int64), np.ones((4, 8), np.int64), np.ones((4, 8), np.int64)
+    tile[2] = 2
+    levels[KEEP, :, OUTPUT] = (True, False, True, True)
+    levels[PARENT, :, OUTPUT] = (2, -1, 3, -1)
+    spread = False
+    if over:
+        dim, outer, tiles = over
+        factors[SPATIAL, outer, dim] = 2
+        count[max(0, outer - 1) :, dim] = tiles
+        spread = dim != K and outer > 0 and tiles > 1
+    moved = float(nest[N] * nest[G] * nest[K] * nest[Q] * nest[P])
+    moved += 1 if again else 0
+    for level, wide in ((0, again or spread), (2, again)):
+        for enough in (True, False):
+            for other in (0, 2):
+                levels[POOL_BITS, other, 0] = tile_bits(OUTPUT, tile[other], True, nest, NO_SIDES)
+            levels[POOL_BITS, level, 0] -= not enough
+            fine = enough or not wide or not addresses
+            assert sums_fit(0, moved, count, tile, nest, factors, levels, NO_SIDES) == fine
 
 
 def test_steps_are_those_that_have_something_to_do() -> None:
