@@ -111,7 +111,7 @@ class _Lower(Lower):  # type: ignore[misc, unused-ignore]
     def _lower_call_normal(self, fnty: Any, expr: Any, signature: Any) -> Any:
         """A call: one of our own functions gets where to write what it returns, and where our own error is to be told."""
         made = fnty.dispatcher.overloads.get(signature.args) if isinstance(fnty, Dispatcher) else None
-        if made is None or made.library is None:
+        if made is None or made.library is None or self.func_ir.func_id.code.co_exceptiontable:  # tries catch errors
             return super()._lower_call_normal(fnty, expr, signature)  # type: ignore[no-untyped-call]
         args = self.fold_call_args(fnty, signature, expr.args, expr.vararg, expr.kws)  # type: ignore[no-untyped-call]
         builder, context, told = self.builder, self.context, made.fndesc

@@ -168,3 +168,15 @@ def test_calls_return_what_they_do_and_tell_of_errors_however_deep() -> None:
     with pytest.raises(ValueError, match="above ten"):
         calls(numbers, 11)
     assert calls(numbers, 0) == 1 + 5 + 5 + 3 + 2
+
+
+def caught(number: int) -> int:
+    try:
+        return checked(number) + 100
+    except Exception:
+        return -1
+
+
+def test_errors_are_caught_where_they_are_tried_for() -> None:
+    function = compiled(caught)
+    assert [function(number) for number in (3, 11)] == [104, -1]
