@@ -151,9 +151,8 @@ def _by_axis(
     reached = []
     for number, (row, low) in starts.items():
         least, along = low, (listed.along_x[row], listed.along_y[row])
-        if (
-            beyond(space, [known[number]], listed.dropped, objective) < low
-        ):  # else no pattern that is not listed has less
+        nearest = beyond(space, [known[number]], listed.dropped, objective)
+        if nearest < low:  # else no pattern that is not listed has less
             least, *found_along = least_by_axis(space, known[number], along, objective, low)
             along = found_along[0], found_along[1]
         reached.append((least, number, along))
