@@ -116,12 +116,10 @@ def sums_fit(level: int, moved: float, count: Int, tile: Int, nest: Int, factors
     for outer in range(level + 1, factors.shape[1]):
         for dim in (C, S, R):
             spread = spread or (factors[SPATIAL, outer, dim] > 1 and count[outer - 1, dim] > 1)
-    if not again and not spread:
-        return True
-    outside = levels[PARENT, level, OUTPUT] if again else level
-    return holds(level, tile[level], True, nest, levels, sides) and holds(
-        outside, tile[outside], True, nest, levels, sides
-    )
+    if (again or spread) and not holds(level, tile[level], True, nest, levels, sides):
+        return False
+    outside = levels[PARENT, level, OUTPUT]
+    return not again or holds(outside, tile[outside], True, nest, levels, sides)
 
 
 @lean_kernel

@@ -92,21 +92,15 @@ def _among(number: int, known: Int) -> bool:
 
 
 @lean_kernel
-def _keep_parts(dim: int, known: Float, parts: Int, moves: Float, lone: Float) -> None:
-    """Keep in ``known`` [L, 6] what ``spread_parts`` found of a dim."""
-    for level in range(known.shape[0]):
-        known[level, 0], known[level, 1] = parts[level, dim], lone[level, dim]
-        for way in range(4):
-            known[level, 2 + way] = moves[way // 2, level, way % 2, dim]
-
-
-@lean_kernel
-def _take_parts(dim: int, known: Float, parts: Int, moves: Float, lone: Float) -> None:
-    """What was kept, for the tile that is looked at now."""
-    for level in range(known.shape[0]):
-        parts[level, dim], lone[level, dim] = int(known[level, 0]), known[level, 1]
-        for way in range(4):
-            moves[way // 2, level, way % 2, dim] = known[level, 2 + way]
+def _take_parts(
+    dim: int, known_parts: Int, known_moves: Float, known_lone: Float, parts: Int, moves: Float, lone: Float
+) -> None:
+    """What ``spread_parts`` found of a choice of a dim, for the tile that is looked at now."""
+    for level in range(parts.shape[0]):
+        parts[level, dim], lone[level, dim] = known_parts[level, dim], known_lone[level, dim]
+        for back in range(2):
+            for side in range(2):
+                moves[back, level, side, dim] = known_moves[back, level, side, dim]
 
 
 @kernel
@@ -143,7 +137,9 @@ def tiles(
     ends, fixed, share = np.empty((3, 2), np.float64), np.empty((3, 2), np.float64), np.empty(3)
     parts, moves = np.empty((level + 1, 8), np.int64), np.empty((2, level + 1, 2, 8), np.float64)
     lone = np.zeros((level + 1, 8))
-    known = np.empty((0 if alone else 8, tables.shape[3], level + 1, 6), np.float64)
+    choices = 0 if alone else tables.shape[3]
+    known_parts, known_moves = np.empty((choices, level + 1, 8), np.int64), np.empty((choices, 2, level + 1, 2, 8))
+    known_lone = np.empty((choices, level + 1, 8))
     temporal, chosen = np.ones((top + 1, 8), np.int64), np.zeros(top + 1, np.int64)
     code = np.empty(levels[ORDERS, top, 0], np.int64)
     for dim in range(8):
@@ -160,11 +156,10 @@ def tiles(
             if has_share(operand, dim):
                 for choice in range(first[dim], factors[LENGTH, level, dim]):
                     open_lone[later, operand] = max(open_lone[later, operand], tabled.lone[level, dim, choice])
-    for dim in range(known.shape[0]):
-        for choice in range(first[dim], factors[LENGTH, level, dim]):
-            extent, count = tables[SIZE, level, dim, choice], tables[COUNT, level, dim, choice]
-            spread_parts(dim, level, extent, count, parts, moves, lone, problem)
-            _keep_parts(dim, known[dim, choice], parts, moves, lone)
+    for dim in range(0 if alone else 8):
+        for one in range(first[dim], factors[LENGTH, level, dim]):
+            extent, count = tables[SIZE, level, dim, one], tables[COUNT, level, dim, one]
+            spread_parts(dim, level, extent, count, known_parts[one], known_moves[one], known_lone[one], problem)
     volumes(problem, volume)
     number = looked = 0
     smallest = np.inf
@@ -185,7 +180,8 @@ def tiles(
         if not fits(level, size, False, nest, levels, sides):
             continue
         if not alone:
-            _take_parts(dim, known[dim, at[dim]], parts, moves, lone)
+            one = at[dim]
+            _take_parts(dim, known_parts[one], known_moves[one], known_lone[one], parts, moves, lone)
         for place in range(10):
             total[depth + 1, place] = total[depth, place]
         for operand in range(3):

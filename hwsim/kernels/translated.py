@@ -8,21 +8,18 @@ after a while. Lengths of arrays are the kernels' own: nobody asks whether they 
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
 from functools import reduce
 from typing import Any, cast
 
 import numpy as np
-from llvmlite.ir import ArrayType, Constant, Undefined
-from numba.core.cgutils import for_range, memset, unpack_tuple, voidptr_t
+from llvmlite.ir import Constant
+from numba.core.cgutils import for_range, memset, pack_array, pack_struct, unpack_tuple, voidptr_t
 from numba.core.imputils import Registry
 from numba.core.types import Any as Anything
 from numba.core.types import (
     Array,
     BaseFunction,
     Integer,
-    Pair,
-    RangeType,
     UniTuple,
     VarArg,
     float64,
@@ -134,9 +131,8 @@ def _made(context: Any, builder: Any, called: Any, args: Any) -> tuple[Any, Any,
     )
     data = builder.bitcast(context.nrt.meminfo_data(builder, held), context.get_data_type(kind.dtype).as_pointer())
     nobody = Constant(voidptr_t, None)
-    axes = ArrayType(number.type, len(shape))
-    parts = held, nobody, number, size, data, _group(builder, axes, shape), _group(builder, axes, strides)
-    return _group(builder, context.get_value_type(kind), parts), data, number
+    parts = held, nobody, number, size, data, pack_array(builder, shape), pack_array(builder, strides)  # type: ignore[no-untyped-call]
+    return pack_struct(builder, parts), data, number  # type: ignore[no-untyped-call]
 
 
 @OURS.lower("hwsim.empty", Anything)  # type: ignore[no-untyped-call]
@@ -171,10 +167,10 @@ def _range(context: Any, builder: Any, called: Any, args: Any) -> Any:
     kind = called.return_type
     start = args[0] if len(args) > 1 else context.get_constant(kind.dtype, 0)
     step = args[2] if len(args) > 2 else context.get_constant(kind.dtype, 1)
-    return _group(builder, context.get_value_type(kind), (start, args[min(1, len(args) - 1)], step))
+    return pack_struct(builder, (start, args[min(1, len(args) - 1)], step))  # type: ignore[no-untyped-call]
 
 
-def begun(context: Any, builder: Any, kind: RangeType, given: Any) -> Any | None:
+def begun(builder: Any, given: Any) -> Any | None:
     """The iterator of a range, as Numba has it: where its next number is kept, stop, step, and where it is kept how many are left. None
     where the step is not a constant."""
     start, stop, step = (builder.extract_value(given, place) for place in range(3))
@@ -189,20 +185,13 @@ def begun(context: Any, builder: Any, kind: RangeType, given: Any) -> Any | None
         following, left = builder.alloca(start.type), builder.alloca(start.type)
     builder.store(start, following)
     builder.store(number, left)
-    return _group(builder, context.get_value_type(kind.iterator_type), (following, stop, step, left))
+    return pack_struct(builder, (following, stop, step, left))  # type: ignore[no-untyped-call]
 
 
-def gone_on(context: Any, builder: Any, kind: Pair, given: Any) -> Any:
+def gone_on(builder: Any, given: Any) -> Any:
     """A pair of the iterator's next number and whether there is one. A loop that has ended asks no more."""
     following, _, step, left = (builder.extract_value(given, place) for place in range(4))
     value, number = builder.load(following), builder.load(left)
     builder.store(builder.add(value, step), following)
     builder.store(builder.sub(number, number.type(1)), left)
-    return _group(builder, context.get_value_type(kind), (value, builder.icmp_signed(">", number, number.type(0))))
-
-
-def _group(builder: Any, kind: Any, members: Iterable[Any]) -> Any:
-    group = Constant(kind, Undefined)
-    for place, member in enumerate(members):
-        group = builder.insert_value(group, member, place)
-    return group
+    return pack_struct(builder, (value, builder.icmp_signed(">", number, number.type(0))))  # type: ignore[no-untyped-call]

@@ -91,9 +91,9 @@ class _Lower(Lower):  # type: ignore[misc, unused-ignore]
             model = self.context.data_model_manager[kind]
             return model.get(self.builder, self.loadvar(expr.value.name), "shape")
         if expr.op == "getiter" and isinstance(kind, RangeType):
-            return begun(self.context, self.builder, kind, self.loadvar(expr.value.name))
+            return begun(self.builder, self.loadvar(expr.value.name))
         if expr.op == "iternext" and isinstance(kind, RangeIteratorType):
-            return gone_on(self.context, self.builder, resty, self.loadvar(expr.value.name))
+            return gone_on(self.builder, self.loadvar(expr.value.name))
         if expr.op in _OF_A_PAIR and isinstance(kind, Pair):
             part = self.builder.extract_value(self.loadvar(expr.value.name), _OF_A_PAIR.index(expr.op))
             self.incref(resty, part)

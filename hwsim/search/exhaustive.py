@@ -31,8 +31,7 @@ def scan_all(space: Space, objective: Objective, progress: Progress) -> bool:
     if every is None:
         return False
     found = scan(space.nest, space.hierarchy, every, space.rules)
-    fits = found.valid
-    fits &= found.arrays.scalars[:, 3] >= least_busy(space)
+    fits = found.valid & (found.arrays.scalars[:, 3] >= least_busy(space))
     cycles, joules = found.arrays.cycles[fits], found.arrays.joules[fits]
     progress.evaluated += len(found)
     if len(cycles):

@@ -150,12 +150,11 @@ def _by_axis(
     starts = {number: (row, low) for low, number, row in reversed(found)}
     reached = []
     for number, (row, low) in starts.items():
-        least, along = low, (listed.along_x[row], listed.along_y[row])
+        least, across, along = low, listed.along_x[row], listed.along_y[row]
         nearest = beyond(space, [known[number]], listed.dropped, objective)
         if nearest < low:  # else no pattern that is not listed has less
-            least, *found_along = least_by_axis(space, known[number], along, objective, low)
-            along = found_along[0], found_along[1]
-        reached.append((least, number, along))
+            least, across, along = least_by_axis(space, known[number], (across, along), objective, low)
+        reached.append((least, number, (across, along)))
     reached.sort(key=lambda item: item[:2])
     return [
         (

@@ -60,9 +60,8 @@ def brute(nest: LoopNest, hierarchy: Hierarchy, rules: Rules, perfect: bool) -> 
         counts = count(nest, hierarchy, mapping, rules)
         if isinstance(counts, Infeasible):
             continue
-        if counts.pes < hierarchy.min_utilization * hierarchy.pes_x * hierarchy.pes_y * (
-            1 - 1e-12
-        ):  # 3 of 30 are a tenth
+        enough = hierarchy.min_utilization * hierarchy.pes_x * hierarchy.pes_y * (1 - 1e-12)  # 3 of 30 are a tenth
+        if counts.pes < enough:
             continue
         for objective, value in values(price(counts, hierarchy, nest)).items():
             if objective not in least or value < least[objective][0]:

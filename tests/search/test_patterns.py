@@ -152,18 +152,23 @@ def test_inputs_that_filters_bring_back(seed: int) -> None:
     assert check(pattern, 30_000)
 
 
+def meshed(across: int, down: int, least: float) -> Hierarchy:
+    """A chip of so many PEs, of which a least share is to be at work."""
+    levels = (
+        Level("pe", across, down, storage=(Storage((True,) * 3, 1 << 12),), keeps=("always",) * 3, **_PRICES),
+        Level("dram", 1, 1, storage=(Storage((True,) * 3, None),), keeps=("always",) * 3, off_chip=True, **_PRICES),
+    )
+    return Hierarchy("meshed", levels, across, down, mac_j=1.0, clock_hz=1.0, min_utilization=least)
+
+
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_the_least_share_of_the_pes_is_at_work_in_what_is_found(
     objective: Objective, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Factors need not divide: trips of a dim may move inside, and leave its children idle."""
-    levels = (
-        Level("pe", 3, 1, storage=(Storage((True,) * 3, 1 << 12),), keeps=("always",) * 3, **_PRICES),
-        Level("dram", 1, 1, storage=(Storage((True,) * 3, None),), keeps=("always",) * 3, off_chip=True, **_PRICES),
-    )
     byte = OperandType("int8")
     nest = LoopNest(k=6, c=2, input=byte, weight=byte, output=byte)
-    chip = Hierarchy("three", levels, 3, 1, mac_j=1.0, clock_hz=1.0, min_utilization=0.9)
+    chip = meshed(3, 1, 0.9)
     found = best(nest, chip, objective, cache=False)
     assert isinstance(found, Found) and found.counts.pes == 3
     assert objective_value(found.cost, objective) >= found.lower_bound
@@ -177,11 +182,7 @@ def test_as_many_pes_as_the_least_share_are_enough_however_it_is_rounded(
     most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A tenth of 3 x 10 comes out as 3.0000000000000004; three children along y is all that this nest can keep busy."""
-    levels = (
-        Level("pe", 3, 10, storage=(Storage((True,) * 3, 1 << 12),), keeps=("always",) * 3, **_PRICES),
-        Level("dram", 1, 1, storage=(Storage((True,) * 3, None),), keeps=("always",) * 3, off_chip=True, **_PRICES),
-    )
-    chip = Hierarchy("thirty", levels, 3, 10, mac_j=1.0, clock_hz=1.0, min_utilization=0.1)
+    chip = meshed(3, 10, 0.1)
     assert chip.min_utilization * chip.pes_x * chip.pes_y > 3
     monkeypatch.setattr(exhaustive, "MOST", most)
     found = best(LoopNest(k=3), chip, "latency", cache=False)
