@@ -9,6 +9,7 @@ import numpy as np
 from hwsim.kernels.jit import kernel, lean_kernel
 from hwsim.kernels.packed import (
     INPUT,
+    YES,
     Float,
     P,
     Q,
@@ -69,11 +70,11 @@ def axis_least(
         if most == 1 and addresses:
             new = words[1 if dim == position else 2]
         step = factors[SPATIAL, level + 1, dim] * (tile * stride if dim == position else taps * dilation)
-        common = max(common, overlap(tile, taps, stride, dilation, step, addresses))
+        common = max(common, overlap(tile, taps, stride, dilation, step, addresses, YES))
         shortest = (
             1 if left % most else left // most - 1
         )  # strides back to the first tile, where factors may not divide
-        back = max(back, overlap(tile, taps, stride, dilation, step * shortest, addresses))
+        back = max(back, overlap(tile, taps, stride, dilation, step * shortest, addresses, YES))
     if moving == 0:
         return plain
     if not addresses:

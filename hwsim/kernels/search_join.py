@@ -62,10 +62,9 @@ _COUNTED = cast(int, np.int64(100))
 
 
 @lean_kernel
-def _finish(
-    lowest: int, count: Int, temporal: Int, exact_tile: Int, nest: Int, factors: Int, levels: Int, sides: Int
-) -> bool:
+def _finish(lowest: int, count: Int, temporal: Int, exact_tile: Int, problem: Problem) -> bool:
     """Temporal factors of the innermost chosen level, and all extents; False where something does not fit after all."""
+    nest, factors = problem.nest, problem.factors
     for dim in range(8):
         extent, number = 1, nest[dim]
         for level in range(count.shape[0]):
@@ -80,7 +79,7 @@ def _finish(
             extent *= temporal[level, dim]
             exact_tile[level, dim] = extent
     for level in range(count.shape[0]):
-        if not fits(level, exact_tile[level], True, nest, levels, sides):
+        if not fits(level, exact_tile[level], problem):
             return False
     return True
 
@@ -213,7 +212,7 @@ def join(  # noqa: PLR0917
             choice = choices[level, dim, index]
             pick[level, dim] = choice
             tile[level, dim] = tables[SIZE, level, dim, choice]
-            if not fits(level, tile[level], here == 7, nest, levels, sides):
+            if not fits(level, tile[level], problem):
                 continue
             for place in range(9):
                 partial[level, here + 1, place] = partial[level, here, place]
@@ -354,7 +353,7 @@ def join(  # noqa: PLR0917
                 for dim in range(8):
                     tile[inner, dim] = 1
             continue
-        if not _finish(lowest, count, temporal, exact_tile, nest, factors, levels, sides):
+        if not _finish(lowest, count, temporal, exact_tile, problem):
             continue
         leaves += 1
         total = energy[level]

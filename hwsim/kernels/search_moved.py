@@ -135,24 +135,28 @@ def moved_inputs(
                         max(0, move_high - slack_high - larger_high),
                         max(0, move_wide - slack_wide - larger_wide),
                     )
+                    shorter = slack_high + slack_wide + larger_high + larger_wide > 0
                     credit = 0.0
                     for part in range(2):
                         weight = 1.0 - early if part == 0 else early
                         if weight <= 0:
                             continue
                         if part == 1:
+                            shorter = True
                             move_high, move_wide = max(0, move_high - early_high), max(0, move_wide - early_wide)
                         if part == 1 and dim == K and not (move_high or move_wide):
                             # what does not move at all is ``_least_moved``'s: here it moves one step at least
                             move_high, move_wide = least_high, least_wide
                         both = high_all if turned_high else high_words
                         if move_high:
-                            common = overlap(rows, taps_high, nest[WINDOW + 0], nest[WINDOW + 1], move_high, addresses)
+                            common = overlap(
+                                rows, taps_high, nest[WINDOW + 0], nest[WINDOW + 1], move_high, addresses, shorter
+                            )
                             both = min(both, float(common * tiles_high))
                         moves = wide_all if turned_wide else wide_words
                         if move_wide:
                             common = overlap(
-                                columns, taps_wide, nest[WINDOW + 2], nest[WINDOW + 3], move_wide, addresses
+                                columns, taps_wide, nest[WINDOW + 2], nest[WINDOW + 3], move_wide, addresses, shorter
                             )
                             moves = min(moves, float(common * tiles_wide))
                         if part == 1 and dim == K and move_high == least_high > 0 and move_wide == least_wide > 0:

@@ -34,8 +34,8 @@ COUNT, SIZE, STEPS, LEAVES = range(4)
 #: and, second, whether loops there may matter.
 KEEP, PARENT, SHARE, POOL, POOL_BITS, LEADS, ORDERS, CHOICE = range(8)
 #: ``Problem.reals``: least cycles of what overlaps, compute among it; MACs per PE and cycle; leakage per cycle [J]; ramp-up cycles of a
-#: pass; least words that PEs take of each operand.
-COMPUTE, RATE, LEAKAGE_J, PASS_CYCLES, MAC_LEAST = range(5)
+#: pass; the level whose outputs are certain to be incomplete sums, -1 none; least words that PEs take of each operand.
+COMPUTE, RATE, LEAKAGE_J, PASS_CYCLES, SUMS, MAC_LEAST = range(6)
 #: Objectives by number.
 EDP, ENERGY, LATENCY = range(3)
 OBJECTIVES = ("edp", "energy", "latency")
@@ -50,7 +50,7 @@ class Problem(NamedTuple):
     parent for a level's tile and for words that arrive there. base [6, 1 + B] : the same for words between the PEs and the innermost
     level that keeps each operand, then of all that tiles do not change; then 0 for resources that hide behind compute, else the number
     (from 1) of the level whose transfers add; then 1 for resources of which some boundary gives back. still [L, 3, 2] : how often the
-    tile of an operand leaves the parent and arrives that stays in place over all loops outside, at least. reals [7 + L], at the end for
+    tile of an operand leaves the parent and arrives that stays in place over all loops outside, at least. reals [8 + L], at the end for
     each level the least share of children with inputs of their own.
     sides [2, 4, extent, taps] : along height and width what the tiles of such an extent hold (``tabulate``);
     without entries where that would be long or is no matter of addresses. needs [2, A, B], starts [2, 2, E] : what PEs need along them
@@ -123,10 +123,23 @@ def slides(nest: Int) -> bool:
 
 
 @lean_kernel
-def overlap(tile: int, kernel: int, stride: int, dilation: int, step: int, addresses: int) -> int:
-    """Inputs along one axis that two such tiles ``step`` inputs apart have in common, at most."""
+def overlap(tile: int, kernel: int, stride: int, dilation: int, step: int, addresses: int, shorter: bool) -> int:
+    """Inputs along one axis that two such tiles ``step`` inputs apart have in common, at most. shorter : or less far apart.
+
+    Where taps lie between one position and the next, addresses have gaps: inputs that a step does not bring onto others are not shared.
+    """
     box = max(0, (tile - 1) * stride + (kernel - 1) * dilation + 1 - step)
-    return min(span(tile, kernel, stride, dilation, 1), box) if addresses else box
+    if not addresses:
+        return box
+    if shorter or (kernel - 1) * dilation >= stride:
+        return min(span(tile, kernel, stride, dilation, 1), box)
+    common = 0
+    for tap in range(kernel):
+        there = tap * dilation + step
+        between = there % stride
+        if between % dilation == 0 and between < kernel * dilation:
+            common += max(0, tile - there // stride)
+    return common
 
 
 @lean_kernel

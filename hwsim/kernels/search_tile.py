@@ -17,6 +17,8 @@ from hwsim.kernels.search_terms import (
     POOL,
     POOL_BITS,
     SPATIAL,
+    SUMS,
+    Problem,
     side_words,
 )
 
@@ -71,16 +73,9 @@ def bits_of(operand: int, tile: Int, nest: Int, sides: Int) -> int:
 
 
 @lean_kernel
-def fits(level: int, tile: Int, known: bool, nest: Int, levels: Int, sides: Int) -> bool:
-    """Whether the tiles kept at ``level`` may fit its pools; tile [8]. known : no dim of the tile is open.
-
-    Outputs are certain to be incomplete only where no level inside keeps any and the tile leaves some of C, S, R out: sums that were
-    completed further inside arrive once, however little of those the tile covers.
-    """
-    partial = known and not (tile[C] >= nest[C] and tile[S] >= nest[S] and tile[R] >= nest[R])
-    for inner in range(level):
-        partial = partial and not levels[KEEP, inner, OUTPUT]
-    return holds(level, tile, partial, nest, levels, sides)
+def fits(level: int, tile: Int, problem: Problem) -> bool:
+    """Whether the tiles kept at ``level`` may fit its pools; tile [8]. Outputs are as wide as complete ones where they may be complete."""
+    return holds(level, tile, level == problem.reals[SUMS], problem.nest, problem.levels, problem.sides)
 
 
 @lean_kernel

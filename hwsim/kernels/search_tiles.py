@@ -124,7 +124,7 @@ def tiles(
     many were looked at.
     """
     nest, factors, tables, levels, words = problem.nest, problem.factors, problem.tables, problem.levels, problem.words
-    sides, plain, least = problem.sides, tabled.plain[level], tabled.fewest[level]
+    plain, least = tabled.plain[level], tabled.fewest[level]
     other_energy, other_cycles = (0.0, 0.0) if alone else (problem.base[3, 0], problem.reals[COMPUTE])
     resources = problem.base.shape[1] - 1
     size = np.empty(8, np.int64)
@@ -177,7 +177,7 @@ def tiles(
             depth -= 1
             continue
         size[dim] = tables[SIZE, level, dim, at[dim]]
-        if not fits(level, size, False, nest, levels, sides):
+        if not fits(level, size, problem):
             continue
         if not alone:
             one = at[dim]
@@ -209,8 +209,6 @@ def tiles(
                 continue
             depth += 1
             at[DEPTHS[depth]] = factors[LENGTH, level, DEPTHS[depth]]
-            continue
-        if not fits(level, size, True, nest, levels, sides):
             continue
         looked += 1
         moving = saved = 0.0

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hwsim.kernels.jit import lean_kernel, nested_kernel
-from hwsim.kernels.packed import NO, CountArrays, Float, HierarchyArrays, Int, NestArrays, P, Q, R, S
+from hwsim.kernels.packed import NO, OUTPUT, CountArrays, Float, HierarchyArrays, Int, NestArrays, P, Q, R, S
 from hwsim.kernels.scan import FITS, ScanArrays
 from hwsim.kernels.search_boundary import boundary
 from hwsim.kernels.search_needs import mac_words
@@ -34,7 +34,7 @@ from hwsim.kernels.search_terms import (
     ceiling,
     value_of,
 )
-from hwsim.kernels.search_tile import NONE, ONE, ZERO, cycles_of, fits, steps_of
+from hwsim.kernels.search_tile import NONE, ONE, ZERO, cycles_of, fits, steps_of, sums_fit
 
 
 class Exact(NamedTuple):
@@ -114,7 +114,7 @@ def chain_value(problem: Problem, chain: Chain, beyond: float) -> float:
     count, tile, temporal, trips, load = chain.tiles, chain.tile, chain.temporal, chain.trips, chain.load
     depths = factors.shape[1]
     for level in range(depths):
-        if not fits(level, tile[level], True, nest, levels, problem.sides):
+        if not fits(level, tile[level], problem):
             return np.inf
     energy = base[3, 0]
     for resource in range(load.shape[0]):
@@ -157,6 +157,10 @@ def chain_value(problem: Problem, chain: Chain, beyond: float) -> float:
                 chain.state,
                 chain.moved,
             )
+            if operand == OUTPUT and not sums_fit(
+                level, chain.moved[0], count, tile, nest, factors, levels, problem.sides
+            ):
+                return np.inf
             for end in range(2):
                 energy += words[level, operand, end, 0] * chain.moved[end]
                 for resource in range(load.shape[0]):

@@ -16,6 +16,7 @@ from hwsim.search import cache as kept
 from hwsim.search.exhaustive import scan_all
 from hwsim.search.found import Effort, Found, Objective, value
 from hwsim.search.infeasible import why
+from hwsim.search.moved import move_dims
 from hwsim.search.progress import Progress
 from hwsim.search.proof import prove
 from hwsim.search.quick import quick, surveyed_far
@@ -87,11 +88,14 @@ def _search(space: Space, objective: Objective, effort: Effort, progress: Progre
         return
     least, progress.given_up = progress.given_up if progress.mapping else -math.inf, math.inf
     if not least >= (1 - _CLOSE) * progress.value:
+        if not any(space.constrained):
+            move_dims(space, objective, progress)
         find_unpadded(space, objective, progress)
         known = surveyed_far(space, objective)
         carry(space, known, FAR, progress)
         if least < (1 - _FAR_OFF) * progress.value:
             carry(space, known, FURTHER, progress)
+    progress.patience += progress.priced
     prove(space, objective, progress)
     progress.given_up = max(progress.given_up, least)
 

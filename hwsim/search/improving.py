@@ -40,7 +40,7 @@ def improve(
     candidates = opened(*along, keep)
     temporal, chosen = candidates.temporal[0], np.zeros(space.levels, np.int64)
     begin(space, problem, absorbs, temporal)
-    if not _allowed(space, problem, temporal):
+    if not allowed(space, problem, temporal):
         return math.inf
     value, number = climbed(space, problem, candidates, chosen, most, progress)
     progress.priced += number
@@ -93,7 +93,7 @@ def begin(space: Space, problem: Problem, absorbs: int, temporal: Int) -> None:
             temporal[here, dim] = -(-inside // outside)
 
 
-def _allowed(space: Space, problem: Problem, temporal: Int) -> bool:
+def allowed(space: Space, problem: Problem, temporal: Int) -> bool:
     """Whether trips [L, 8] are no more than constraints allow, and make each dim exactly where factors must divide."""
     covered = (temporal * problem.factors[SPATIAL]).prod(axis=0)
     exact = not space.perfect or bool((covered == np.array(space.extents)).all())

@@ -77,6 +77,7 @@ def build(
                 packed.macs_per_pe,
                 space.leakage_j,
                 packed.pass_cycles,
+                terms.sums[place],
                 *terms.mac_least[place],
                 *terms.apart[place],
             ),

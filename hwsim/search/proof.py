@@ -49,6 +49,8 @@ _LOOKED = 20_000
 _CHUNK = 300_000
 #: Patterns whose tiles are kept until their turn comes.
 _READY = 256
+#: Share of the work that may go to patterns whose floors are not known while others are tasted.
+_OPENED = 0.25
 #: What finding the bound of a pattern's tiles counts for, in tiles looked at.
 _SETUP_WORK = 3_000
 #: The same for each of these tiles, bounded under every order outside.
@@ -66,7 +68,7 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
     """
     queue = _Queue(space, objective, MOST if math.isinf(progress.deadline) else _IN_A_HURRY)
     tasted: list[tuple[float, _Job]] = []
-    begun = 0
+    begun, opened, before = 0, 0, progress.priced
     while queue.least < progress.value or tasted:
         tasting = begun < _TASTED
         if tasted and (not tasting or queue.least >= progress.value):
@@ -77,11 +79,14 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
         if progress.exhausted or progress.hopeless(least):
             progress.given_up = min(progress.given_up, least)
             break
-        bound, job = queue.pop(progress.value if tasting else 0.0)
+        behind = opened < _OPENED * (progress.priced - before)
+        bound, job = queue.pop(progress.value if tasting and not behind else 0.0)
         if bound >= progress.value:
             break
         if job.stage <= _UNSEEN:
-            progress.priced += queue.open(job, bound, progress.value)
+            work = queue.open(job, bound, progress.value)
+            progress.priced += work
+            opened += work
             progress.given_up = min(progress.given_up, queue.never)
             continue
         setup = queue.setup(job, progress.value)
@@ -98,7 +103,8 @@ def prove(space: Space, objective: str, progress: Progress) -> None:
         budget = min(budget, max(0, progress.left))
         if fresh:
             _climb(space, setup, space.keeps[job.keep], queue.along(job), progress)
-        left = _solve(space, setup, space.keeps[job.keep], queue.along(job), progress, budget, each)
+        others = min(queue.least, *(other for other, _ in tasted), math.inf)
+        left = _solve(space, setup, (bound, others), space.keeps[job.keep], queue.along(job), progress, budget, each)
         if setup.collapsed:  # loops of levels that keep nothing were not looked at one by one
             progress.given_up = min(progress.given_up, max(bound, setup.bound))
         if left < progress.value:
@@ -245,13 +251,14 @@ class _Setup:
     """What is known of a pattern before its tiles are put together.
 
     start : what ``join`` takes. bound : no mapping of the pattern costs less, or less than the limit that it was found under. work : tiles
-    that were bounded for it, or, where they are listed at once, those that are left.
+    that were bounded for it, or, where they are listed at once, those that are left. widened : passes made with limits that are too low.
     """
 
     problem: Problem
     start: _Start
     bound: float
     work: int
+    widened: int = 0
     _limit: float = -math.inf
     _tiles: tuple[Float, Int] = (np.empty(0), np.empty((0, 8), np.int64))
 
@@ -292,7 +299,7 @@ def _setup(problem: Problem, stays: Int, limit: float) -> _Setup | None:
     start = (path, tabled, stays, within, rest)
     if math.isfinite(limit) and stays[-1, 0] >= 0:  # these are bounded so quickly that they are listed at once
         found = _listing(problem, start, limit)
-        return _Setup(problem, start, float(found[0][0]), len(found[0]), limit, found) if len(found[0]) else None
+        return _Setup(problem, start, float(found[0][0]), len(found[0]), 0, limit, found) if len(found[0]) else None
     _, least, looked = tiles(*_outermost(problem, start), limit, *_NOTHING)
     return None if math.isinf(least) else _Setup(problem, start, least, looked)
 
@@ -321,13 +328,18 @@ def _listing(problem: Problem, start: _Start, limit: float) -> tuple[Float, Int]
 def _solve(
     space: Space,
     setup: _Setup,
+    between: tuple[float, float],
     keep: Keep,
     along: tuple[Int, Int],
     progress: Progress,
     budget: int,
     each: int,
 ) -> float:
-    """Search one pattern for at most ``budget`` tiles; returns a bound on what was not looked at (infinity where all was)."""
+    """Search one pattern for at most ``budget`` tiles; returns a bound on what was not looked at (infinity where all was).
+
+    between : no mapping of the pattern costs less than the first. It is searched for those that cost little more, which are few: where
+    there are none, the bound is as much larger, and the search goes on only if that is below the second, the bound of other patterns.
+    """
     levels = space.levels
     spent = 0
     candidates = opened(*along, keep)
@@ -357,9 +369,10 @@ def _solve(
             progress.mapping = unpack_mapping(only(candidates, temporal, order))
         return limit, left
 
-    for widening in _WIDENINGS if each == _ALL else (_WIDE,):
-        limit = min(progress.value, setup.bound * widening)
-        if setup.bound >= limit:
+    least = bound = max(between[0], setup.bound)
+    for widening in _WIDENINGS[setup.widened :] if each == _ALL else (_WIDE,):
+        limit = min(progress.value, least * widening)
+        if bound >= limit:
             return math.inf
         keys, found = setup.listed(limit)
         if math.isinf(progress.value):
@@ -367,12 +380,17 @@ def _solve(
             limit = min(progress.value, limit)
         value, left = put_together(keys, found, limit, budget - spent, each)
         if each != _ALL:
-            return setup.bound
-        if value < limit or limit == progress.value or spent > budget:
-            return left
+            return bound
+        if value < limit or limit == progress.value or math.isfinite(left):
+            return max(left, bound)
+        bound = limit
+        setup.widened += 1
+        if bound > between[1]:
+            return bound
     return math.inf
 
 
 def _climb(space: Space, setup: _Setup, keep: Keep, along: tuple[Int, Int], progress: Progress) -> None:
-    """Look for a good mapping of a pattern, from the one that leaves all to the outermost level that takes it."""
-    improve(space, setup.problem, keep, along, space.levels - 1, _LOOKED, progress)
+    """Look for a good mapping of a pattern, from those that leave all to one level."""
+    for absorbs in range(space.levels - 1, -1, -1):
+        improve(space, setup.problem, keep, along, absorbs, _LOOKED, progress)

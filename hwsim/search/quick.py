@@ -13,8 +13,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from hwsim.kernels.packed import OUTPUT, C, Int, R, S
-from hwsim.kernels.search_terms import BITS, FINAL_BITS, SPATIAL, Problem
+from hwsim.kernels.packed import Int
+from hwsim.kernels.search_terms import Problem
 from hwsim.mapping import Hierarchy
 from hwsim.search.bounds import Anywhere, anywhere, beyond
 from hwsim.search.by_axis import free_to_spread, least_by_axis
@@ -33,7 +33,7 @@ _CLIMBED, _TRIED, _MOST = 5, 24, 2_000
 _REMEMBERED, _AT_ONCE = 256, 4
 
 
-def quick(space: Space, objective: str, progress: Progress) -> None:
+def quick(space: Space, objective: str, progress: Progress, every: bool = True) -> None:
     """Climb the patterns with the least floors and carry what is best over to others.
 
     Leaves the best mapping in ``progress``, and in ``given_up`` what none can beat. Nothing is found where no start of any pattern fits:
@@ -44,7 +44,8 @@ def quick(space: Space, objective: str, progress: Progress) -> None:
     for place in range(len(promising.ranked)):
         pattern = promising.pattern(place)
         if pattern is not None:
-            climbed += any(_climbed(space, pattern, start, progress) for start in range(space.levels - 1, -1, -1))
+            starts = (_climbed(space, pattern, start, progress) for start in range(space.levels - 1, -1, -1))
+            climbed += any([*starts]) if every else any(starts)
         if climbed == _CLIMBED:
             break
     carry(space, promising.surveyed, NEAR, progress)
@@ -168,19 +169,6 @@ def _by_axis(
 
 def _climbed(space: Space, pattern: _Pattern, absorbs: int, progress: Progress) -> bool:
     """Climb a pattern from all trips at the level ``absorbs``, or next to it where that level's are given; whether that start fits."""
-    problem = within(pattern.problem, space)._replace(nest=_wide(pattern.problem, pattern.keep))
+    problem = within(pattern.problem, space)
     reached = improve(space, problem, pattern.keep, pattern.along, absorbs, _MOST, progress)
     return math.isfinite(reached)
-
-
-def _wide(problem: Problem, keep: Keep) -> Int:
-    """``Problem.nest`` with complete outputs as wide as incomplete ones, where sums arrive incomplete at the first level that keeps any.
-
-    Whatever fits then does fit; what the search may take for complete would only be found to be too large when it is counted.
-    """
-    nest = problem.nest.copy()
-    first = next(level for level, kept in enumerate(keep) if kept[OUTPUT])
-    added = problem.factors[SPATIAL, : first + 1].prod(axis=0)
-    if any(added[dim] < nest[dim] for dim in (C, S, R)):
-        nest[FINAL_BITS] = nest[BITS + OUTPUT]
-    return nest

@@ -12,7 +12,7 @@ from hwsim.kernels.jit import passed
 from hwsim.kernels.packed import Float, Int
 from hwsim.kernels.search_exchange import climb
 from hwsim.kernels.search_survey import Carried, Prices, priced, survey
-from hwsim.kernels.search_terms import MAC_LEAST, ORDERS, SPATIAL, Problem
+from hwsim.kernels.search_terms import MAC_LEAST, ORDERS, SPATIAL, SUMS, Problem
 from hwsim.mapping import Mapping
 from hwsim.mapping.pack import pack_mapping
 from hwsim.search.bounds import floors, values
@@ -61,7 +61,7 @@ def carry(space: Space, known: Surveyed, reach: Reach, progress: Progress) -> No
     tile, order = np.ones((space.levels, 8), np.int64), np.zeros(space.levels, np.int64)
     for _ in range(reach.rounds):
         if progress.mapping is not None:
-            tile, order = _known(space, groups[0].problem, progress.mapping)
+            tile, order = known_mapping(space, groups[0].problem, progress.mapping)
         before = progress.value
         for value, group, row, temporal, chosen in _improved(space, groups, tile, order, reach, progress):
             if math.isinf(value):
@@ -137,6 +137,7 @@ def prices_of(problem: Problem, children: Int, terms: Terms, rows: Int) -> Price
     factors = np.repeat(problem.factors[None], len(rows), axis=0)
     reals = np.repeat(problem.reals[None], len(rows), axis=0)
     factors[:, SPATIAL] = children[rows]
+    reals[:, SUMS] = terms.sums[rows]
     reals[:, MAC_LEAST:][:, :3] = terms.mac_least[rows]
     reals[:, MAC_LEAST + 3 :][:, : children.shape[1]] = terms.apart[rows]
     return Prices(factors, terms.words[rows], terms.base[rows], terms.still[rows], reals)
@@ -202,7 +203,7 @@ def _surveyed(
     return out
 
 
-def _known(space: Space, problem: Problem, mapping: Mapping) -> tuple[Int, Int]:
+def known_mapping(space: Space, problem: Problem, mapping: Mapping) -> tuple[Int, Int]:
     """Extents of a mapping's tiles [L, 8], and the numbers of its orders [L], the first where none is the same."""
     packed = pack_mapping(mapping, space.levels)
     order = np.zeros(space.levels, np.int64)

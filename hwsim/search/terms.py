@@ -16,7 +16,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.kernels.packed import FILL, INPUT, OUTPUT, READ, UPDATE, Int, P, Q, R, S
+from hwsim.kernels.packed import FILL, INPUT, OUTPUT, READ, UPDATE, C, Int, P, Q, R, S
 from hwsim.search.needs import share_of
 from hwsim.search.space import Keep, Space, free_of
 
@@ -31,7 +31,7 @@ _FIRST = [sum(map(len, _FREE[:operand])) for operand in range(3)]
 class Terms:
     """See ``kernels.search_terms.Problem``; T patterns.
 
-    words [T, L, 3, 2, 1 + B], base [T, 6, 1 + B], still [T, L, 3, 2], mac_least [T, 3], apart [T, L].
+    words [T, L, 3, 2, 1 + B], base [T, 6, 1 + B], still [T, L, 3, 2], mac_least [T, 3], apart [T, L], sums [T].
     """
 
     words: Reals
@@ -39,6 +39,7 @@ class Terms:
     still: Reals
     mac_least: Reals
     apart: Reals
+    sums: Int
 
     def of(self, row: int) -> Terms:
         """Those of one pattern, apart from the others."""
@@ -108,7 +109,19 @@ def terms_of(space: Space, keep: Keep, factors: Int) -> Terms:
         _still(space, parent, share, spread),
         mac_least,
         apart,
+        _sums(space, int(np.flatnonzero(kept[:, OUTPUT])[0]), factors),
     )
+
+
+def _sums(space: Space, first: int, factors: Int) -> Int:
+    """``first``, the first level that keeps outputs, if PEs send it incomplete sums, else -1, for each pattern [T].
+
+    They do unless networks up to there add up all of C, S and R: else each output takes several sums.
+    """
+    adding = np.flatnonzero(space.packed.reduce[: first + 1])
+    added = factors[:, adding].prod(axis=1)
+    whole = np.logical_and.reduce([added[:, dim] >= space.extents[dim] for dim in (C, S, R)])
+    return np.where(whole, -1, first)
 
 
 def _costs(space: Space, spread: Reals) -> _Costs:

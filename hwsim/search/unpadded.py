@@ -34,7 +34,7 @@ def find_unpadded(space: Space, objective: Objective, progress: Progress) -> Non
     if math.isfinite(progress.deadline):
         now = time.perf_counter()
         own.deadline = now + (progress.deadline - now) * _SHARE
-    quick(twin, objective, own)
+    quick(twin, objective, own, every=False)
     own.given_up = math.inf
     if not own.exhausted:
         carry(twin, surveyed_far(twin, objective), FAR, own)

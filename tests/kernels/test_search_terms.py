@@ -33,9 +33,13 @@ def test_what_tiles_hold_and_what_two_have_in_common(stride: int, dilation: int)
         assert sums(tile, stride, kernel, dilation) == span(tile, kernel, stride, dilation, 1) == len(held)
         assert span(tile, kernel, stride, dilation, 0) == box
         for step in range(1, box + 2):
-            assert overlap(tile, kernel, stride, dilation, step, 0) == max(0, box - step)
             common = len(held & {address + step for address in held})
-            assert common <= overlap(tile, kernel, stride, dilation, step, 1) <= min(len(held), max(0, box - step))
+            assert overlap(tile, kernel, stride, dilation, step, 0, False) == max(0, box - step)
+            for shorter in (False, True):
+                most = min(len(held), max(0, box - step))
+                assert common <= overlap(tile, kernel, stride, dilation, step, 1, shorter) <= most
+            if (kernel - 1) * dilation < stride:
+                assert overlap(tile, kernel, stride, dilation, step, 1, False) == common
 
 
 def test_quotients_and_the_largest_of_so_many_tiles() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,12 +26,13 @@ from hwsim.kernels.search_terms import (
     POOL_BITS,
     REAL,
     SPATIAL,
+    SUMS,
     WINDOW,
 )
 from tests.kernels.plain import plain
 
-cycles_of, tile_bits, fits, sums_fit, steps_of = (
-    plain(getattr(search_tile, name)) for name in ("cycles_of", "tile_bits", "fits", "sums_fit", "steps_of")
+cycles_of, tile_bits, fits, holds, sums_fit, steps_of = (
+    plain(getattr(search_tile, name)) for name in ("cycles_of", "tile_bits", "fits", "holds", "sums_fit", "steps_of")
 )
 trips_to, exchanged, closed = map(plain, (search_inside.trips_to, search_exchange._exchanged, search_whole.closed))
 NO_SIDES = np.zeros((2, 4, 0, 0), np.int64)
@@ -95,27 +97,25 @@ def test_tiles_fit_the_pools_that_they_share() -> None:
             levels[KEEP, 1] = kept
             need = [sum(bits[o] for o in range(3) if kept[o] and pools[o] == pool) for pool in range(3)]
             levels[POOL_BITS, 1] = need
-            assert fits(1, tile, False, nest, levels, NO_SIDES)
+            assert holds(1, tile, False, nest, levels, NO_SIDES)
             for pool in range(3):
                 levels[POOL_BITS, 1] = need
                 levels[POOL_BITS, 1, pool] -= 1
-                assert not fits(1, tile, False, nest, levels, NO_SIDES)
+                assert not holds(1, tile, False, nest, levels, NO_SIDES)
 
 
-@pytest.mark.parametrize("part", [(), (C,), (S,), (R,), (Q, P, K, G, N)])
-@pytest.mark.parametrize("inside", [False, True])
-@pytest.mark.parametrize("known", [False, True])
-def test_sums_that_are_certain_to_be_incomplete_are_wide(part: tuple[int, ...], inside: bool, known: bool) -> None:
+@pytest.mark.parametrize("sums", [-1, 0, 1, 2])
+def test_sums_that_arrive_incomplete_are_wide(sums: int) -> None:
     nest = _nest()
-    tile = nest[:8].copy()
-    tile[list(part)] = 1
     levels = np.zeros((8, 3, 3), np.int64)
-    levels[KEEP, :, OUTPUT] = (inside, False, True)
-    wide = known and not inside and part in ((C,), (S,), (R,))
-    levels[POOL_BITS, 2, 0] = tile_bits(OUTPUT, tile, wide, nest, NO_SIDES)
-    assert fits(2, tile, known, nest, levels, NO_SIDES)
+    levels[KEEP, 2, OUTPUT] = 1
+    reals = np.zeros(12)
+    reals[SUMS] = sums
+    problem = SimpleNamespace(nest=nest, levels=levels, sides=NO_SIDES, reals=reals)
+    levels[POOL_BITS, 2, 0] = tile_bits(OUTPUT, nest[:8], sums == 2, nest, NO_SIDES)
+    assert fits(2, nest[:8], problem)
     levels[POOL_BITS, 2, 0] -= 1
-    assert not fits(2, tile, known, nest, levels, NO_SIDES)
+    assert not fits(2, nest[:8], problem)
 
 
 @pytest.mark.parametrize("again", [False, True])

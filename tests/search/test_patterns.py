@@ -58,8 +58,8 @@ def of(case: Case, seed: int, number: int) -> Iterator[Pattern]:
 
 
 @pytest.mark.parametrize("case", [uneven_problem, sliding_problem, window_problem])
-def test_what_a_climb_takes_for_the_price_is_never_above_it(case: Case) -> None:
-    known = 0
+def test_what_a_climb_takes_for_the_price_is_never_above_it_and_finite_where_it_fits(case: Case) -> None:
+    known = wrong = 0
     for seed in range(5 * CASES):
         pick = random.Random(seed)
         for pattern in of(case, seed, 2):
@@ -69,11 +69,15 @@ def test_what_a_climb_takes_for_the_price_is_never_above_it(case: Case) -> None:
                 temporal = np.array([pick.choice(trips) for trips in dims], np.int64).T.copy()
                 orders = pattern.problem.levels[ORDERS, :, 0]
                 chosen = np.array([pick.randrange(int(number)) for number in orders], np.int64)
-                price = pattern.price(temporal, chosen) if pattern.busy(temporal) else math.inf
-                if math.isfinite(price):
-                    assert pattern.least(temporal, chosen) <= price * (1 + 1e-9), (seed, temporal, chosen)
-                    known += 1
-    assert known > 30 * CASES
+                if not pattern.busy(temporal):
+                    continue
+                price, least = pattern.price(temporal, chosen), pattern.least(temporal, chosen)
+                assert least <= price * (1 + 1e-9), (seed, temporal, chosen)
+                known += math.isfinite(price)
+                wrong += math.isfinite(least) and math.isinf(price)
+    assert (
+        known > 30 * CASES and wrong <= known / 1000
+    )  # some tiles that lie in padding are taken for smaller than they are
 
 
 def check(pattern: Pattern, most: int = MOST) -> bool | None:
