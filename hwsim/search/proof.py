@@ -24,7 +24,7 @@ from hwsim.search.space import Keep, Space
 from hwsim.search.terms import Terms, terms_of
 
 #: How far above its bound a pattern is searched first, then next, while no mapping is known.
-_WIDENINGS = (1.01, 1.05, 1.2, 2.0, math.inf)
+_WIDENINGS = (1.005, 1.05, 1.2, 2.0, math.inf)
 _WIDE = 4.0
 #: Tiles up to how far above the least are listed while no mapping is known.
 _NEAR = 1.5
