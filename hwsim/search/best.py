@@ -19,7 +19,7 @@ from hwsim.search.infeasible import why
 from hwsim.search.moved import move_dims
 from hwsim.search.progress import Progress
 from hwsim.search.proof import prove
-from hwsim.search.quick import quick, surveyed_far
+from hwsim.search.quick import climb_promising, known_anywhere, quick, surveyed_far
 from hwsim.search.size import size_of
 from hwsim.search.space import Space, space_of
 from hwsim.search.survey import FAR, FURTHER, carry
@@ -83,10 +83,11 @@ def best(
 
 def _search(space: Space, objective: Objective, effort: Effort, progress: Progress) -> None:
     """Search a space too large to be priced whole; leaves the best mapping and what is given up in ``progress``."""
-    quick(space, objective, progress)  # what is good from the start cuts most of what is to be proven
-    if effort == "quick" and progress.mapping is not None:
-        return
-    least, progress.given_up = progress.given_up if progress.mapping else -math.inf, math.inf
+    if effort == "quick":
+        quick(space, objective, progress)
+        if progress.mapping is not None:
+            return
+    least = climb_promising(space, objective, progress)  # what is good from the start cuts most of what is to be proven
     if not least >= (1 - _CLOSE) * progress.value:
         if not any(space.constrained):
             move_dims(space, objective, progress)
@@ -96,7 +97,7 @@ def _search(space: Space, objective: Objective, effort: Effort, progress: Progre
         if least < (1 - _FAR_OFF) * progress.value:
             carry(space, known, FURTHER, progress)
     progress.patience += progress.priced
-    prove(space, objective, progress)
+    prove(space, objective, progress, known_anywhere(space, objective))
     progress.given_up = max(progress.given_up, least)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -105,8 +105,17 @@ class Anywhere:
         return energy
 
 
-def anywhere(space: Space) -> list[Anywhere]:
-    """For each choice of kept operands the energy that no mapping goes below whatever its pattern, leakage left out.
+def anywhere(space: Space, known: list[Anywhere] | None = None) -> list[Anywhere]:
+    """For each choice of kept operands what no mapping goes below whatever its pattern.
+
+    known : what ``at_any_capacity`` has found, of a hierarchy that may differ in capacities.
+    """
+    needed = volume(space, INPUT)
+    return [replace(some, again=residence(space, some.keep, needed)) for some in known or at_any_capacity(space)]
+
+
+def at_any_capacity(space: Space) -> list[Anywhere]:
+    """The same but for what capacities make come again: for each choice of kept operands the energy, leakage left out, and the time.
 
     To the compulsory words of every boundary come those between the PEs and the nearest level that keeps an operand: one word serves at
     most all children that differ in dims that the operand is free of. No dim is free of two operands, so the product of the three numbers
@@ -140,8 +149,7 @@ def anywhere(space: Space) -> list[Anywhere]:
             energy += needed[operand] * float(terms.words[0, :-1, operand, :, 0].sum())
         total = max(least, energy + _shared(space, rates * numbers, reach, lows))
         at = (nearest[0], nearest[1], nearest[2])
-        again = residence(space, keep, needed[INPUT])
-        found.append(Anywhere(keep, energy, rates, numbers, floor, at, total, _transfer(space, passing), again))
+        found.append(Anywhere(keep, energy, rates, numbers, floor, at, total, _transfer(space, passing)))
     return found
 
 

@@ -15,7 +15,7 @@ from hwsim.kernels.search_join import join
 from hwsim.kernels.search_terms import CHOICE, Problem
 from hwsim.kernels.search_tiles import tiles
 from hwsim.mapping.pack import unpack_mapping
-from hwsim.search.bounds import anywhere, beyond, coarse, fine, least_cycles
+from hwsim.search.bounds import Anywhere, anywhere, beyond, coarse, fine, least_cycles
 from hwsim.search.improving import counted_by, exact_of, improve, of_one, only, opened
 from hwsim.search.patterns import MOST, Patterns, at_work, children_of, further, patterns
 from hwsim.search.problem import build, staying
@@ -59,14 +59,14 @@ _TILE_WORK = 2
 _LISTED_WORK, _FLOOR_WORK = 12, 20
 
 
-def prove(space: Space, objective: str, progress: Progress) -> None:
+def prove(space: Space, objective: str, progress: Progress, known: list[Anywhere] | None = None) -> None:
     """Search all patterns and kept operands, most promising first; what is cut is bounded by ``progress.value`` or ``given_up``.
 
     A pattern waits under the best bound that is known of it: first its floor, then that of its tiles, then that of what was left of it when
     its share of the work was spent. The first are only tasted, after a climb in each, for a good mapping lets all others be cut sooner;
-    then whatever may still hold a better one is searched to its end.
+    then whatever may still hold a better one is searched to its end. known : what ``anywhere`` has found.
     """
-    queue = _Queue(space, objective, MOST if math.isinf(progress.deadline) else _IN_A_HURRY)
+    queue = _Queue(space, objective, known or anywhere(space), MOST if math.isinf(progress.deadline) else _IN_A_HURRY)
     tasted: list[tuple[float, _Job]] = []
     begun, opened, before = 0, 0, progress.priced
     while queue.least < progress.value or tasted:
@@ -128,13 +128,13 @@ class _Job:
 class _Queue:
     """Patterns in the order of the bounds that are known of them; those that fill the meshes less are listed when their turn comes."""
 
-    def __init__(self, space: Space, objective: str, longest: int) -> None:
+    def __init__(self, space: Space, objective: str, known: list[Anywhere], longest: int) -> None:
         self.space, self.objective, self._longest = space, objective, longest
         self._known: list[tuple[float, _Job]] = []
         self._others: list[tuple[float, _Job]] = []
         self.lists: list[Patterns] = []
         self.never = math.inf
-        self._stays, self._anywhere = staying(space), anywhere(space)
+        self._stays, self._anywhere = staying(space), known
         self._terms: dict[_Job, tuple[Terms, int]] = {}
         self._ready: dict[_Job, _Setup] = {}
         self._ratios = list(_RATIOS)

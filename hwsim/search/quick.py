@@ -16,7 +16,7 @@ import numpy as np
 from hwsim.kernels.packed import Int
 from hwsim.kernels.search_terms import Problem
 from hwsim.mapping import Hierarchy
-from hwsim.search.bounds import Anywhere, anywhere, beyond
+from hwsim.search.bounds import Anywhere, anywhere, at_any_capacity, beyond
 from hwsim.search.by_axis import free_to_spread, least_by_axis
 from hwsim.search.improving import improve
 from hwsim.search.patterns import Patterns, children_of
@@ -33,11 +33,22 @@ _CLIMBED, _TRIED, _MOST = 5, 24, 2_000
 _REMEMBERED, _AT_ONCE = 256, 4
 
 
-def quick(space: Space, objective: str, progress: Progress, every: bool = True) -> None:
+def quick(space: Space, objective: str, progress: Progress) -> None:
     """Climb the patterns with the least floors and carry what is best over to others.
 
     Leaves the best mapping in ``progress``, and in ``given_up`` what none can beat. Nothing is found where no start of any pattern fits:
     a search in earnest may then find a mapping.
+    """
+    bound = climb_promising(space, objective, progress)
+    carry(space, _promising(_question(space, objective)).surveyed, NEAR, progress)
+    if progress.mapping is not None:
+        progress.given_up = bound
+
+
+def climb_promising(space: Space, objective: str, progress: Progress, every: bool = True) -> float:
+    """Climb the patterns with the least floors from simple starts: each of them, unless ``every`` is false, then the first that fits.
+
+    Leaves the best mapping in ``progress``; returns what none can beat.
     """
     promising = _promising(_question(space, objective))
     climbed = 0
@@ -48,9 +59,7 @@ def quick(space: Space, objective: str, progress: Progress, every: bool = True) 
             climbed += any([*starts]) if every else any(starts)
         if climbed == _CLIMBED:
             break
-    carry(space, promising.surveyed, NEAR, progress)
-    if progress.mapping is not None:
-        progress.given_up = promising.bound
+    return promising.bound
 
 
 def surveyed_far(space: Space, objective: str) -> Surveyed:
@@ -64,6 +73,11 @@ def _unlimited(hierarchy: Hierarchy) -> Hierarchy:
         replace(level, storage=tuple(replace(pool, bits=None) for pool in level.storage)) for level in hierarchy.levels
     ]
     return replace(hierarchy, levels=tuple(levels))
+
+
+def known_anywhere(space: Space, objective: str) -> list[Anywhere]:
+    """``anywhere``, from what the quick search has found."""
+    return anywhere(space, _at_any_capacity(_question(space, objective)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +136,11 @@ def _surveyed(question: _Question) -> Surveyed:
     return surveyed(space_of(question.nest, question.hierarchy, question.exact, question.perfect), question.objective)
 
 
+@lru_cache(maxsize=_AT_ONCE)
+def _at_any_capacity(question: _Question) -> list[Anywhere]:
+    return at_any_capacity(_surveyed(question).space)
+
+
 @lru_cache(maxsize=_REMEMBERED)
 def _promising(question: _Question) -> _Promising:
     objective, known = question.objective, _surveyed(question)
@@ -137,7 +156,7 @@ def _promising(question: _Question) -> _Promising:
         for _, number, row in found[:_TRIED]
     ]
     if math.isfinite(listed.dropped):
-        everywhere = anywhere(space)
+        everywhere = anywhere(space, _at_any_capacity(question))
         bound = min(bound, beyond(space, everywhere, listed.dropped, objective))
         if free_to_spread(space):
             ranked = [*_by_axis(space, everywhere, listed, found, objective), *ranked]

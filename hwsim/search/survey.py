@@ -21,7 +21,7 @@ from hwsim.search.patterns import Patterns, children_of, fewest_steps
 from hwsim.search.problem import build, within
 from hwsim.search.progress import Progress
 from hwsim.search.space import Keep, Space
-from hwsim.search.terms import Terms, terms_of
+from hwsim.search.terms import Spread, Terms, terms_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Reach:
     rounds: int
 
 
-FAR = Reach(512, 24, 12, 120, 5, 1_000, 2)
+FAR = Reach(512, 24, 12, 120, 5, 500, 2)
 FURTHER = Reach(512, 64, 32, 400, 16, 3_000, 3)
 NEAR = Reach(256, 8, 2, 100, 2, 500, 2)
 #: One call of Python's own is cheaper than compiling a way in.
@@ -97,7 +97,14 @@ class Surveyed:
 def surveyed(space: Space, objective: str) -> Surveyed:
     """As many patterns of a nest as a mapping is carried to at most."""
     listed = fewest_steps(space, FAR.patterns)
-    costs = tuple(_costs(space, keep, listed, objective) for keep in space.keeps if len(listed.steps))
+    children = children_of(space, listed.along_x, listed.along_y)
+    spread = Spread(space, children)
+
+    def cost(keep: Keep) -> _Costs:
+        terms = terms_of(space, keep, children, spread)
+        return _Costs(keep, children, terms, values(space, *floors(space, terms, listed.steps), objective))
+
+    costs = tuple(map(cost, space.keeps if len(listed.steps) else ()))
     groups = (_group(space, some, objective) for some in costs)
     return Surveyed(space, listed, costs, tuple(group for group in groups if group is not None))
 
@@ -141,12 +148,6 @@ def prices_of(problem: Problem, children: Int, terms: Terms, rows: Int) -> Price
     reals[:, MAC_LEAST:][:, :3] = terms.mac_least[rows]
     reals[:, MAC_LEAST + 3 :][:, : children.shape[1]] = terms.apart[rows]
     return Prices(factors, terms.words[rows], terms.base[rows], terms.still[rows], reals)
-
-
-def _costs(space: Space, keep: Keep, listed: Patterns, objective: str) -> _Costs:
-    children = children_of(space, listed.along_x, listed.along_y)
-    terms = terms_of(space, keep, children)
-    return _Costs(keep, children, terms, values(space, *floors(space, terms, listed.steps), objective))
 
 
 def _group(space: Space, costs: _Costs, objective: str) -> _Group | None:

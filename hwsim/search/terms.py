@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +60,42 @@ class _Costs:
     exposed: Reals
 
 
+class Spread:
+    """Children of patterns by dim [T, L, 8], and what follows from them under any choice of kept operands, once it is asked for."""
+
+    def __init__(self, space: Space, factors: Int) -> None:
+        self.space, self.factors, self.real = space, factors, factors.astype(np.float64)
+        packed = space.packed
+        self.share = np.stack((packed.multicast, packed.multicast, packed.reduce), axis=1)
+        self._words: dict[tuple[int, int], Reals] = {}
+        self._apart: dict[tuple[int, int], Reals] = {}
+        self._at_work: dict[tuple[int, ...], Reals] = {(): np.ones((len(factors), 3))}
+
+    @cached_property
+    def costs(self) -> _Costs:
+        """What one word costs."""
+        return _costs(self.space, self.real)
+
+    def mac_words(self, nearest: int, operand: int) -> Reals:
+        """Least words between the PEs and the nearest level that keeps an operand [T]."""
+        if (nearest, operand) not in self._words:
+            self._words[nearest, operand] = _mac_words(self.space, nearest, operand, self.real, self.share)
+        return self._words[nearest, operand]
+
+    def apart(self, first: int, last: int) -> Reals:
+        """Least share of children, over levels ``first`` to ``last``, whose inputs are not those of another one [T]."""
+        if (first, last) not in self._apart:
+            self._apart[first, last] = _apart(self.space, first, last, self.real)
+        return self._apart[first, last]
+
+    def at_work(self, among: tuple[int, ...]) -> Reals:
+        """Children of some levels that are at work, at least, over the dims that each operand does not depend on [T, 3]."""
+        if among not in self._at_work:
+            by_dim = _at_work(self.real[:, among], self.space.perfect)
+            self._at_work[among] = np.multiply.reduceat(by_dim[:, _BY_OPERAND], _FIRST, axis=1)
+        return self._at_work[among]
+
+
 def parents(kept: NDArray[np.bool_]) -> Int:
     """For each level and operand the next level outside that keeps it, -1 none [L, 3]."""
     parent = np.full(kept.shape, -1, np.int64)
@@ -71,13 +108,13 @@ def parents(kept: NDArray[np.bool_]) -> Int:
     return parent
 
 
-def terms_of(space: Space, keep: Keep, factors: Int) -> Terms:
-    """Costs of a word for each pattern; factors [T, L, 8] : children by dim."""
+def terms_of(space: Space, keep: Keep, factors: Int, of: Spread | None = None) -> Terms:
+    """Costs of a word for each pattern; factors [T, L, 8] : children by dim. of : what is known of them from other kept operands."""
     kept = np.array(keep, np.bool_)
     parent = parents(kept)
-    spread = factors.astype(np.float64)
+    of = of or Spread(space, factors)
+    spread, share, costs = of.real, of.share, of.costs
     patterns, levels = spread.shape[:2]
-    costs = _costs(space, spread)
     resources = costs.exposed.shape[0]
     words = np.zeros((levels, 3, 2, patterns, 1 + resources))
     base = np.zeros((6, patterns, 1 + resources))
@@ -85,10 +122,9 @@ def terms_of(space: Space, keep: Keep, factors: Int) -> Terms:
     base[3, :, 0] = mac_j * math.prod(space.extents)
     base[4, :, 1:] = costs.exposed
     mac_least = np.empty((patterns, 3))
-    share = np.stack((space.packed.multicast, space.packed.multicast, space.packed.reduce), axis=1)
     for operand in range(3):
         chain = [int(level) for level in np.flatnonzero(kept[:, operand])]
-        mac_least[:, operand] = _mac_words(space, chain[0], operand, spread, share)
+        mac_least[:, operand] = of.mac_words(chain[0], operand)
         if operand == OUTPUT:
             rules = _outputs_exact if space.exact else _outputs_reference
             rules(space, chain, spread[:, :, _FREE[OUTPUT]].prod(axis=2), share[:, OUTPUT], costs, words, base)
@@ -102,11 +138,11 @@ def terms_of(space: Space, keep: Keep, factors: Int) -> Terms:
     apart = np.ones((patterns, levels))
     for level in range(levels - 1):
         if kept[level, INPUT]:
-            apart[:, level] = _apart(space, level + 1, int(parent[level, INPUT]), spread)
+            apart[:, level] = of.apart(level + 1, int(parent[level, INPUT]))
     return Terms(
         np.ascontiguousarray(np.moveaxis(words, 3, 0)),
         np.ascontiguousarray(np.moveaxis(base, 1, 0)),
-        _still(space, parent, share, spread),
+        _still(of, parent),
         mac_least,
         apart,
         _sums(space, int(np.flatnonzero(kept[:, OUTPUT])[0]), factors),
@@ -208,22 +244,18 @@ def _apart(space: Space, first: int, last: int, spread: Reals) -> Reals:
     return apart
 
 
-def _still(space: Space, parent: Int, share: NDArray[np.bool_], spread: Reals) -> Reals:
+def _still(of: Spread, parent: Int) -> Reals:
     """How often a tile that stays in place over all loops outside leaves the parent, and arrives, at least.
 
     Where factors may not divide, the last of the outermost children may have a single one of its own at work.
     """
-    patterns, levels = spread.shape[:2]
+    patterns, levels = of.factors.shape[:2]
     still = np.ones((patterns, levels, 3, 2))
-    at_work: dict[tuple[int, ...], Reals] = {(): np.ones((patterns, 3))}
     for level, operand in itertools.product(range(levels), range(3)):
         outside = tuple(range(level + 1, levels))
-        apart = tuple(outer for outer in outside if outer > parent[level, operand] or not share[outer, operand])
+        apart = tuple(outer for outer in outside if outer > parent[level, operand] or not of.share[outer, operand])
         for side, among in enumerate((apart, outside)):
-            if among not in at_work:
-                by_dim = _at_work(spread[:, among], space.perfect)
-                at_work[among] = np.multiply.reduceat(by_dim[:, _BY_OPERAND], _FIRST, axis=1)
-            still[:, level, operand, side] = at_work[among][:, operand]
+            still[:, level, operand, side] = of.at_work(among)[:, operand]
     return still
 
 

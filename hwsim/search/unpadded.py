@@ -11,7 +11,7 @@ from hwsim.counts import Counts, count
 from hwsim.search.found import Objective, value
 from hwsim.search.progress import Progress
 from hwsim.search.proof import prove
-from hwsim.search.quick import quick, surveyed_far
+from hwsim.search.quick import climb_promising, known_anywhere, surveyed_far
 from hwsim.search.space import Space, space_of
 from hwsim.search.survey import FAR, carry
 
@@ -34,12 +34,11 @@ def find_unpadded(space: Space, objective: Objective, progress: Progress) -> Non
     if math.isfinite(progress.deadline):
         now = time.perf_counter()
         own.deadline = now + (progress.deadline - now) * _SHARE
-    quick(twin, objective, own, every=False)
-    own.given_up = math.inf
+    climb_promising(twin, objective, own, every=False)
     if not own.exhausted:
         carry(twin, surveyed_far(twin, objective), FAR, own)
     if not (own.exhausted or any(space.constrained)):
-        prove(twin, objective, own)
+        prove(twin, objective, own, known_anywhere(twin, objective))
     progress.evaluated += own.evaluated
     if own.mapping is None:
         return
