@@ -163,15 +163,18 @@ def _improved(
     space: Space, groups: list[_Group], tile: Int, order: Int, reach: Reach, progress: Progress
 ) -> Iterator[tuple[float, _Group, int, Int, Int]]:
     """The mappings worth climbing: value, group, pattern, trips [L, 8] and orders [L]."""
-    starts = []
+    starts, able = [], []
     simple = 0 if progress.mapping is None else space.levels
     for group in groups:
-        every = np.arange(len(group.costs.children))
-        starts.append(_surveyed(space, group, every, tile, order, simple, 0, progress).reached)
+        reached = np.full(len(group.costs.low), math.inf)
+        able.append(group.costs.low < progress.value)  # no mapping of the others is better than what is known
+        rows = np.flatnonzero(able[-1])
+        reached[rows] = _surveyed(space, group, rows, tile, order, simple, 0, progress).reached
+        starts.append(reached)
     promising = {*_least(starts, reach.promising), *_least([group.costs.low for group in groups], reach.low)}
     found = []
     for number, group in enumerate(groups):
-        rows = np.array(sorted(row for of, row in promising if of == number), np.int64)
+        rows = np.array(sorted(row for of, row in promising if of == number and able[number][row]), np.int64)
         carried = _surveyed(space, group, rows, tile, order, 0, reach.steps, progress)
         found += [
             (float(value), number, int(row), trips, chosen)
