@@ -45,18 +45,15 @@ def quick(space: Space, objective: str, progress: Progress) -> None:
         progress.given_up = bound
 
 
-def climb_promising(space: Space, objective: str, progress: Progress, every: bool = True) -> float:
-    """Climb the patterns with the least floors from simple starts: each of them, unless ``every`` is false, then the first that fits.
-
-    Leaves the best mapping in ``progress``; returns what none can beat.
-    """
+def climb_promising(space: Space, objective: str, progress: Progress) -> float:
+    """Climb the patterns with the least floors from simple starts; leaves the best mapping in ``progress`` and returns what none can beat."""
     promising = _promising(_question(space, objective))
     climbed = 0
     for place in range(len(promising.ranked)):
         pattern = promising.pattern(place)
         if pattern is not None:
-            starts = (_climbed(space, pattern, start, progress) for start in range(space.levels - 1, -1, -1))
-            climbed += any([*starts]) if every else any(starts)
+            fits = [_climbed(space, pattern, start, progress) for start in range(space.levels - 1, -1, -1)]
+            climbed += any(fits)
         if climbed == _CLIMBED:
             break
     return promising.bound

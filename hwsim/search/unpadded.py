@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from hwsim.cost import price
 from hwsim.counts import Counts, count
+from hwsim.mapping import Mapping
 from hwsim.search.found import Objective, value
 from hwsim.search.progress import Progress
 from hwsim.search.proof import prove
@@ -20,7 +21,8 @@ _SHARE = 0.15
 
 
 def find_unpadded(space: Space, objective: Objective, progress: Progress) -> None:
-    """Search the nest as if all its inputs were data, and price what is found with padding; leaves it in ``progress`` if it is better.
+    """Search the nest as if all its inputs were data, from the best mapping so far, and price what is found with padding; leaves it in
+    ``progress`` if it is better.
 
     What padding leaves of tiles at the edges is what bounds follow from afar only; it changes little of which mapping is best.
     """
@@ -34,7 +36,11 @@ def find_unpadded(space: Space, objective: Objective, progress: Progress) -> Non
     if math.isfinite(progress.deadline):
         now = time.perf_counter()
         own.deadline = now + (progress.deadline - now) * _SHARE
-    climb_promising(twin, objective, own, every=False)
+    if progress.mapping is not None:
+        own.value, own.mapping = _priced(twin, progress.mapping, objective), progress.mapping
+    if math.isinf(own.value):
+        own.mapping = None
+        climb_promising(twin, objective, own)
     if not own.exhausted:
         carry(twin, surveyed_far(twin, objective), FAR, own)
     if not (own.exhausted or any(space.constrained)):
@@ -42,11 +48,15 @@ def find_unpadded(space: Space, objective: Objective, progress: Progress) -> Non
     progress.evaluated += own.evaluated
     if own.mapping is None:
         return
-    counts = count(space.nest, space.hierarchy, own.mapping, space.rules)
-    if not isinstance(counts, Counts):
-        return
-    reached = value(price(counts, space.hierarchy, space.nest), objective)
-    if objective != "energy":
-        reached *= space.hierarchy.clock_hz
+    reached = _priced(space, own.mapping, objective)
     if reached < progress.value:
         progress.value, progress.mapping = reached, own.mapping
+
+
+def _priced(space: Space, mapping: Mapping, objective: Objective) -> float:
+    """What a mapping costs, time in cycles as the kernel counts it; infinity where it does not fit."""
+    counts = count(space.nest, space.hierarchy, mapping, space.rules)
+    if not isinstance(counts, Counts):
+        return math.inf
+    reached = value(price(counts, space.hierarchy, space.nest), objective)
+    return reached if objective == "energy" else reached * space.hierarchy.clock_hz
