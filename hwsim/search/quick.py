@@ -46,7 +46,7 @@ def quick(space: Space, objective: str, progress: Progress) -> None:
 
 
 def climb_promising(space: Space, objective: str, progress: Progress) -> float:
-    """Climb the patterns with the least floors from simple starts; leaves the best mapping in ``progress`` and returns what none can beat."""
+    """Climb the patterns with the least floors from simple starts; leaves the best in ``progress``, returns what none can beat."""
     promising = _promising(_question(space, objective))
     climbed = 0
     for place in range(len(promising.ranked)):
