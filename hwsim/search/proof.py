@@ -39,7 +39,7 @@ _UNLISTED, _UNSEEN, _FLOOR, _BOUNDED, _BEGUN = range(5)
 #: Steps of the patterns that are listed first, next, and so on, in units of what a mesh that is always full would take.
 _RATIOS = (1.02, 1.1, 1.25, 1.6, 2.5, 6.0, math.inf)
 #: Patterns in a list at most where time is limited.
-_IN_A_HURRY = 70_000
+_IN_A_HURRY = 30_000
 #: Patterns whose floors are found at a time, those with the fewest steps first.
 _AT_A_TIME = 4096
 _FIRST = 1024
