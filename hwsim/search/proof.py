@@ -207,6 +207,8 @@ class _Queue:
             ratio = self._ratios.pop(0)  # those with fewer steps only wait for the outermost level
         most = min(self._fewest * ratio, self._steps_below(limit))
         listed = at_work(self.space, patterns(self.space, most, self._longest))
+        if listed.upto < most * (1 - 1e-9):
+            self._ratios.clear()  # as many as are listed at most: with more steps it would be the same ones
         for known in self.lists:
             listed = further(listed, known)
         self.lists.append(listed)
