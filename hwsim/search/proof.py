@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
+import time
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -38,8 +39,9 @@ _TASTED, _TASTE, _EACH = 40, 10_000, 100
 _UNLISTED, _UNSEEN, _FLOOR, _BOUNDED, _BEGUN = range(5)
 #: Steps of the patterns that are listed first, next, and so on, in units of what a mesh that is always full would take.
 _RATIOS = (1.02, 1.1, 1.25, 1.6, 2.5, 6.0, math.inf)
-#: Patterns in a list at most where time is limited.
-_IN_A_HURRY = 30_000
+#: Patterns in a list at most where time is limited: so many for each second that is left, when all is still to do and when a list was too
+#: short; but some in any case.
+_A_SECOND, _LATER, _AT_LEAST = 30_000, 100_000, 4_096
 #: Patterns whose floors are found at a time, those with the fewest steps first.
 _AT_A_TIME = 4096
 _FIRST = 1024
@@ -66,7 +68,7 @@ def prove(space: Space, objective: str, progress: Progress, known: list[Anywhere
     its share of the work was spent. The first are only tasted, after a climb in each, for a good mapping lets all others be cut sooner;
     then whatever may still hold a better one is searched to its end. known : what ``anywhere`` has found.
     """
-    queue = _Queue(space, objective, known or anywhere(space), MOST if math.isinf(progress.deadline) else _IN_A_HURRY)
+    queue = _Queue(space, objective, known or anywhere(space), progress.deadline)
     tasted: list[tuple[float, _Job]] = []
     begun, opened, before = 0, 0, progress.priced
     while queue.least < progress.value or tasted:
@@ -128,8 +130,9 @@ class _Job:
 class _Queue:
     """Patterns in the order of the bounds that are known of them; those that fill the meshes less are listed when their turn comes."""
 
-    def __init__(self, space: Space, objective: str, known: list[Anywhere], longest: int) -> None:
-        self.space, self.objective, self._longest = space, objective, longest
+    def __init__(self, space: Space, objective: str, known: list[Anywhere], deadline: float) -> None:
+        self.space, self.objective, self._deadline = space, objective, deadline
+        self._longest = self._affordable(_A_SECOND)
         self._known: list[tuple[float, _Job]] = []
         self._others: list[tuple[float, _Job]] = []
         self.lists: list[Patterns] = []
@@ -203,12 +206,15 @@ class _Queue:
     def _list(self, bound: float, limit: float) -> None:
         """List patterns with more steps, but none with so many that what is known beats them all."""
         ratio = self._ratios.pop(0)
+        again = [ratio, *self._ratios]
         while self._ratios and self._fewest * self._ratios[0] <= self._waits:
             ratio = self._ratios.pop(0)  # those with fewer steps only wait for the outermost level
         most = min(self._fewest * ratio, self._steps_below(limit))
         listed = at_work(self.space, patterns(self.space, most, self._longest))
-        if listed.upto < most * (1 - 1e-9):
-            self._ratios.clear()  # as many as are listed at most: with more steps it would be the same ones
+        if listed.upto < most * (1 - 1e-9):  # as many as are listed at most: with more steps it would be the same ones
+            longer = self._affordable(_LATER)
+            self._ratios = again if longer > self._longest else []
+            self._longest = max(longer, self._longest)
         for known in self.lists:
             listed = further(listed, known)
         self.lists.append(listed)
@@ -216,6 +222,12 @@ class _Queue:
             self.push(max(bound, self._beyond(float(listed.steps[0]))), _Job(_UNSEEN, len(self.lists) - 1))
         if math.isfinite(listed.dropped):
             self.push(max(bound, self._beyond(listed.dropped)), _Job(_UNLISTED, len(self.lists)))
+
+    def _affordable(self, each: int) -> int:
+        """How long lists may be where so many patterns are listed for each second that is left."""
+        if math.isinf(self._deadline):
+            return MOST
+        return int(min(MOST, max(_AT_LEAST, each * (self._deadline - time.perf_counter()))))
 
     def _steps_below(self, limit: float) -> float:
         """Steps from which on no pattern can be below ``limit``, or a few more."""
