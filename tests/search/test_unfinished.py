@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 import random
+import time
 
 import pytest
 
 from hwsim.device import load
 from hwsim.mapping import from_device
 from hwsim.search import proof
+from hwsim.search.patterns import Patterns
+from hwsim.search.patterns import patterns as listed
 from hwsim.search.progress import Progress
 from hwsim.search.proof import prove
 from hwsim.search.quick import climb_promising
 from hwsim.search.space import Space, space_of
 from hwsim.workload import LoopNest
 from tests.oracles.brute_mapper import brute
+from tests.search.test_quick import chip
 from tests.search.test_soundness import small_hierarchy, small_nest
 
 
@@ -57,3 +61,35 @@ def test_a_pass_that_is_cut_short_proves_nothing() -> None:
     bounds = [bound for _, bound in found]
     assert found[0][0] > 1.01 * optimum and max(bounds) <= optimum * (1 + 1e-9)
     assert bounds == sorted(bounds) and len(set(bounds)) > 2 and bounds[-1] == optimum
+
+
+def test_a_list_that_is_cut_short_is_not_made_again_and_what_it_leaves_out_is_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    space, asked = space_of(LoopNest(k=64, c=64, q=14, p=14), chip(), True, False), []
+    optimum, _ = proven(space, 1 << 40)
+
+    def patterns(space: Space, most: float, number: int) -> Patterns:
+        asked.append(number)
+        return listed(space, most, number)
+
+    monkeypatch.setattr(proof, "patterns", patterns)
+    monkeypatch.setattr(proof, "MOST", 20)
+    reached, bound = proven(space, 1 << 40)
+    assert asked == [20] and bound < optimum <= reached
+
+
+def test_lists_are_as_long_as_the_time_that_is_left_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    space, asked = space_of(LoopNest(k=64, c=64, q=14, p=14), chip(), True, False), []
+
+    def patterns(space: Space, most: float, number: int) -> Patterns:
+        asked.append(number)
+        return listed(space, most, number)
+
+    monkeypatch.setattr(proof, "patterns", patterns)
+    for name, value in (("_A_SECOND", 1), ("_LATER", 2), ("_AT_LEAST", 10)):
+        monkeypatch.setattr(proof, name, value)
+    progress = Progress(1 << 40, time.perf_counter() + 20.5)
+    climb_promising(space, "edp", progress)
+    prove(space, "edp", progress)
+    assert len(asked) == 2 and 10 <= asked[0] <= 20 and asked[0] < asked[1] <= 41
