@@ -89,9 +89,10 @@ def _search(space: Space, objective: Objective, effort: Effort, progress: Progre
             return
     least = climb_promising(space, objective, progress)  # what is good from the start cuts most of what is to be proven
     if not least >= (1 - _CLOSE) * progress.value:
-        if not any(space.constrained):
+        if any(space.constrained):
+            find_unpadded(space, objective, progress)
+        else:
             move_dims(space, objective, progress)
-        find_unpadded(space, objective, progress)
         known = surveyed_far(space, objective)
         carry(space, known, FAR, progress)
         if least < (1 - _FAR_OFF) * progress.value:
