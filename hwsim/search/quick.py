@@ -27,8 +27,9 @@ from hwsim.search.survey import NEAR, Surveyed, carry, surveyed
 from hwsim.search.terms import Terms, terms_of
 from hwsim.workload import LoopNest
 
-#: Patterns that are climbed at most, those whose turn comes until so many have a start that fits, and mappings looked at in one climb.
-_CLIMBED, _TRIED, _MOST = 5, 24, 2_000
+#: Patterns that are climbed at most, fewer in the quick search; those whose turn comes until so many have a start that fits; and mappings
+#: looked at in one climb.
+_CLIMBED, _FEW, _TRIED, _MOST = 5, 2, 24, 2_000
 #: Nests on hierarchies that are remembered at most; and with all of their patterns, for what follows the quick search.
 _REMEMBERED, _AT_ONCE = 256, 4
 
@@ -39,14 +40,14 @@ def quick(space: Space, objective: str, progress: Progress) -> None:
     Leaves the best mapping in ``progress``, and in ``given_up`` what none can beat. Nothing is found where no start of any pattern fits:
     a search in earnest may then find a mapping.
     """
-    bound = climb_promising(space, objective, progress)
+    bound = climb_promising(space, objective, progress, _FEW)
     carry(space, _promising(_question(space, objective)).surveyed, NEAR, progress)
     if progress.mapping is not None:
         progress.given_up = bound
 
 
-def climb_promising(space: Space, objective: str, progress: Progress) -> float:
-    """Climb the patterns with the least floors from simple starts; leaves the best in ``progress``, returns what none can beat."""
+def climb_promising(space: Space, objective: str, progress: Progress, patterns: int = _CLIMBED) -> float:
+    """Climb some of the patterns with the least floors from simple starts; leaves the best in ``progress``, returns what none beats."""
     promising = _promising(_question(space, objective))
     climbed = 0
     for place in range(len(promising.ranked)):
@@ -54,7 +55,7 @@ def climb_promising(space: Space, objective: str, progress: Progress) -> float:
         if pattern is not None:
             fits = [_climbed(space, pattern, start, progress) for start in range(space.levels - 1, -1, -1)]
             climbed += any(fits)
-        if climbed == _CLIMBED:
+        if climbed == patterns:
             break
     return promising.bound
 

@@ -42,7 +42,7 @@ class Reach:
 
 FAR = Reach(512, 24, 12, 120, 5, 500, 2)
 FURTHER = Reach(512, 64, 32, 400, 16, 3_000, 3)
-NEAR = Reach(256, 8, 2, 100, 2, 500, 2)
+NEAR = Reach(128, 16, 8, 100, 3, 500, 2)
 #: One call of Python's own is cheaper than compiling a way in.
 _priced = getattr(priced, "py_func", priced)
 #: Patterns tried for one that factors cover.
