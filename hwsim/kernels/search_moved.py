@@ -49,7 +49,12 @@ def moved_inputs(
     rows, taps_high = tile[level, Q], tile[level, S]
     columns, taps_wide = tile[level, P], tile[level, R]
     high_words, wide_words = held[0, 0], held[1, 0]
+    uneven = False  # whether tiles and steps may be longer than the least of as many
     if addresses and grouped:
+        for outer in range(level, temporal.shape[0]):
+            for dim in (Q, P, S, R):
+                most = largest(nest[dim], count[outer, dim], nest[PERFECT], tile[outer, dim])
+                uneven = uneven or most > tile[outer, dim]
         rows, taps_high = largest_of(Q, rows, count[level, Q], nest), largest_of(S, taps_high, count[level, S], nest)
         columns, taps_wide = (
             largest_of(P, columns, count[level, P], nest),
@@ -99,9 +104,8 @@ def moved_inputs(
             here = dim not in (N, G, C)
             larger_high = larger_wide = 0 * step
             if addresses and grouped and here:
-                larger = (
-                    largest_of(dim, step, ceiling(count[outer - 1, dim], factors[SPATIAL, outer, dim]), nest) - step
-                )
+                tiles = ceiling(count[outer - 1, dim], factors[SPATIAL, outer, dim])
+                larger = largest_of(dim, step, tiles, nest) - step
                 larger_high = larger * high // step
                 larger_wide = larger * wide // step
             turned_high, turned_wide = turned_high or dim in (Q, S), turned_wide or dim in (P, R)
@@ -135,7 +139,7 @@ def moved_inputs(
                         max(0, move_high - slack_high - larger_high),
                         max(0, move_wide - slack_wide - larger_wide),
                     )
-                    shorter = slack_high + slack_wide + larger_high + larger_wide > 0
+                    shorter = uneven or slack_high + slack_wide + larger_high + larger_wide > 0
                     credit = 0.0
                     for part in range(2):
                         weight = 1.0 - early if part == 0 else early

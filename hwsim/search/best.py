@@ -97,7 +97,7 @@ def _search(space: Space, objective: Objective, effort: Effort, progress: Progre
         carry(space, known, FAR, progress)
         if least < (1 - _FAR_OFF) * progress.value:
             carry(space, known, FURTHER, progress)
-    progress.patience += progress.priced
+    progress.patience += progress.priced  # which counts from here
     prove(space, objective, progress, known_anywhere(space, objective))
     progress.given_up = max(progress.given_up, least)
 

@@ -48,6 +48,8 @@ def _move_each(space: Space, objective: str, progress: Progress) -> None:
         outside = np.maximum(space.fixed[:, dim], 1)
         trips = -(-extent // (math.prod(children[0, :, dim].tolist()) * math.prod(outside.tolist())))
         for level in range(space.levels if trips > 1 else 0):
+            if progress.late:
+                return
             if space.fixed[level, dim]:
                 continue
             candidate = opened(across, along, keep)

@@ -24,7 +24,7 @@ from hwsim.search.progress import Progress
 from hwsim.search.space import Keep, Space
 from hwsim.search.terms import Terms, terms_of
 
-#: How far above its bound a pattern is searched first, then next, while no mapping is known.
+#: How far above its bound a pattern is searched first, then next, at most up to what is known.
 _WIDENINGS = (1.005, 1.05, 1.2, 2.0, math.inf)
 _WIDE = 4.0
 #: Tiles up to how far above the least are listed while no mapping is known.
@@ -67,7 +67,7 @@ def prove(space: Space, objective: str, progress: Progress, known: list[Anywhere
     """Search all patterns and kept operands, most promising first; what is cut is bounded by ``progress.value`` or ``given_up``.
 
     A pattern waits under the best bound that is known of it: first its floor, then that of its tiles, then that of what was left of it when
-    its share of the work was spent. The first are only tasted, after a climb in each, for a good mapping lets all others be cut sooner;
+    its share of the work was spent. The first are only tasted, each once it was climbed, for a good mapping lets all others be cut sooner;
     then whatever may still hold a better one is searched to its end. known : what ``anywhere`` has found.
     """
     queue = _Queue(space, objective, known or anywhere(space), progress.deadline)
@@ -288,7 +288,8 @@ class _Setup:
     """What is known of a pattern before its tiles are put together.
 
     start : what ``join`` takes. bound : no mapping of the pattern costs less, or less than the limit that it was found under. work : tiles
-    that were bounded for it, or, where they are listed at once, those that are left. widened : passes made with limits that are too low.
+    that were bounded for it, or, where they are listed at once, those that are left. widened : passes made with limits that were too low,
+    so far. limit : up to which tiles are listed.
     """
 
     problem: Problem
@@ -296,7 +297,7 @@ class _Setup:
     bound: float
     work: int
     widened: int = 0
-    _limit: float = -math.inf
+    limit: float = -math.inf
     _tiles: tuple[Float, Int] = (np.empty(0), np.empty((0, 8), np.int64))
 
     @property
@@ -308,9 +309,9 @@ class _Setup:
     def listed(self, limit: float) -> tuple[Float, Int]:
         """Tiles of the outermost level that is a choice, most promising first: keys and choices of all that are below ``limit``."""
         if math.isinf(limit):  # what is near to the least is enough for a start
-            limit = max(self._limit, abs(self.bound) * _NEAR)
-        if limit > self._limit:
-            self._limit, self._tiles = limit, _listing(self.problem, self.start, limit)
+            limit = max(self.limit, abs(self.bound) * _NEAR)
+        if limit > self.limit:
+            self.limit, self._tiles = limit, _listing(self.problem, self.start, limit)
         return self._tiles
 
 
@@ -418,6 +419,8 @@ def _solve(
         value, left = put_together(keys, found, limit, budget - spent, each)
         if each != _ALL:
             return bound
+        if math.isinf(value):  # only so many tiles were listed as there is no limit
+            progress.given_up = min(progress.given_up, setup.limit)
         if value < limit or limit == progress.value or math.isfinite(left):
             return max(left, bound)
         bound = limit
