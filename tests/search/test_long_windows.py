@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -93,10 +94,14 @@ def moved(of: Any, pattern: Pattern, tabled: Tabled, level: int, tiles: tuple[In
     return out
 
 
-@pytest.mark.parametrize("batch", range(4))
-def test_no_boundary_is_above_what_is_counted(batch: int) -> None:
+#: Where steps of the least tiles, taken for the only ones, once left too little in common.
+_ONCE = (275, 350, 973, 1011, 1258, 1918, 2512, 2525, 2550, 2564, 2630, 2868)
+
+
+@pytest.mark.parametrize("seeds", [range(60), range(60, 120), _ONCE])
+def test_no_boundary_is_above_what_is_counted(seeds: Sequence[int]) -> None:
     compared, closer = 0, 0
-    for seed in range(60 * batch, 60 * batch + 60):
+    for seed in seeds:
         pick = random.Random(f"long {seed}")
         space = space_of(*long_problem(pick), True, False)
         listed = at_work(space, patterns(space, math.inf))
@@ -127,4 +132,4 @@ def test_no_boundary_is_above_what_is_counted(batch: int) -> None:
                 boxes = moved(by_boxes, pattern, tabled, level, tiles, (temporal, chosen))
                 assert (here <= np.maximum(real, boxes) * (1 + 1e-9)).all(), (seed, level, temporal, chosen)
                 compared, closer = compared + 1, closer + bool((here > boxes * (1 + 1e-9)).any())
-    assert compared > 500 and closer > 10
+    assert compared > 20 * len(seeds) and closer > len(seeds) // 10
