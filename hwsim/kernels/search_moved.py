@@ -139,7 +139,7 @@ def moved_inputs(
                         max(0, move_high - slack_high - larger_high),
                         max(0, move_wide - slack_wide - larger_wide),
                     )
-                    shorter = uneven or slack_high + slack_wide + larger_high + larger_wide > 0
+                    shorter = uneven or early > 0 or slack_high + slack_wide + larger_high + larger_wide > 0
                     credit = 0.0
                     for part in range(2):
                         weight = 1.0 - early if part == 0 else early
