@@ -63,7 +63,7 @@ def moved_inputs(
     tiles_high, tiles_wide = count[level, Q] * count[level, S], count[level, P] * count[level, R]
     saved = 0.0
     behind_high = behind_wide = slack_high = slack_wide = early_high = early_wide = least_high = least_wide = 0
-    early = 0.0
+    early, ends = 0.0, 0
     first_high = first_wide = 0
     elsewhere = started = turned_high = turned_wide = False
     # What padding takes away, or partial tiles do not hold, may lie in tiles that save nothing.
@@ -82,6 +82,7 @@ def moved_inputs(
             if state[0, dim] > 1:
                 state[0, dim] = ceiling(ceiling(state[0, dim], factors[SPATIAL, outer, dim]), temporal[outer, dim])
             if temporal[outer, dim] > 1:
+                state[2, dim] = min(state[2, dim], state[1, dim] * state[0, dim])  # the others left it in place
                 state[3, dim], state[4, dim] = ceiling(state[3, dim], state[4, dim] * temporal[outer, dim]), 1
     share = 1.0
     begin = stop_place
@@ -182,9 +183,12 @@ def moved_inputs(
                 children, runs = state[4, dim], ceiling(state[3, dim], state[4, dim] * trips)
                 last = (state[3, dim] - 1) % (children * trips) + 1
                 short = trips - max(1, last // children)
+                some = min(children, last)
                 if short and (high or wide):
-                    some = min(children, last)
                     early += (some - max(0, last - children * (trips - 1))) / (children * (runs - 1) + some)
+                    ends |= 1 << dim
+                elif ends >> dim & 1:  # the last of these runs ends as the last of those inside does
+                    early += some / (children * (runs - 1) + some)
                 if grouped and (high or wide) and regroups(dim, outer - 1, count, temporal, problem):
                     short, early = max(short, largest_trips(dim, outer, count, problem) - 1), 1.0
                 early = min(1.0, early)

@@ -33,7 +33,7 @@ _DIVE, _DIVE_BUDGET = 64, 50_000
 _ALL = 1 << 62
 #: Patterns begun before any is searched to its end; tiles looked at in those that are only tasted, and of them for one tile of the
 #: outermost level.
-_TASTED, _TASTE, _EACH = 40, 10_000, 100
+_TASTED, _TASTE, _EACH = 16, 10_000, 100
 #: What is known of a pattern that waits: only that others have fewer steps, and whether it is listed at all; its floor; the bound of its
 #: tiles; that, and a part of it was searched.
 _UNLISTED, _UNSEEN, _FLOOR, _BOUNDED, _BEGUN = range(5)

@@ -35,10 +35,10 @@ _moved = _MADE[getattr(search_moved.moved_inputs, "py_func", search_moved.moved_
 _moved.__globals__["overlap"] = lambda *given: _overlap(*given[:-1], True)
 
 
-def long_problem(pick: random.Random) -> tuple[LoopNest, Hierarchy]:
-    """A window of which one side is long, with a stride, on three or four levels."""
+def long_problem(pick: random.Random, lengths: Sequence[int]) -> tuple[LoopNest, Hierarchy]:
+    """A window of which one side is of one of some lengths, with a stride, on three or four levels."""
     byte = OperandType("int8")
-    many, few = pick.choice((9, 10, 11, 13, 17, 19)), pick.choice((2, 3, 4, 5, 6))
+    many, few = pick.choice(lengths), pick.choice((2, 3, 4, 5, 6))
     q, s = (many, few) if pick.random() < 0.4 else (few, many)
     fields = {"q": q, "s": s, "k": pick.choice((1, 2, 3)), "stride_h": pick.choice((2, 3, 4, 5, 6, 7, 8, 9))}
     fields |= {"dilation_h": pick.choice((1, 1, 1, 2, 3)), "c": pick.choice((1, 1, 2))}
@@ -94,16 +94,21 @@ def moved(of: Any, pattern: Pattern, tabled: Tabled, level: int, tiles: tuple[In
     return out
 
 
+_LONG, _SHORT = (9, 10, 11, 13, 17, 19), (7, 8)
 #: Where steps of the least tiles, taken for the only ones, once left too little in common.
 _ONCE = (275, 350, 973, 1011, 1258, 1918, 2512, 2525, 2550, 2564, 2630, 2868)
+_SHORT_ONCE = (112, 122)
 
 
-@pytest.mark.parametrize("seeds", [range(60), range(60, 120), _ONCE])
-def test_no_boundary_is_above_what_is_counted(seeds: Sequence[int]) -> None:
+@pytest.mark.parametrize(
+    ("lengths", "seeds"),
+    [(_LONG, range(60)), (_LONG, range(60, 120)), (_LONG, _ONCE), (_SHORT, range(120)), (_SHORT, _SHORT_ONCE)],
+)
+def test_no_boundary_is_above_what_is_counted(lengths: Sequence[int], seeds: Sequence[int]) -> None:
     compared, closer = 0, 0
     for seed in seeds:
         pick = random.Random(f"long {seed}")
-        space = space_of(*long_problem(pick), True, False)
+        space = space_of(*long_problem(pick, lengths), True, False)
         listed = at_work(space, patterns(space, math.inf))
         row, keep = pick.randrange(len(listed.steps)), pick.choice(space.keeps)
         along = listed.along_x[row], listed.along_y[row]
@@ -130,6 +135,7 @@ def test_no_boundary_is_above_what_is_counted(seeds: Sequence[int]) -> None:
                 real = np.array((accesses[parent, 0, READ], accesses[level, 0, FILL]))
                 here = moved(boundary, pattern, tabled, level, tiles, (temporal, chosen))
                 boxes = moved(by_boxes, pattern, tabled, level, tiles, (temporal, chosen))
-                assert (here <= np.maximum(real, boxes) * (1 + 1e-9)).all(), (seed, level, temporal, chosen)
+                most = real if seeds == _SHORT_ONCE else np.maximum(real, boxes)
+                assert (here <= most * (1 + 1e-9)).all(), (seed, level, temporal, chosen)
                 compared, closer = compared + 1, closer + bool((here > boxes * (1 + 1e-9)).any())
     assert compared > 20 * len(seeds) and closer > len(seeds) // 10
