@@ -73,7 +73,8 @@ def prove(space: Space, objective: str, progress: Progress, known: list[Anywhere
     queue = _Queue(space, objective, known or anywhere(space), progress.deadline)
     tasted: list[tuple[float, _Job]] = []
     begun, opened, before = 0, 0, progress.priced
-    climbed: set[_Job] | None = set() if any(space.constrained) else None
+    climbed: set[_Job] = set()
+    first = not any(space.constrained)  # whether patterns are still to be climbed before others are looked at
     while queue.least < progress.value or tasted:
         tasting = begun < _TASTED
         if tasted and (not tasting or queue.least >= progress.value):
@@ -93,7 +94,8 @@ def prove(space: Space, objective: str, progress: Progress, known: list[Anywhere
             progress.priced += work
             opened += work
             progress.given_up = min(progress.given_up, queue.never)
-            climbed = queue.climb(progress) if climbed is None else climbed
+            if first and queue.floors:
+                climbed, first = queue.climb(progress), False
             continue
         setup = queue.setup(job, progress.value)
         if setup is None:
@@ -107,7 +109,7 @@ def prove(space: Space, objective: str, progress: Progress, known: list[Anywhere
         budget, each = (_TASTE, _EACH) if fresh else (_ALL, _ALL)
         begun += fresh
         budget = min(budget, max(0, progress.left))
-        if fresh and job.at(_FLOOR) not in (climbed or ()):
+        if fresh and job.at(_FLOOR) not in climbed:
             _climb(space, setup.problem, space.keeps[job.keep], queue.along(job), progress)
         others = min(queue.least, *(other for other, _ in tasted), math.inf)
         left = _solve(space, setup, (bound, others), space.keeps[job.keep], queue.along(job), progress, budget, each)
@@ -153,6 +155,11 @@ class _Queue:
     def least(self) -> float:
         """The least bound of all that wait."""
         return min((waits[0][0] for waits in (self._known, self._others) if waits), default=math.inf)
+
+    @property
+    def floors(self) -> bool:
+        """Whether the floor of any pattern that waits is known."""
+        return bool(self._known)
 
     def push(self, bound: float, job: _Job, setup: _Setup | None = None) -> None:
         """Let a job wait, with what is known of its pattern."""
@@ -207,24 +214,27 @@ class _Queue:
             self.push(max(bound, self._beyond(float(listed.steps[end]))), replace(job, index=end))
         return work
 
-    def climb(self, progress: Progress) -> set[_Job] | None:
-        """Climb the patterns with the least floors, where these are far below what is known; which ones, None while no floor is known.
+    def climb(self, progress: Progress) -> set[_Job]:
+        """Climb the patterns with the least floors, where these are far below what is known; which ones.
 
         It takes a third of what finding the bound of their tiles does, which is less with a better mapping.
         """
-        done: set[_Job] | None = set() if self._known else None
+        done = set()
         for bound, job in heapq.nsmallest(_CLIMBED, self._known):
             if progress.exhausted or bound >= (1 - _FAR_ABOVE) * progress.value:
                 break
-            terms, row = self._terms[job]
-            keep, along = self.space.keeps[job.keep], self.along(job)
-            children = children_of(self.space, along[0][None], along[1][None])[0]
-            problem = build(self.space, keep, children, self.objective, terms, row, climbed=True)
+            problem = self._problem(job, climbed=True)
             if problem is not None:
-                _climb(self.space, problem, keep, along, progress)
-            if done is not None:
-                done.add(job)
+                _climb(self.space, problem, self.space.keeps[job.keep], self.along(job), progress)
+            done.add(job)
         return done
+
+    def _problem(self, job: _Job, climbed: bool = False) -> Problem | None:
+        """The arrays of a pattern, see ``build``."""
+        across, along = self.along(job)
+        terms, row = self._terms[job.at(_FLOOR)]
+        children = children_of(self.space, across[None], along[None])[0]
+        return build(self.space, self.space.keeps[job.keep], children, self.objective, terms, row, climbed)
 
     def _list(self, bound: float, limit: float) -> None:
         """List patterns with more steps, but none with so many that what is known beats them all."""
@@ -271,11 +281,7 @@ class _Queue:
         """What is known of a pattern; None where no mapping of it is below ``limit``."""
         setup = self._ready.pop(job.at(_FLOOR), None)
         if setup is None:
-            across, along = self.along(job)
-            terms, row = self._terms[job.at(_FLOOR)]
-            keep = self.space.keeps[job.keep]
-            children = children_of(self.space, across[None], along[None])[0]
-            problem = build(self.space, keep, children, self.objective, terms, row)
+            problem = self._problem(job)
             setup = None if problem is None else _setup(problem, self._stays, limit)
         return setup if setup is not None and setup.bound < limit else None
 
