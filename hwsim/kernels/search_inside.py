@@ -23,7 +23,6 @@ from hwsim.kernels.search_terms import (
     ADDRESSES,
     AT_MOST,
     BITS,
-    FEW,
     FIXED,
     FREE_OF,
     HELD,
@@ -40,6 +39,7 @@ from hwsim.kernels.search_terms import (
     axis_words,
     ceiling,
     largest,
+    outside,
     slides,
     span,
     windows,
@@ -49,6 +49,8 @@ from hwsim.kernels.search_tile import ONE, ZERO, tile_bits
 #: Dims in the order in which a tile's are chosen, and the depth from which on both axes of the input are known.
 DEPTHS, AXES = np.array((R, S, P, Q, N, K, C, G), np.int64), 4
 _ALL = np.ones(8, np.int64)
+#: Positions or taps up to which groups of any sizes are tried where both are in several tiles.
+_FEW = 8
 
 
 @lean_kernel
@@ -112,29 +114,62 @@ def trips_to(dim: int, level: int, upper: int, number: int, goal: int, nest: Int
 
 
 @lean_kernel
-def regrouped(lowest: int, count: Int, temporal: Int, nest: Int, factors: Int) -> bool:
+def regrouped(lowest: int, count: Int, temporal: Int, chosen: Int, problem: Problem) -> bool:
     """Go on to other groups along some dim, as many as before but of other sizes: four and two of six, not three and three.
 
-    Where windows slide, these share other inputs; and of the last group more may stay in place while others change. count, temporal
-    [L, 8]; lowest : the innermost level with loops. False, and the smallest groups again, after the last.
+    Of the last group more may stay in place while others change: if it is of one, or of two of which some children have one. And padding
+    may leave less of it. So no groups are tried but those that leave so few for the last, and any where windows slide over few positions
+    and taps, in other steps then. count, temporal [L, 8]; chosen [L] : orders by number; lowest : the innermost level with loops. False,
+    and the smallest groups again, after the last.
     """
+    nest, factors = problem.nest, problem.factors
     for dim in range(8):
-        if nest[PERFECT] or nest[dim] > FEW:
+        if nest[PERFECT]:
             continue
-        number = nest[dim]
-        for level in range(lowest, temporal.shape[0]):
-            if level == lowest:
-                for inner in range(lowest + 1):
-                    number = ceiling(number, factors[SPATIAL, inner, dim])
-            else:
-                number = ceiling(count[level - 1, dim], factors[SPATIAL, level, dim])
-            trips = temporal[level, dim] + 1
-            if factors[FIXED, level, dim] or number == 1:
+        number, padding, some = nest[dim], ZERO, False
+        if dim >= Q:
+            axis = 0 if dim in (Q, S) else 1
+            position, tap = (Q, S) if axis == 0 else (P, R)
+            padding = outside(axis, nest)
+            some = nest[dim] <= _FEW and min(count[lowest, position], count[lowest, tap]) > 1
+        spread = extent = ONE
+        for level in range(temporal.shape[0]):
+            spread = max(spread, factors[SPATIAL, level, dim])
+            extent *= factors[SPATIAL, level, dim]
+            if level < lowest:
+                number = ceiling(number, factors[SPATIAL, level, dim])
                 continue
-            if trips <= min(number, factors[AT_MOST, level, dim]) and ceiling(number, trips) == count[level, dim]:
+            number = ceiling(number if level == lowest else count[level - 1, dim], factors[SPATIAL, level, dim])
+            trips, goal = temporal[level, dim], count[level, dim]
+            if factors[FIXED, level, dim] == 0 and number > 1 and goal > 1:
+                trips += 1
+                if not some:
+                    last = max(padding // extent, ONE if spread == 1 else 2 * ONE)
+                    trips = max(trips, ceiling(max(ZERO, number - last), goal - 1))
+                    if padding < extent and spread == 1 and not _brings_back(dim, level, temporal, chosen, problem):
+                        trips = number + 1
+                if trips <= min(number, factors[AT_MOST, level, dim]) and ceiling(number, trips) == goal:
+                    temporal[level, dim] = trips
+                    return True
+                trips = ceiling(number, goal)
                 temporal[level, dim] = trips
+            extent *= trips
+    return False
+
+
+@lean_kernel
+def _brings_back(dim: int, level: int, temporal: Int, chosen: Int, problem: Problem) -> bool:
+    """Whether, between a level's loop over a dim and the next one outside, another brings back tiles of an operand that depends on it."""
+    began = False
+    for outer in range(level, temporal.shape[0]):
+        for place in range(8):
+            other = problem.orders[outer, chosen[outer], place]
+            if other == dim:
+                if began and temporal[outer, dim] > 1:
+                    return False
+                began = True
+            elif began and temporal[outer, other] > 1 and FREE_OF[other] >= 0 and FREE_OF[other] != FREE_OF[dim]:
                 return True
-            temporal[level, dim] = ceiling(number, count[level, dim])
     return False
 
 

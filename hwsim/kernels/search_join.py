@@ -11,6 +11,7 @@ import numpy as np
 from hwsim.kernels.jit import FAILED, Passed, kernel, lean_kernel
 from hwsim.kernels.packed import (
     INPUT,
+    NO,
     OUTPUT,
     YES,
     Float,
@@ -55,10 +56,12 @@ from hwsim.kernels.search_terms import (
     value_of,
 )
 from hwsim.kernels.search_tile import ONE, cycles_of, fits, sums_fit
-from hwsim.kernels.search_whole import Exact, compute_cycles, copied, value_at
+from hwsim.kernels.search_whole import Chain, Climb, Exact, compute_cycles, copied, value_at
 
-#: Tiles that one might look at in the time that it takes to count a mapping.
-_COUNTED = cast(int, np.int64(100))
+#: Tiles that one might look at in the time that it takes to count a mapping, and to tell what one costs at least.
+_COUNTED, _PRICED = cast(int, np.int64(100)), cast(int, np.int64(8))
+#: Mappings counted at most of those that make as many tiles in the same orders; of a dim of 512 in two tiles there are 256.
+_MOST_GROUPS = cast(int, np.int64(4096))
 
 
 @lean_kernel
@@ -98,23 +101,26 @@ def join(  # noqa: PLR0917
     first: int,
     budget: int,
     each: int,
+    climb: Climb,
+    chain: Chain,
     scan: Passed,
     exact: Exact,
     candidates: MappingArrays,
     out_temporal: Int,
     out_order: Int,
-) -> tuple[float, int, int, float, int]:
+) -> tuple[float, int, int, float, int, float]:
     """The best way to put tiles of all levels together, if its value is below ``best``.
 
     keys [T], found [T, 8] : tiles of the outermost level whose tile is a choice, in the order of their keys. path [3, L] : the next such
     level outside and inside of each; then the outermost and the innermost.
     stays [L, A] : operand that an order leaves in place, -1 any. within [L] : least energy of each boundary, -inf for none. rest_energy
     [L] : least of all boundaries inside of a level's own. first : the tile to begin with. budget : tiles to look at, at most; each : of
-    them for one outermost tile under one order (then what is returned is no bound). scan : counts and prices a mapping.
+    them for one outermost tile under one order (then what is returned is no bound). climb : tells what a mapping in ``chain``
+    costs at least. scan : counts and prices one.
     candidates : one mapping with its spatial factors and kept operands; loops are written into it to count it.
     out_temporal, out_order [L, 8] : the loops found.
-    Returns its value (``best`` where there is none), tiles looked at, mappings priced, and the bound on what was left when the budget ran
-    out (infinity where nothing was), and the tile at which it did.
+    Returns its value (``best`` where there is none), tiles looked at, mappings priced, the bound on what was left when the budget ran out
+    (infinity where nothing was), the tile at which it did, and the bound on other groups of as many tiles that were too many to look at.
     """
     nest, factors, tables, levels, words = problem.nest, problem.factors, problem.tables, problem.levels, problem.words
     sides, plain, least, swept = problem.sides, tabled.plain, tabled.fewest, tabled.swept
@@ -158,6 +164,7 @@ def join(  # noqa: PLR0917
     for resource in range(resources):
         load[top, resource] = base[3, 1 + resource]
     looked = leaves = begun = 0
+    given_up = np.inf
     counting = _COUNTED
     if nest[ADDRESSES] and nest[DATA] * nest[DATA + 1] < nest[Q] * nest[S] * nest[P] * nest[R]:
         counting += 4 * (nest[Q] * nest[S] + nest[P] * nest[R])  # padding is counted tile by tile
@@ -173,13 +180,13 @@ def join(  # noqa: PLR0917
                 if candidate >= keys.shape[0] or keys[candidate] >= best:
                     break
                 if looked > budget:
-                    return best, looked, leaves, keys[candidate], candidate
+                    return best, looked, leaves, keys[candidate], candidate, given_up
                 for dim in range(8):
                     pick[level, dim] = found[candidate, dim]
                 chosen[over] = 0
             begun = looked
         elif looked > budget:
-            return best, looked, leaves, keys[candidate], candidate
+            return best, looked, leaves, keys[candidate], candidate, given_up
         elif looked - begun > each:
             level = outermost
             continue
@@ -371,22 +378,33 @@ def join(  # noqa: PLR0917
         for here in range(depths):
             for place in range(8):
                 candidates.order[0, here, place] = orders[here, chosen[here], place]
+        groups = 0
         while True:
-            copied(temporal, candidates.temporal[0])
             for here in range(depths):
+                chain.chosen[here] = chosen[here]
                 for dim in range(8):
-                    if factors[FIXED, here, dim] > 1:
-                        candidates.temporal[0, here, dim] = factors[FIXED, here, dim]
-            looked += counting
-            exact.results.status[0] = UNKNOWN
-            scan(exact.nest, exact.hierarchy, candidates, ONE, exact.growth, YES, exact.counts, exact.results)
-            if exact.results.status[0] == UNKNOWN:
+                    fixed = factors[FIXED, here, dim]
+                    chain.temporal[here, dim] = fixed if fixed > 1 else temporal[here, dim]
+            copied(chain.temporal, candidates.temporal[0])
+            reached, seen = climb(problem, chain, ONE, NO)
+            if seen == 0:
                 raise RuntimeError(FAILED)
-            value = value_at(nest, exact)
-            if value < best:
-                best = value
+            looked += _PRICED
+            if reached < best:  # padding makes counting slow, and few are the best
+                looked += counting
+                exact.results.status[0] = UNKNOWN
+                scan(exact.nest, exact.hierarchy, candidates, ONE, exact.growth, YES, exact.counts, exact.results)
+                if exact.results.status[0] == UNKNOWN:
+                    raise RuntimeError(FAILED)
+                reached = value_at(nest, exact)
+            if reached < best:
+                best = reached
                 copied(candidates.temporal[0], out_temporal)
                 copied(candidates.order[0], out_order)
-            if not nest[ADDRESSES] or not regrouped(lowest, count, temporal, nest, factors):
+            groups += 1
+            if best <= value or not nest[ADDRESSES] or not regrouped(lowest, count, temporal, chosen, problem):
+                break  # no other groups can be better than their bound
+            if groups == _MOST_GROUPS:
+                given_up = min(given_up, value)
                 break
-    return best, looked, leaves, np.inf, candidate
+    return best, looked, leaves, np.inf, candidate, given_up

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from hwsim.kernels.jit import lean_kernel
 from hwsim.kernels.packed import INPUT, Int, P, Q, R, S
-from hwsim.kernels.search_terms import AT_MOST, CHOICE, FEW, FIXED, FREE_OF, PERFECT, SPATIAL, Problem, ceiling
+from hwsim.kernels.search_terms import AT_MOST, CHOICE, FIXED, FREE_OF, PERFECT, SPATIAL, Problem, ceiling
 from hwsim.kernels.search_tile import ONE
 
 
 @lean_kernel
 def regroups(dim: int, level: int, count: Int, temporal: Int, problem: Problem) -> bool:
     """Whether loops outside of ``level`` may have other trips for as many tiles [L, 8] of every level: four and one of five, not three
-    and two. Of dims beyond ``FEW`` only the fewest trips are looked at."""
+    and two."""
     nest, factors = problem.nest, problem.factors
-    if nest[PERFECT] or nest[dim] > FEW:
+    if nest[PERFECT]:
         return False
     for outer in range(level + 1, factors.shape[1]):
         trips = temporal[outer, dim] + 1

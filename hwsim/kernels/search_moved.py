@@ -14,10 +14,25 @@ from hwsim.kernels.search_terms import (
     Problem,
     ceiling,
     largest,
-    largest_of,
+    largest_span,
     overlap,
     span,
 )
+
+
+@lean_kernel
+def _with_both(dim: int, level: int, count: Int) -> bool:
+    """Whether the positions and the taps of a dim's axis are in several tiles of a level, counts [L, 8]."""
+    return min(count[level, Q], count[level, S]) > 1 if dim in (Q, S) else min(count[level, P], count[level, R]) > 1
+
+
+@lean_kernel
+def _longest(dim: int, least: int, level: int, count: Int, nest: Int) -> int:
+    """The longest of as many tiles of a dim of height or width, where steps depend on it.
+
+    Where positions alone, or taps, are in several tiles, each is next to another, however long they are, and has as much in common with it.
+    """
+    return largest(nest[dim], count[level, dim], nest[PERFECT], least) if _with_both(dim, level, count) else least
 
 
 @lean_kernel
@@ -50,28 +65,30 @@ def moved_inputs(
     columns, taps_wide = tile[level, P], tile[level, R]
     high_words, wide_words = held[0, 0], held[1, 0]
     uneven = False  # whether tiles and steps may be longer than the least of as many
+    most_high = span(rows, taps_high, nest[WINDOW + 0], nest[WINDOW + 1], addresses)
+    most_wide = span(columns, taps_wide, nest[WINDOW + 2], nest[WINDOW + 3], addresses)
     if addresses and grouped:
         for outer in range(level, temporal.shape[0]):
             for dim in (Q, P, S, R):
                 most = largest(nest[dim], count[outer, dim], nest[PERFECT], tile[outer, dim])
                 uneven = uneven or most > tile[outer, dim]
-        rows, taps_high = largest_of(Q, rows, count[level, Q], nest), largest_of(S, taps_high, count[level, S], nest)
-        columns, taps_wide = (
-            largest_of(P, columns, count[level, P], nest),
-            largest_of(R, taps_wide, count[level, R], nest),
-        )
+        most_high = largest_span(0, rows, taps_high, count[level, Q], count[level, S], nest)
+        most_wide = largest_span(1, columns, taps_wide, count[level, P], count[level, R], nest)
+        rows, taps_high = _longest(Q, rows, level, count, nest), _longest(S, taps_high, level, count, nest)
+        columns, taps_wide = _longest(P, columns, level, count, nest), _longest(R, taps_wide, level, count, nest)
     tiles_high, tiles_wide = count[level, Q] * count[level, S], count[level, P] * count[level, R]
     saved = 0.0
     behind_high = behind_wide = slack_high = slack_wide = early_high = early_wide = least_high = least_wide = 0
-    early, ends = 0.0, 0
+    longer_high = longer_wide = 0
+    early, ends, absent = 0.0, 0, 0
     first_high = first_wide = 0
     elsewhere = started = turned_high = turned_wide = False
     # What padding takes away, or partial tiles do not hold, may lie in tiles that save nothing.
     high_all, wide_all = high_words, wide_words
     if nest[DATA] < nest[Q] * nest[S] or not nest[PERFECT]:
-        high_all = float(tiles_high * span(rows, taps_high, nest[WINDOW + 0], nest[WINDOW + 1], addresses))
+        high_all = float(tiles_high * most_high)
     if nest[DATA + 1] < nest[P] * nest[R] or not nest[PERFECT]:
-        wide_all = float(tiles_wide * span(columns, taps_wide, nest[WINDOW + 2], nest[WINDOW + 3], addresses))
+        wide_all = float(tiles_wide * most_wide)
     for dim in range(8):
         state[0, dim] = state[2, dim] = state[3, dim] = count[level, dim]
         state[1, dim] = state[4, dim] = 1
@@ -105,8 +122,10 @@ def moved_inputs(
             here = dim not in (N, G, C)
             larger_high = larger_wide = 0 * step
             if addresses and grouped and here:
-                tiles = ceiling(count[outer - 1, dim], factors[SPATIAL, outer, dim])
-                larger = largest_of(dim, step, tiles, nest) - step
+                larger = 0 * step
+                if dim == K or _with_both(dim, level, count):
+                    tiles = ceiling(count[outer - 1, dim], factors[SPATIAL, outer, dim])
+                    larger = max(step, largest(nest[dim], tiles, nest[PERFECT], step)) - step
                 larger_high = larger * high // step
                 larger_wide = larger * wide // step
             turned_high, turned_wide = turned_high or dim in (Q, S), turned_wide or dim in (P, R)
@@ -125,7 +144,9 @@ def moved_inputs(
                         / nest[other],
                     )
             if alone > 0:
-                move_high, move_wide = abs(high - behind_high), abs(wide - behind_wide)
+                move_high, move_wide = high - behind_high, wide - behind_wide
+                move_high = max(0, move_high - longer_high) if move_high > 0 else -move_high
+                move_wide = max(0, move_wide - longer_wide) if move_wide > 0 else -move_wide
                 credited = True
                 if not addresses and started:
                     credited = high - behind_high == first_high and wide - behind_wide == first_wide
@@ -141,6 +162,7 @@ def moved_inputs(
                         max(0, move_wide - slack_wide - larger_wide),
                     )
                     shorter = uneven or early > 0 or slack_high + slack_wide + larger_high + larger_wide > 0
+                    shorter = shorter or longer_high + longer_wide > 0
                     credit = 0.0
                     for part in range(2):
                         weight = 1.0 - early if part == 0 else early
@@ -167,7 +189,10 @@ def moved_inputs(
                         if part == 1 and dim == K and move_high == least_high > 0 and move_wide == least_wide > 0:
                             both, moves = max(both * wide_all, high_all * moves), 1.0  # in one direction
                         credit += weight * both * moves
-                    saved += credit * share * alone * (1.0 - 1.0 / trips)
+                    most = trips
+                    if grouped and regroups(dim, outer - 1, count, temporal, problem):
+                        most = max(trips, largest_trips(dim, outer, count, problem))
+                    saved += credit * share * alone * (1.0 - 1.0 / most)
             if not started:
                 started = True
                 first_high, first_wide = high, wide
@@ -189,8 +214,20 @@ def moved_inputs(
                     ends |= 1 << dim
                 elif ends >> dim & 1:  # the last of these runs ends as the last of those inside does
                     early += some / (children * (runs - 1) + some)
-                if grouped and (high or wide) and regroups(dim, outer - 1, count, temporal, problem):
-                    short, early = max(short, largest_trips(dim, outer, count, problem) - 1), 1.0
+                if high or wide:
+                    other_groups = grouped and regroups(dim, outer - 1, count, temporal, problem)
+                    if other_groups:
+                        most = largest_trips(dim, outer, count, problem)
+                        short = max(short, most - 1)
+                        longer_high += high * max(0, most - trips)
+                        longer_wide += wide * max(0, most - trips)
+                    gone = absent >> dim & 1  # children without a tile in the last run have one iteration less
+                    if gone:
+                        short = max(short, min(short + 1, trips - 1))
+                    if other_groups or gone:
+                        early += 1.0 / runs
+                    if children > 1 and (some < children or other_groups):
+                        absent |= 1 << dim
                 early = min(1.0, early)
                 state[3, dim], state[4, dim] = runs, 1
                 early_high += high * short

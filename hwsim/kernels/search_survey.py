@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -11,10 +10,7 @@ from hwsim.kernels.jit import FAILED, kernel, lean_kernel, nested_kernel
 from hwsim.kernels.packed import NO, Float, Int
 from hwsim.kernels.search_terms import FIXED, PERFECT, SPATIAL, Problem, ceiling
 from hwsim.kernels.search_tile import NONE, ONE
-from hwsim.kernels.search_whole import Chain, closed, copied
-
-#: What improves the mapping in a chain, looking at so many at most, with exchanges or without: value, and how many it looked at.
-Climb = Callable[[Problem, Chain, int, bool], tuple[float, int]]
+from hwsim.kernels.search_whole import Chain, Climb, closed, copied
 
 
 class Prices(NamedTuple):

@@ -253,7 +253,7 @@ def tabulate(side: int, axes: Int, words: Int) -> None:
 
 
 @lean_kernel
-def _outside(axis: int, nest: Int) -> int:
+def outside(axis: int, nest: Int) -> int:
     """Padding along height or width, on both sides together."""
     position, tap = (Q, S) if axis == 0 else (P, R)
     before, size = nest[REAL + 2 * axis], nest[REAL + 2 * axis + 1]
@@ -268,7 +268,7 @@ def side_words(axis: int, rows: int, taps: int, nest: Int, sides: Int) -> int:
         return sides[axis, LARGEST, rows, taps]
     addresses = nest[ADDRESSES]
     words = span(rows, taps, nest[WINDOW + 2 * axis], nest[WINDOW + 2 * axis + 1], addresses)
-    return max(0, words - _outside(axis, nest)) if addresses else words
+    return max(0, words - outside(axis, nest)) if addresses else words
 
 
 @lean_kernel
@@ -288,16 +288,6 @@ def largest_span(axis: int, rows: int, taps: int, row_tiles: int, tap_tiles: int
     return span(high, deep, nest[WINDOW + 2 * axis], nest[WINDOW + 2 * axis + 1], nest[ADDRESSES])
 
 
-#: Extents up to which groups of unequal sizes are told apart where there are as many of them.
-FEW = 8
-
-
-@lean_kernel
-def largest_of(dim: int, least: int, tiles: int, nest: Int) -> int:
-    """The largest extent of so many tiles of ``least`` along height or width that is looked at: of many positions only the least one is."""
-    return max(least, largest(nest[dim], tiles, nest[PERFECT], least)) if nest[dim] <= FEW else least
-
-
 @lean_kernel
 def axis_words(
     which: int, axis: int, least_tile: int, tiles: int, least_kernel: int, kernels: int, nest: Int, sides: Int
@@ -309,7 +299,7 @@ def axis_words(
         stride, dilation = nest[WINDOW + 2 * axis], nest[WINDOW + 2 * axis + 1]
         return float(tiles * kernels * span(least_tile, least_kernel, stride, dilation, 0))
     if not sides.shape[2]:  # one address each at least
-        return float(max(0, nest[position] - _outside(axis, nest)))
+        return float(max(0, nest[position] - outside(axis, nest)))
     least_tile, least_kernel = min(least_tile, nest[position]), min(least_kernel, nest[tap])
     total = sides[axis, which, least_tile, least_kernel]
     for tile in range(least_tile, largest(nest[position], tiles, nest[PERFECT], least_tile) + 1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -75,6 +76,10 @@ class Chain(NamedTuple):
     held: Float
     moved: Float
     load: Float
+
+
+#: What improves the mapping in a chain, looking at so many at most, with exchanges or without: value, and how many it looked at.
+Climb = Callable[[Problem, Chain, int, bool], tuple[float, int]]
 
 
 @lean_kernel

@@ -58,8 +58,10 @@ def _patterns(space: Space, most: float, number: int) -> Patterns:
     """The same, listed.
 
     Patterns that differ only in how a dim's children are split between x and y count the same (where wires cost nothing) and are listed
-    once. Of factors with the same number of trips left over the smallest is listed: it uses fewer children for the same steps. Others are
-    only where a level inside has a limited rate, for the busiest of more children may have less to do: its last tile may be a partial one.
+    once. Of factors with the same number of trips left over the smallest uses fewer children for the same steps. But of more children
+    some may have a single tile, which stays in place, or a partial last one where a level inside has a limited rate; and a least share of
+    them may have to be at work. So all are listed, on wide meshes the smallest and the largest alone where neither rates nor shares are
+    limited: what children cost and save changes with their number at a constant rate, nearly.
     """
     levels = space.levels
     extents = np.array(space.extents, np.int64)
@@ -126,6 +128,8 @@ def at_work(space: Space, listed: Patterns) -> Patterns:
     return Patterns(listed.along_x[busy], listed.along_y[busy], listed.steps[busy], listed.dropped, listed.upto)
 
 
+#: Children along an axis of a mesh up to which all numbers of them are listed, of those that take as many turns, too.
+_NARROW = 16
 #: Steps up to which patterns are listed, in units of what a mesh that is always full would take; more where there are few.
 _RATIOS = (1.25, 1.6, 2.5, 6.0, np.inf)
 #: Lists of the patterns with the fewest steps that are remembered at most.
@@ -198,9 +202,8 @@ def _level_patterns(space: Space, level: int, left: Int, most: float) -> tuple[I
     if total / (fan_x * fan_y) > most:
         return np.empty((0, 8), np.int64), np.empty((0, 8), np.int64), total / (fan_x * fan_y)
     fixed, at_most = space.spatial_fixed[level], space.spatial_at_most[level]
-    every = not space.perfect and bool(
-        np.isfinite(space.packed.bandwidth[:level]).any() or np.isfinite(space.packed.network[:level]).any()
-    )
+    limited = np.isfinite(space.packed.bandwidth[:level]).any() or np.isfinite(space.packed.network[:level]).any()
+    every = not space.perfect and (bool(limited) or space.packed.min_utilization > 0 or max(fan_x, fan_y) <= _NARROW)
     bounds = tuple(map(int, fixed)), tuple(map(int, np.minimum(at_most, ANY)))
     trips = tuple(map(int, left))
     across = _axis(trips, fan_x, tuple(map(int, space.along[level, 0])), *bounds, space.perfect, every)
@@ -251,15 +254,23 @@ def _axis(
     perfect: bool,
     every: bool,
 ) -> Int:
-    """Factors by dim along one axis with at most ``fan`` children, by falling product [A, 8]. every : also factors that leave as many
-    trips as a smaller one."""
+    """Factors by dim along one axis with at most ``fan`` children, by falling product [A, 8]. every : all factors that leave as many
+    trips, not the least and the largest of them alone."""
     rows, used = np.ones((1, 8), np.int64), np.ones(1, np.int64)
     for dim in range(8):
         if left[dim] == 1 or not allowed[dim]:
             continue
         limit = min(fan, at_most[dim], fixed[dim] or ANY)
-        listed = range(1, min(limit, left[dim]) + 1) if every else factors_of(left[dim], perfect)
-        options = [factor for factor in listed if factor <= limit]
+        if every:
+            options = list(range(1, min(limit, left[dim]) + 1))
+        else:
+            least = [factor for factor in factors_of(left[dim], perfect) if factor <= limit]
+            most = (
+                ()
+                if perfect
+                else (min(limit, (left[dim] - 1) // (-(-left[dim] // one) - 1)) for one in least if one < left[dim])
+            )
+            options = sorted({*least, *most})
         if fixed[dim] > 1 and fixed[dim] <= fan and fixed[dim] not in options:
             options.append(fixed[dim])
         products = used[:, None] * np.array(options, np.int64)

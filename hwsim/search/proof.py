@@ -17,7 +17,7 @@ from hwsim.kernels.search_terms import CHOICE, Problem
 from hwsim.kernels.search_tiles import tiles
 from hwsim.mapping.pack import unpack_mapping
 from hwsim.search.bounds import Anywhere, anywhere, beyond, coarse, fine, least_cycles
-from hwsim.search.improving import counted_by, exact_of, improve, of_one, only, opened
+from hwsim.search.improving import climber, counted_by, exact_of, improve, of_one, only, opened
 from hwsim.search.patterns import MOST, Patterns, at_work, children_of, further, patterns
 from hwsim.search.problem import build, staying
 from hwsim.search.progress import Progress
@@ -389,6 +389,7 @@ def _solve(
     candidates = opened(*along, keep)
     exact = exact_of(space)
     scan = passed(counted_by(setup.problem.nest), of_one(exact, candidates))
+    pricing = *climber(space, setup.problem), scan, exact, candidates
 
     def put_together(keys: Float, found: Int, limit: float, budget: int, each: int) -> tuple[float, float]:
         nonlocal spent
@@ -397,11 +398,10 @@ def _solve(
         at, chunk, looked, known = 0, _CHUNK, 0, min(limit, progress.value)
         while True:
             part = budget - looked if math.isinf(progress.deadline) else min(chunk, budget - looked)
-            limit, more, leaves, left, stop = join(
-                *start, limit, at, part, each, scan, exact, candidates, temporal, order
-            )
+            limit, more, leaves, left, stop, skipped = join(*start, limit, at, part, each, *pricing, temporal, order)
             looked += more
             progress.evaluated += leaves
+            progress.given_up = min(progress.given_up, skipped)
             if math.isinf(left) or looked > budget or progress.late:
                 break
             chunk = 2 * chunk if stop == at else _CHUNK

@@ -8,15 +8,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hwsim.kernels.jit import passed
 from hwsim.kernels.packed import Float, Int
-from hwsim.kernels.search_exchange import climb
 from hwsim.kernels.search_survey import Carried, Prices, priced, survey
 from hwsim.kernels.search_terms import MAC_LEAST, ORDERS, SPATIAL, SUMS, Problem
 from hwsim.mapping import Mapping
 from hwsim.mapping.pack import pack_mapping
 from hwsim.search.bounds import floors, values
-from hwsim.search.improving import climbed, opened, room_for
+from hwsim.search.improving import climbed, climber, opened
 from hwsim.search.patterns import Patterns, children_of, fewest_steps
 from hwsim.search.problem import build, within
 from hwsim.search.progress import Progress
@@ -201,9 +199,8 @@ def _surveyed(
         np.zeros((len(rows), space.levels), np.int64),
         np.empty(len(rows)),
     )
-    room = room_for(space, group.problem, np.ones((space.levels, 8), np.int64), np.zeros(space.levels, np.int64))
-    climbs = passed(climb, (group.problem, room, 1, False))
-    progress.evaluated += survey(group.problem, group.prices(rows), tile, order, simple, most, climbs, room, out)
+    climbs = climber(space, group.problem)
+    progress.evaluated += survey(group.problem, group.prices(rows), tile, order, simple, most, *climbs, out)
     return out
 
 

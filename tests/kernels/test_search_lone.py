@@ -163,13 +163,9 @@ def test_where_other_trips_make_as_many_groups() -> None:
         count, temporal = counts_of(tiles, children, trips, C)
         same = [other for other in chains(tiles, children) if (counts_of(tiles, children, other, C)[0] == count).all()]
         further = any(sum(abs(a - b) for a, b in zip(other, trips, strict=True)) and other > trips for other in same)
-        if (
-            tiles <= 8
-            and max(other for other in same) > trips
-            and all(a >= b for a, b in zip(max(same), trips, strict=True))
-        ):
+        if max(other for other in same) > trips and all(a >= b for a, b in zip(max(same), trips, strict=True)):
             assert further and regroups(C, 0, count, temporal, problem)
-        if len(same) == 1 or tiles > 8:
+        if len(same) == 1:
             assert not regroups(C, 0, count, temporal, problem)
         for level in range(1, 1 + len(children)):
             most = max(other[level - 1] for other in same)

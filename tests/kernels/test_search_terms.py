@@ -10,13 +10,13 @@ import pytest
 
 from hwsim.kernels import search_terms
 from hwsim.kernels.packed import INPUT, P, Q, R, S
-from hwsim.kernels.search_terms import ADDRESSES, DATA, FEW, PERFECT, REAL, SHARE, SPATIAL, WINDOW
+from hwsim.kernels.search_terms import ADDRESSES, DATA, PERFECT, REAL, SHARE, SPATIAL, WINDOW
 from tests.kernels.plain import plain
 
-ceiling, objective_of, sums, span, overlap, windows, neighbours, largest, largest_of = (
+ceiling, objective_of, sums, span, overlap, windows, neighbours, largest = (
     plain(getattr(search_terms, name))
     for name in (
-        "ceiling", "objective_of", "sums", "span", "overlap", "windows", "neighbours", "largest", "largest_of",
+        "ceiling", "objective_of", "sums", "span", "overlap", "windows", "neighbours", "largest",
     )
 )  # fmt: skip
 
@@ -51,11 +51,6 @@ def test_quotients_and_the_largest_of_so_many_tiles() -> None:
             # all but the last are whole, and the last has one at least
             most = max(each for each in range(least, extent + 1) if (tiles - 1) * each < extent)
             assert largest(extent, tiles, 0, least) == most and largest(extent, tiles, 1, least) == least
-            nest = np.zeros(26, np.int64)
-            nest[Q] = extent
-            assert largest_of(Q, least, tiles, nest) == (most if extent <= FEW else least)
-            nest[PERFECT] = 1
-            assert largest_of(Q, least, tiles, nest) == least
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from hwsim.mapping import Hierarchy, Level, Storage
 from hwsim.search import Found, best, exhaustive
 from hwsim.search.found import Objective
 from hwsim.search.found import value as objective_value
-from hwsim.search.improving import counted_by, exact_of, of_one, opened
+from hwsim.search.improving import climber, counted_by, exact_of, of_one, opened
 from hwsim.search.patterns import at_work, children_of, patterns
 from hwsim.search.problem import build, staying
 from hwsim.search.proof import _listing, _Setup, _setup
@@ -122,7 +122,7 @@ def joined(pattern: Pattern, setup: _Setup, key: float, at: Int) -> float:
     candidates, exact = opened(*pattern.along, pattern.keep), exact_of(pattern.space)
     scan = passed(counted_by(pattern.problem.nest), of_one(exact, candidates))
     loops = np.ones((levels, 8), np.int64), np.zeros((levels, 8), np.int64)
-    rest = (math.inf, 0, _ALL, _ALL, scan, exact, candidates, *loops)
+    rest = (math.inf, 0, _ALL, _ALL, *climber(pattern.space, pattern.problem), scan, exact, candidates, *loops)
     return float(join(pattern.problem, np.array([key]), at[None].copy(), *setup.start, *rest)[0])
 
 
