@@ -100,6 +100,7 @@ def join(  # noqa: PLR0917
     best: float,
     first: int,
     budget: int,
+    grace: int,
     each: int,
     climb: Climb,
     chain: Chain,
@@ -114,9 +115,9 @@ def join(  # noqa: PLR0917
     keys [T], found [T, 8] : tiles of the outermost level whose tile is a choice, in the order of their keys. path [3, L] : the next such
     level outside and inside of each; then the outermost and the innermost.
     stays [L, A] : operand that an order leaves in place, -1 any. within [L] : least energy of each boundary, -inf for none. rest_energy
-    [L] : least of all boundaries inside of a level's own. first : the tile to begin with. budget : tiles to look at, at most; each : of
-    them for one outermost tile under one order (then what is returned is no bound). climb : tells what a mapping in ``chain``
-    costs at least. scan : counts and prices one.
+    [L] : least of all boundaries inside of a level's own. first : the tile to begin with. budget : tiles to look at, at most, grace : more
+    of them to be done with an outermost tile; each : of them for one of these under one order (then what is returned is no bound). climb :
+    tells what a mapping in ``chain`` costs at least. scan : counts and prices one.
     candidates : one mapping with its spatial factors and kept operands; loops are written into it to count it.
     out_temporal, out_order [L, 8] : the loops found.
     Returns its value (``best`` where there is none), tiles looked at, mappings priced, the bound on what was left when the budget ran out
@@ -185,7 +186,7 @@ def join(  # noqa: PLR0917
                     pick[level, dim] = found[candidate, dim]
                 chosen[over] = 0
             begun = looked
-        elif looked > budget:
+        elif looked > budget + grace:
             return best, looked, leaves, keys[candidate], candidate, given_up
         elif looked - begun > each:
             level = outermost

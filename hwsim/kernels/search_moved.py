@@ -68,12 +68,19 @@ def moved_inputs(
     most_high = span(rows, taps_high, nest[WINDOW + 0], nest[WINDOW + 1], addresses)
     most_wide = span(columns, taps_wide, nest[WINDOW + 2], nest[WINDOW + 3], addresses)
     if addresses and grouped:
+        spread_high = spread_wide = 1
         for outer in range(level, temporal.shape[0]):
             for dim in (Q, P, S, R):
                 most = largest(nest[dim], count[outer, dim], nest[PERFECT], tile[outer, dim])
                 uneven = uneven or most > tile[outer, dim]
-        most_high = largest_span(0, rows, taps_high, count[level, Q], count[level, S], nest)
-        most_wide = largest_span(1, columns, taps_wide, count[level, P], count[level, R], nest)
+            if outer > level:
+                spread_high *= factors[SPATIAL, outer, Q] * factors[SPATIAL, outer, S]
+                spread_wide *= factors[SPATIAL, outer, P] * factors[SPATIAL, outer, R]
+        # what stays while others come back is the last one, the shortest, unless several children have some
+        if spread_high > 1:
+            most_high = largest_span(0, rows, taps_high, count[level, Q], count[level, S], nest)
+        if spread_wide > 1:
+            most_wide = largest_span(1, columns, taps_wide, count[level, P], count[level, R], nest)
         rows, taps_high = _longest(Q, rows, level, count, nest), _longest(S, taps_high, level, count, nest)
         columns, taps_wide = _longest(P, columns, level, count, nest), _longest(R, taps_wide, level, count, nest)
     tiles_high, tiles_wide = count[level, Q] * count[level, S], count[level, P] * count[level, R]

@@ -397,8 +397,11 @@ def _solve(
         start = (setup.problem, keys, found, *setup.start)
         at, chunk, looked, known = 0, _CHUNK, 0, min(limit, progress.value)
         while True:
-            part = budget - looked if math.isinf(progress.deadline) else min(chunk, budget - looked)
-            limit, more, leaves, left, stop, skipped = join(*start, limit, at, part, each, *pricing, temporal, order)
+            timed = math.isfinite(progress.deadline)
+            part, over = (min(chunk, budget - looked), _CHUNK) if timed else (budget - looked, 0)
+            limit, more, leaves, left, stop, skipped = join(
+                *start, limit, at, part, over, each, *pricing, temporal, order
+            )
             looked += more
             progress.evaluated += leaves
             progress.given_up = min(progress.given_up, skipped)

@@ -122,7 +122,7 @@ def joined(pattern: Pattern, setup: _Setup, key: float, at: Int) -> float:
     candidates, exact = opened(*pattern.along, pattern.keep), exact_of(pattern.space)
     scan = passed(counted_by(pattern.problem.nest), of_one(exact, candidates))
     loops = np.ones((levels, 8), np.int64), np.zeros((levels, 8), np.int64)
-    rest = (math.inf, 0, _ALL, _ALL, *climber(pattern.space, pattern.problem), scan, exact, candidates, *loops)
+    rest = (math.inf, 0, _ALL, 0, _ALL, *climber(pattern.space, pattern.problem), scan, exact, candidates, *loops)
     return float(join(pattern.problem, np.array([key]), at[None].copy(), *setup.start, *rest)[0])
 
 
