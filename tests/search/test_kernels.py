@@ -184,6 +184,7 @@ def check_join(pattern: Pattern, start: tuple[Any, ...], keys: Reals, found: Int
             limit,
             first,
             budget,
+            0,
             each,
             *climber(pattern.space, pattern.problem),
             scan,
