@@ -14,7 +14,7 @@ from hwsim.counts import Rules
 from hwsim.device import Device, precision_for
 from hwsim.device.cores import one_core
 from hwsim.errors import AssumptionWarning, UnknownOperatorWarning, UsageError
-from hwsim.estimation import bands, cpu, energy, gpu, passes, rigid, roofline, zeros
+from hwsim.estimation import bands, energy, roofline, zeros
 from hwsim.estimation.answers import Answers
 from hwsim.estimation.assembly import Assumptions
 from hwsim.estimation.balance import Aim, balanced
@@ -38,13 +38,6 @@ from hwsim.version import __version__
 from hwsim.workload import Work
 
 _LOG = logging.getLogger(__name__)
-_PRICES = {
-    "roofline": roofline.price,
-    "cpu": cpu.price,
-    "systolic": rigid.price,
-    "gpu": gpu.price,
-    "row_stationary": passes.price,
-}
 
 
 def estimate(
@@ -210,7 +203,7 @@ def layers_again(
     prepared, _ = converted(prepared, device)
     stays = residency(prepared, [work for _, work in prepared.priced], device, keeps).with_held(held)
     mapper = Mapper(device, Search(None, "exact", None, True), None) if rung == "mapping" else None
-    price, said = mapper.price if mapper else _PRICES[rung], Assumptions()
+    price, said = mapper.price if mapper else _price(rung, None), Assumptions()
     layers = []
     fresh: dict[Hashable, LayerEstimate] = {}  # blocks of a network repeat: what differs in names alone is priced once
     for position, (layer, work) in enumerate(prepared.priced):
@@ -254,8 +247,24 @@ def _loaded(device: str | os.PathLike[str] | Device, overrides: Sequence[str]) -
 
 
 def _price(rung: str, objective: Objective | None) -> Callable[..., LayerEstimate]:
-    """What prices the layers on a rung that searches no mappings."""
-    return partial(passes.price, objective=objective) if rung == "row_stationary" else _PRICES[rung]
+    """What prices the layers on a rung that searches no mappings; it is imported when it is asked for, for others take as long to load."""
+    if rung == "roofline":
+        return roofline.price
+    if rung == "cpu":
+        from hwsim.estimation import cpu
+
+        return cpu.price
+    if rung == "gpu":
+        from hwsim.estimation import gpu
+
+        return gpu.price
+    if rung == "systolic":
+        from hwsim.estimation import rigid
+
+        return rigid.price
+    from hwsim.estimation import passes
+
+    return partial(passes.price, objective=objective)
 
 
 def _with_inference_overhead(layers: list[LayerEstimate], overhead: float) -> list[LayerEstimate]:
