@@ -247,7 +247,7 @@ def _loaded(device: str | os.PathLike[str] | Device, overrides: Sequence[str]) -
 
 
 def _price(rung: str, objective: Objective | None) -> Callable[..., LayerEstimate]:
-    """What prices the layers on a rung that searches no mappings; it is imported when it is asked for, for others take as long to load."""
+    """What prices the layers on a rung that searches no mappings; each is imported when it is asked for, they take long to load."""
     if rung == "roofline":
         return roofline.price
     if rung == "cpu":

@@ -37,6 +37,7 @@ from hwsim.kernels.search_terms import (
     WINDOW,
     Problem,
     axis_words,
+    both_tiled,
     ceiling,
     largest,
     outside,
@@ -123,15 +124,11 @@ def regrouped(lowest: int, count: Int, temporal: Int, chosen: Int, problem: Prob
     and the smallest groups again, after the last.
     """
     nest, factors = problem.nest, problem.factors
-    for dim in range(8):
-        if nest[PERFECT]:
-            continue
+    for dim in range(8 if nest[PERFECT] == 0 else 0):
         number, padding, some = nest[dim], ZERO, False
         if dim >= Q:
-            axis = 0 if dim in (Q, S) else 1
-            position, tap = (Q, S) if axis == 0 else (P, R)
-            padding = outside(axis, nest)
-            some = nest[dim] <= _FEW and min(count[lowest, position], count[lowest, tap]) > 1
+            padding = outside(0 if dim in (Q, S) else 1, nest)
+            some = nest[dim] <= _FEW and both_tiled(dim, lowest, count)
         spread = extent = ONE
         for level in range(temporal.shape[0]):
             spread = max(spread, factors[SPATIAL, level, dim])

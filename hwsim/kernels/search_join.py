@@ -377,12 +377,12 @@ def join(  # noqa: PLR0917
         if value >= best:
             continue
         for here in range(depths):
+            chain.chosen[here] = chosen[here]
             for place in range(8):
                 candidates.order[0, here, place] = orders[here, chosen[here], place]
         groups = 0
         while True:
             for here in range(depths):
-                chain.chosen[here] = chosen[here]
                 for dim in range(8):
                     fixed = factors[FIXED, here, dim]
                     chain.temporal[here, dim] = fixed if fixed > 1 else temporal[here, dim]

@@ -12,6 +12,7 @@ from hwsim.kernels.search_terms import (
     SPATIAL,
     WINDOW,
     Problem,
+    both_tiled,
     ceiling,
     largest,
     largest_span,
@@ -21,18 +22,12 @@ from hwsim.kernels.search_terms import (
 
 
 @lean_kernel
-def _with_both(dim: int, level: int, count: Int) -> bool:
-    """Whether the positions and the taps of a dim's axis are in several tiles of a level, counts [L, 8]."""
-    return min(count[level, Q], count[level, S]) > 1 if dim in (Q, S) else min(count[level, P], count[level, R]) > 1
-
-
-@lean_kernel
 def _longest(dim: int, least: int, level: int, count: Int, nest: Int) -> int:
     """The longest of as many tiles of a dim of height or width, where steps depend on it.
 
     Where positions alone, or taps, are in several tiles, each is next to another, however long they are, and has as much in common with it.
     """
-    return largest(nest[dim], count[level, dim], nest[PERFECT], least) if _with_both(dim, level, count) else least
+    return largest(nest[dim], count[level, dim], nest[PERFECT], least) if both_tiled(dim, level, count) else least
 
 
 @lean_kernel
@@ -71,8 +66,9 @@ def moved_inputs(
         spread_high = spread_wide = 1
         for outer in range(level, temporal.shape[0]):
             for dim in (Q, P, S, R):
-                most = largest(nest[dim], count[outer, dim], nest[PERFECT], tile[outer, dim])
-                uneven = uneven or most > tile[outer, dim]
+                uneven = (
+                    uneven or largest(nest[dim], count[outer, dim], nest[PERFECT], tile[outer, dim]) > tile[outer, dim]
+                )
             if outer > level:
                 spread_high *= factors[SPATIAL, outer, Q] * factors[SPATIAL, outer, S]
                 spread_wide *= factors[SPATIAL, outer, P] * factors[SPATIAL, outer, R]
@@ -128,13 +124,13 @@ def moved_inputs(
             wide = step * (nest[WINDOW + 2] if dim == P else nest[WINDOW + 3]) if dim in (P, R) else 0
             here = dim not in (N, G, C)
             larger_high = larger_wide = 0 * step
-            if addresses and grouped and here:
-                larger = 0 * step
-                if dim == K or _with_both(dim, level, count):
-                    tiles = ceiling(count[outer - 1, dim], factors[SPATIAL, outer, dim])
-                    larger = max(step, largest(nest[dim], tiles, nest[PERFECT], step)) - step
+            if addresses and grouped and (high or wide) and both_tiled(dim, level, count):
+                tiles = ceiling(count[outer - 1, dim], factors[SPATIAL, outer, dim])
+                larger = max(step, largest(nest[dim], tiles, nest[PERFECT], step)) - step
                 larger_high = larger * high // step
                 larger_wide = larger * wide // step
+            other_groups = grouped and regroups(dim, outer - 1, count, temporal, problem)
+            most = max(trips, largest_trips(dim, outer, count, problem)) if other_groups else trips
             turned_high, turned_wide = turned_high or dim in (Q, S), turned_wide or dim in (P, R)
             rest = min(state[2, dim], state[1, dim] * after) / state[2, dim]
             alone = 1.0 if here else 0.0  # share of tiles that other dims have left in place
@@ -196,9 +192,6 @@ def moved_inputs(
                         if part == 1 and dim == K and move_high == least_high > 0 and move_wide == least_wide > 0:
                             both, moves = max(both * wide_all, high_all * moves), 1.0  # in one direction
                         credit += weight * both * moves
-                    most = trips
-                    if grouped and regroups(dim, outer - 1, count, temporal, problem):
-                        most = max(trips, largest_trips(dim, outer, count, problem))
                     saved += credit * share * alone * (1.0 - 1.0 / most)
             if not started:
                 started = True
@@ -222,12 +215,10 @@ def moved_inputs(
                 elif ends >> dim & 1:  # the last of these runs ends as the last of those inside does
                     early += some / (children * (runs - 1) + some)
                 if high or wide:
-                    other_groups = grouped and regroups(dim, outer - 1, count, temporal, problem)
                     if other_groups:
-                        most = largest_trips(dim, outer, count, problem)
                         short = max(short, most - 1)
-                        longer_high += high * max(0, most - trips)
-                        longer_wide += wide * max(0, most - trips)
+                        longer_high += high * (most - trips)
+                        longer_wide += wide * (most - trips)
                     gone = absent >> dim & 1  # children without a tile in the last run have one iteration less
                     if gone:
                         short = max(short, min(short + 1, trips - 1))

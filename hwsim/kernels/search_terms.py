@@ -123,6 +123,12 @@ def slides(nest: Int) -> bool:
 
 
 @lean_kernel
+def both_tiled(dim: int, level: int, count: Int) -> bool:
+    """Whether the positions and the taps of a dim's axis are in several tiles of a level, counts [L, 8]."""
+    return min(count[level, Q], count[level, S]) > 1 if dim in (Q, S) else min(count[level, P], count[level, R]) > 1
+
+
+@lean_kernel
 def overlap(tile: int, kernel: int, stride: int, dilation: int, step: int, addresses: int, shorter: bool) -> int:
     """Inputs along one axis that two such tiles ``step`` inputs apart have in common, at most. shorter : or less far apart.
 

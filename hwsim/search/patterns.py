@@ -264,13 +264,10 @@ def _axis(
         if every:
             options = list(range(1, min(limit, left[dim]) + 1))
         else:
-            least = [factor for factor in factors_of(left[dim], perfect) if factor <= limit]
-            most = (
-                ()
-                if perfect
-                else (min(limit, (left[dim] - 1) // (-(-left[dim] // one) - 1)) for one in least if one < left[dim])
-            )
-            options = sorted({*least, *most})
+            options = [factor for factor in factors_of(left[dim], perfect) if factor <= limit]
+            if not perfect:
+                trips = (-(-left[dim] // factor) for factor in options if factor < left[dim])
+                options = sorted({*options, *(min(limit, (left[dim] - 1) // (each - 1)) for each in trips)})
         if fixed[dim] > 1 and fixed[dim] <= fan and fixed[dim] not in options:
             options.append(fixed[dim])
         products = used[:, None] * np.array(options, np.int64)

@@ -395,12 +395,12 @@ def _solve(
         nonlocal spent
         temporal, order = np.ones((levels, 8), np.int64), np.zeros((levels, 8), np.int64)
         start = (setup.problem, keys, found, *setup.start)
-        at, chunk, looked, known = 0, _CHUNK, 0, min(limit, progress.value)
+        at, looked, known = 0, 0, min(limit, progress.value)
+        chunk, grace = (_CHUNK, _CHUNK) if math.isfinite(progress.deadline) else (_ALL, 0)
         while True:
-            timed = math.isfinite(progress.deadline)
-            part, over = (min(chunk, budget - looked), _CHUNK) if timed else (budget - looked, 0)
+            part = min(chunk, budget - looked)
             limit, more, leaves, left, stop, skipped = join(
-                *start, limit, at, part, over, each, *pricing, temporal, order
+                *start, limit, at, part, grace, each, *pricing, temporal, order
             )
             looked += more
             progress.evaluated += leaves

@@ -174,7 +174,7 @@ def check_join(pattern: Pattern, start: tuple[Any, ...], keys: Reals, found: Int
     levels = pattern.space.levels
 
     def joined(
-        limit: float, first: int, budget: int, each: int
+        limit: float, first: int, budget: int, each: int, grace: int = 0
     ) -> tuple[float, int, int, float, int, float, MappingArrays]:
         candidates = opened(*pattern.along, pattern.keep)
         temporal, order = np.ones((levels, 8), np.int64), np.zeros((levels, 8), np.int64)
@@ -184,7 +184,7 @@ def check_join(pattern: Pattern, start: tuple[Any, ...], keys: Reals, found: Int
             limit,
             first,
             budget,
-            0,
+            grace,
             each,
             *climber(pattern.space, pattern.problem),
             scan,
@@ -216,6 +216,9 @@ def check_join(pattern: Pattern, start: tuple[Any, ...], keys: Reals, found: Int
         at, budget = stop, 2 * budget if stop == at else budget
     assert limit == best
     assert joined(math.inf, 0, 1 << 40, 1)[0] >= best  # cut short under every tile
+    # With time to be done with a tile each call is done with one at least.
+    _, _, _, left, stop, _, _ = joined(math.inf, 0, 1, 1 << 40, 1 << 40)
+    assert math.isinf(left) or stop > 0
 
 
 @pytest.mark.parametrize(
@@ -416,9 +419,8 @@ def surveyed(pattern: Pattern, tile: Int, order: Int, simple: int, most: int) ->
     terms = terms_of(pattern.space, pattern.keep, factors)
     prices = prices_of(pattern.problem, factors, terms, np.array([0]))
     out = Carried(np.ones((1, levels, 8), np.int64), np.zeros((1, levels), np.int64), np.empty(1))
-    room = pattern.room(np.ones((levels, 8), np.int64), np.zeros(levels, np.int64))
-    climbs = passed(climb, (pattern.problem, room, 1, False))
-    looked = survey(pattern.problem, prices, tile, order, simple, most, climbs, room, out)
+    climbs = climber(pattern.space, pattern.problem)
+    looked = survey(pattern.problem, prices, tile, order, simple, most, *climbs, out)
     assert looked >= levels + 1 - simple and (most > 0 or looked == levels + 1 - simple)
     return float(out.reached[0]), out.temporal[0], out.chosen[0]
 

@@ -11,11 +11,14 @@ import random
 import pytest
 
 from hwsim.device import LevelConstraint
+from hwsim.kernels import search_join
 from hwsim.mapping import Hierarchy, Level, Storage
-from hwsim.search import Found, best, exhaustive
+from hwsim.search import Found, best, exhaustive, proof
 from hwsim.search.progress import Progress
 from hwsim.search.space import space_of
 from hwsim.workload import LoopNest, OperandType
+from tests.counts import nests
+from tests.kernels.plain import plain
 
 _BYTE = OperandType("int8")
 _MOST = 150_000
@@ -89,22 +92,29 @@ def test_no_bound_is_above_the_least(seeds: tuple[int, ...]) -> None:
 @pytest.mark.parametrize(("channels", "columns"), [(24, 16), (5, 4), (40, 16)])
 def test_more_columns_than_turns_need_where_most_must_be_at_work(channels: int, columns: int) -> None:
     # twelve of sixteen columns take 24 channels in two turns as sixteen do, but nine tenths of them must be at work
-    plain = product(0)[1].levels
-    inner, outer, memory = (
-        Level(
+    levels = tuple(
+        nests.level(
             f"l{number}",
             columns if number == 0 else 1,
-            1,
             storage=(Storage((True,) * 3, bits),),
-            keeps=("always",) * 3,
-            off_chip=number == 2,
-            constraint=LevelConstraint(spatial_x=("K",)) if number == 1 else plain[0].constraint,
+            constraint=LevelConstraint(spatial_x=("K",)) if number == 1 else LevelConstraint(),
             **dict.fromkeys(("read_j", "fill_j", "update_j"), (1.0,) * 3),
         )
         for number, bits in enumerate((64, 32_000, None))
     )
-    hierarchy = Hierarchy("busy", (inner, outer, memory), columns, 1, mac_j=1.0, clock_hz=1.0, min_utilization=0.9)
+    hierarchy = Hierarchy("busy", levels, columns, 1, mac_j=1.0, clock_hz=1.0, min_utilization=0.9)
     nest = LoopNest(k=channels, n=50, input=_BYTE, weight=_BYTE, output=_BYTE, accumulator=_BYTE)
     found = best(nest, hierarchy, "energy", cache=False)
     assert isinstance(found, Found) and found.bound_gap == 0
     assert math.prod(factor for _, factor in found.mapping.levels[1].spatial_x) >= 0.9 * columns
+
+
+def test_groups_that_are_too_many_to_try_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = plain(search_join.join)
+    monkeypatch.setitem(made.__globals__, "_MOST_GROUPS", 1)  # type: ignore[attr-defined]
+    monkeypatch.setattr(proof, "join", made)
+    nest, hierarchy = product(97)
+    found = best(nest, hierarchy, "energy", cache=False)
+    least = least_of_all(nest, hierarchy)
+    assert isinstance(found, Found) and least is not None and found.lower_bound <= least * (1 + 1e-9)
+    assert found.bound_gap > 0  # the best is among those
