@@ -5,26 +5,38 @@ from __future__ import annotations
 import numpy as np
 
 from hwsim.kernels.jit import lean_kernel, nested_kernel, passed_kernel
-from hwsim.kernels.packed import Int
+from hwsim.kernels.packed import YES, Int
 from hwsim.kernels.search_terms import FIXED, Problem, ceiling
-from hwsim.kernels.search_whole import Chain, chain_value, closed, copied, descend, tiled
+from hwsim.kernels.search_tile import NONE
+from hwsim.kernels.search_whole import (
+    Chain,
+    adopted,
+    chain_value,
+    changed,
+    closed,
+    copied,
+    descend,
+    restored,
+    summed,
+    tiled,
+)
 
 
 @passed_kernel
-def climb(problem: Problem, chain: Chain, most: int, exchanges: bool) -> tuple[float, int]:
+def climb(problem: Problem, chain: Chain, most: int, exchanges: bool, beyond: float) -> tuple[float, int]:
     """Improve a mapping by ``descend`` and, if ``exchanges``, by those where that is stuck, until neither makes it better.
 
     A descent ends where a level is full: then no factor can grow alone. chain : trips and orders, improved in place. most : mappings
-    looked at from which on no further round begins; with one the value is told. Returns the value reached, as ``chain_value`` has it, and
-    how many were looked at, one at least. Proves nothing.
+    looked at from which on no further round begins; with one the value is told. beyond : as in ``descend``. Returns the value reached, as
+    ``chain_value`` has it, and how many were looked at, one at least. Proves nothing.
     """
-    value, number = descend(problem, chain, most)
+    value, number = descend(problem, chain, most, beyond)
     while exchanges and value < np.inf and number < most:
         reached, more = _exchange(problem, chain, value, most - number)
         number += more
         if reached >= value:
             break
-        value, more = descend(problem, chain, most - number)
+        value, more = descend(problem, chain, most - number, np.inf)
         number += more
     return value, number
 
@@ -48,18 +60,22 @@ def _exchange(problem: Problem, chain: Chain, value: float, most: int) -> tuple[
                             if number >= most:
                                 return value, number
                             copied(temporal, before)
-                            reached = np.inf
+                            reached, first = np.inf, NONE
                             if _exchanged(gives, takes, level, outer, shrink, grow, temporal, nest, factors):
                                 tiled(gives, problem, chain)
                                 tiled(takes, problem, chain)
-                                reached = chain_value(problem, chain, value)
+                                first = max(changed(gives, chain), changed(takes, chain))
+                                reached = chain_value(problem, chain, value, first, YES)
                                 number += 1
                             if reached < value:
                                 value = reached
+                                adopted(gives, chain)
+                                adopted(takes, chain)
+                                summed(first, chain)
                             else:
                                 copied(before, temporal)
-                    tiled(takes, problem, chain)
-                    tiled(gives, problem, chain)
+                    restored(takes, chain)
+                    restored(gives, chain)
     return value, number
 
 

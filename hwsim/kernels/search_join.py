@@ -37,7 +37,7 @@ from hwsim.kernels.search_inside import (
     volumes,
 )
 from hwsim.kernels.search_lone import has_share, returned
-from hwsim.kernels.search_needs import mac_words
+from hwsim.kernels.search_needs import mac_words, taken
 from hwsim.kernels.search_terms import (
     ADDRESSES,
     COMPUTE,
@@ -134,7 +134,7 @@ def join(  # noqa: PLR0917
     exact_tile = np.empty((depths, 8), np.int64)
     temporal = np.empty((depths, 8), np.int64)
     chosen = np.empty(depths, np.int64)
-    reach = np.empty(8, np.int64)
+    reach, takes = np.empty(8, np.int64), np.empty(8, np.int64)
     moved = np.empty(2, np.float64)
     energy = np.empty(depths, np.float64)
     held = np.empty((2, 3), np.float64)
@@ -365,8 +365,10 @@ def join(  # noqa: PLR0917
             continue
         leaves += 1
         total = energy[level]
+        for dim in range(8):
+            takes[dim] = taken(dim, temporal, exact_tile, problem)
         for operand in range(3):
-            more = mac_words(operand, temporal, exact_tile, problem)
+            more = mac_words(operand, takes, exact_tile, problem)
             more -= reals[MAC_LEAST + operand]
             total += more * base[operand, 0]
             for resource in range(resources):
@@ -387,7 +389,7 @@ def join(  # noqa: PLR0917
                     fixed = factors[FIXED, here, dim]
                     chain.temporal[here, dim] = fixed if fixed > 1 else temporal[here, dim]
             copied(chain.temporal, candidates.temporal[0])
-            reached, seen = climb(problem, chain, ONE, NO)
+            reached, seen = climb(problem, chain, ONE, NO, best)
             if seen == 0:
                 raise RuntimeError(FAILED)
             looked += _PRICED

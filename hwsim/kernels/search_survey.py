@@ -61,21 +61,23 @@ def survey(
     most: int,
     climb: Climb,
     chain: Chain,
+    least: Float,
     out: Carried,
 ) -> int:
     """For each pattern the best of simple mappings and of the one nearest to a given one.
 
     problem : of any pattern with the same kept operands. tile [L, 8], order [L] : extents and orders (by number) of the mapping to carry
     over. simple : the first level that takes all trips in a simple mapping; with L none is tried. most : mappings to look at in each
-    pattern to improve its own. climb : what improves them, or tells what one costs. chain : room to work in. out : infinity where no
-    mapping was found that may fit. Returns how many were looked at.
+    pattern to improve its own. climb : what improves them, or tells what one costs. chain : room to work in. least [N] : so many of the
+    least before any is improved, ascending; those of these patterns are put among them, and one that is not is as bad as none. out :
+    infinity where no mapping was found that may fit. Returns how many were looked at.
     """
     depths = tile.shape[0]
     looked = 0
     for row in range(prices.factors.shape[0]):
         own = priced(problem, prices, row)
         temporal, chosen = out.temporal[row], out.chosen[row]
-        value = np.inf
+        value, worst = np.inf, least[least.shape[0] - 1] if least.shape[0] else np.inf
         for start in range(simple, depths + 1):
             goes = (
                 _carried(tile, chain.temporal, problem.nest, own.factors)
@@ -84,7 +86,7 @@ def survey(
             )
             for level in range(depths):
                 chain.chosen[level] = order[level] if start == depths else 0
-            here, seen = climb(own, chain, ONE, NO) if goes else (np.inf, 1)
+            here, seen = climb(own, chain, ONE, NO, worst) if goes else (np.inf, 1)
             if seen == 0:
                 raise RuntimeError(FAILED)
             looked += 1
@@ -93,11 +95,12 @@ def survey(
                 copied(chain.temporal, temporal)
                 for level in range(depths):
                     chosen[level] = chain.chosen[level]
+        _put(value, least)
         if most:
             copied(temporal, chain.temporal)
             for level in range(depths):
                 chain.chosen[level] = chosen[level]
-            value, more = climb(own, chain, most, NO)
+            value, more = climb(own, chain, most, NO, np.inf)
             if more == 0:
                 raise RuntimeError(FAILED)
             looked += more
@@ -106,6 +109,17 @@ def survey(
                 chosen[level] = chain.chosen[level]
         out.reached[row] = value
     return looked
+
+
+@lean_kernel
+def _put(value: float, least: Float) -> None:
+    """Put a value among the least [N], ascending, where it is one of them."""
+    place = least.shape[0] - 1
+    while place >= 0 and value < least[place]:
+        if place + 1 < least.shape[0]:
+            least[place + 1] = least[place]
+        least[place] = value
+        place -= 1
 
 
 @lean_kernel

@@ -8,6 +8,8 @@ boundary's share of it.
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 
 from hwsim.kernels.jit import kernel, lean_kernel
@@ -49,7 +51,7 @@ from hwsim.kernels.search_terms import (
     Problem,
     value_of,
 )
-from hwsim.kernels.search_tile import ONE, cycles_of, fits
+from hwsim.kernels.search_tile import NONE, ONE, ZERO, cycles_of, fits
 
 
 @lean_kernel
@@ -83,12 +85,30 @@ def _part(
     return moving - saved
 
 
+#: What is not known yet of a loop order, or brings back the same as one before it.
+_UNKNOWN, _KNOWN = NONE, cast(int, np.int64(-2))
+
+
 @lean_kernel
-def _among(number: int, known: Int) -> bool:
+def _coded(beyond: Int, known: Int) -> int:
+    """``beyond`` [2, 8] in one number; but _KNOWN where that is known."""
+    code = ZERO
+    for back in range(2):
+        for dim in range(8):
+            code = 2 * code + beyond[back, dim]
     for other in known:
-        if other == number:
-            return True
-    return False
+        if other == code:
+            return _KNOWN
+    return code
+
+
+@lean_kernel
+def _decoded(code: int, beyond: Int) -> None:
+    """The reverse."""
+    for back in range(1, -1, -1):
+        for dim in range(7, -1, -1):
+            beyond[back, dim] = code & 1
+            code >>= 1
 
 
 @lean_kernel
@@ -141,7 +161,8 @@ def tiles(
     known_parts, known_moves = np.empty((choices, level + 1, 8), np.int64), np.empty((choices, 2, level + 1, 2, 8))
     known_lone = np.empty((choices, level + 1, 8))
     temporal, chosen = np.ones((top + 1, 8), np.int64), np.zeros(top + 1, np.int64)
-    code = np.empty(levels[ORDERS, top, 0], np.int64)
+    # by which dims have several trips at the outermost level
+    codes = np.full((256, 0 if alone else levels[ORDERS, top, 0]), _UNKNOWN)
     for dim in range(8):
         size[dim] = 1
         if dim < 7:
@@ -263,20 +284,21 @@ def tiles(
             cycles = max(cycles, cycles_of(problem.reals[COMPUTE], load, problem.base, False))
             value = value_of(other_energy + energy + inside, cycles, nest, problem.reals)
         else:
-            linked = True
+            linked, several = True, ZERO
             for place in range(8):
                 number_of = tables[COUNT, level, place, at[place]]
                 temporal[top, place] = trips_to(place, level, top, number_of, ONE, nest, factors)
                 linked = linked and temporal[top, place] > 0
+                several = 2 * several + (temporal[top, place] > 1)
             value = np.inf
             for choice in range(levels[ORDERS, top, 0] if linked else 0):
-                chosen[top] = choice
-                brought_back(top, temporal, chosen, problem, beyond)
-                code[choice] = 0
-                for place in range(8):
-                    code[choice] = 4 * code[choice] + 2 * beyond[0, place] + beyond[1, place]
-                if _among(code[choice], code[:choice]):
+                if codes[several, choice] == _UNKNOWN:
+                    chosen[top] = choice
+                    brought_back(top, temporal, chosen, problem, beyond)
+                    codes[several, choice] = _coded(beyond, codes[several, :choice])
+                if codes[several, choice] == _KNOWN:
                     continue
+                _decoded(codes[several, choice], beyond)
                 energy = 0.0
                 for resource in range(resources):
                     load[resource] = problem.base[3, 1 + resource]

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from hwsim.kernels.jit import lean_kernel, nested_kernel
-from hwsim.kernels.packed import NO, OUTPUT, CountArrays, Float, HierarchyArrays, Int, NestArrays, P, Q, R, S
+from hwsim.kernels.packed import NO, OUTPUT, YES, CountArrays, Float, HierarchyArrays, Int, NestArrays, P, Q, R, S
 from hwsim.kernels.scan import FITS, ScanArrays
 from hwsim.kernels.search_boundary import boundary
-from hwsim.kernels.search_needs import mac_words
+from hwsim.kernels.search_needs import mac_words, taken
 from hwsim.kernels.search_terms import (
     ADDRESSES,
     AT_MOST,
@@ -62,8 +62,11 @@ def value_at(nest: Int, exact: Exact) -> float:
 
 class Chain(NamedTuple):
     """Room for one mapping's tiles. tiles, tile, temporal [L, 8] : tiles of each level, their extents, trips. chosen [L] : orders by
-    number. trips [L, 8] : those of them that have something to do. steps [2, 8] : compute steps and passes along each dim. reach [8],
-    state [5, 8], held [2, 3], moved [2], load [B] : room to work in."""
+    number. trips [L, 8] : those of them that have something to do. steps [3, 8] : compute steps and passes along each dim, and how often
+    PEs take a word because of it. before [3, L, 8], steps_before [3, 8] : tiles, extents, trips and steps of the mapping that is being
+    improved. sums [2, L + 1, 1 + B] : energy and cycles on each resource of the boundaries from each level's outwards, and of what PEs take
+    and no tiles change, of that mapping, then of the one looked at. reach [8], state [5, 8], held [2, 3], moved [2], load, total [B] : room
+    to work in."""
 
     tiles: Int
     tile: Int
@@ -71,15 +74,20 @@ class Chain(NamedTuple):
     chosen: Int
     trips: Int
     steps: Int
+    before: Int
+    steps_before: Int
+    sums: Float
     reach: Int
     state: Int
     held: Float
     moved: Float
     load: Float
+    total: Float
 
 
-#: What improves the mapping in a chain, looking at so many at most, with exchanges or without: value, and how many it looked at.
-Climb = Callable[[Problem, Chain, int, bool], tuple[float, int]]
+#: What improves the mapping in a chain, looking at so many at most, with exchanges or without, or gives it up where it begins at so much:
+#: value, and how many it looked at.
+Climb = Callable[[Problem, Chain, int, bool, float], tuple[float, int]]
 
 
 @lean_kernel
@@ -104,35 +112,95 @@ def tiled(dim: int, problem: Problem, chain: Chain) -> None:
         extent *= factors[SPATIAL, level, dim] * temporal[level, dim]
         chain.tiles[level, dim], chain.tile[level, dim] = number, extent
     chain.steps[0, dim], chain.steps[1, dim] = _steps(dim, temporal, chain.tile, nest, factors)
+    chain.steps[2, dim] = taken(dim, temporal, chain.tile, problem)
 
 
 @lean_kernel
-def chain_value(problem: Problem, chain: Chain, beyond: float) -> float:
+def adopted(dim: int, chain: Chain) -> None:
+    """Take the tiles of a dim for those of the mapping that is being improved."""
+    for level in range(chain.tiles.shape[0]):
+        chain.before[0, level, dim], chain.before[1, level, dim] = chain.tiles[level, dim], chain.tile[level, dim]
+        chain.before[2, level, dim] = chain.trips[level, dim]
+    for place in range(3):
+        chain.steps_before[place, dim] = chain.steps[place, dim]
+
+
+@lean_kernel
+def restored(dim: int, chain: Chain) -> None:
+    """Go back to the tiles that were ``adopted``, but for the trips that lead to them."""
+    for level in range(chain.tiles.shape[0]):
+        chain.tiles[level, dim], chain.tile[level, dim] = chain.before[0, level, dim], chain.before[1, level, dim]
+        chain.trips[level, dim] = chain.before[2, level, dim]
+    for place in range(3):
+        chain.steps[place, dim] = chain.steps_before[place, dim]
+
+
+@lean_kernel
+def changed(dim: int, chain: Chain) -> int:
+    """The outermost level whose boundary is another than with the tiles that were ``adopted``, -1 none."""
+    depths = chain.tiles.shape[0]
+    for level in range(depths - 1, -1, -1):
+        same = chain.tiles[level, dim] == chain.before[0, level, dim]
+        if not (same and chain.tile[level, dim] == chain.before[1, level, dim]):
+            return min(level, depths - 2)
+        if chain.trips[level, dim] != chain.before[2, level, dim]:
+            return level - 1
+    return NONE
+
+
+@lean_kernel
+def summed(first: int, chain: Chain) -> None:
+    """Take what a mapping with other boundaries from a level on inwards adds up to for that of the one that is being improved."""
+    depths = chain.tiles.shape[0]
+    for level in range(first + 2):
+        _copy_sums(1, 0, level, chain)
+    _copy_sums(1, 0, depths, chain)
+
+
+@lean_kernel
+def _copy_sums(source: int, target: int, level: int, chain: Chain) -> None:
+    for place in range(chain.sums.shape[2]):
+        chain.sums[target, level, place] = chain.sums[source, level, place]
+
+
+@lean_kernel
+def chain_value(problem: Problem, chain: Chain, beyond: float, first: int, tiles: bool) -> float:
     """What a mapping of these trips and orders costs at least, infinity where it cannot fit: in most cases the very price.
 
-    chain : every dim is ``tiled``. beyond : infinity is told as well of what costs as much as that, often before all of it is known:
+    chain : every dim is ``tiled``. first : the outermost level whose boundary is another than those ``summed``, or L - 2 for all; tiles :
+    whether tiles are others, too. beyond : infinity is told as well of what costs as much as that, often before all of it is known:
     boundaries add to it, and the outermost ones, which cost most, come first. Where idle children make a boundary of outputs give
     something back, that may be too soon.
     """
     nest, factors, levels, words = problem.nest, problem.factors, problem.levels, problem.words
-    base, reals = problem.base, problem.reals
-    count, tile, temporal, trips, load = chain.tiles, chain.tile, chain.temporal, chain.trips, chain.load
+    reals = problem.reals
+    count, tile, trips, load = chain.tiles, chain.tile, chain.trips, chain.load
     depths = factors.shape[1]
-    for level in range(depths):
-        if not fits(level, tile[level], problem):
-            return np.inf
-    energy = base[3, 0]
+    if tiles:
+        for level in range(depths if first == depths - 2 else first + 1):
+            if not fits(level, tile[level], problem):
+                return np.inf
+        _add_macs(problem, chain)
+    else:
+        _copy_sums(0, 1, depths, chain)
+    energy = 0.0
     for resource in range(load.shape[0]):
-        load[resource] = base[3, 1 + resource]
+        load[resource] = 0.0
+    if first < depths - 2:
+        energy = chain.sums[0, first + 1, 0]
+        for resource in range(load.shape[0]):
+            load[resource] = chain.sums[0, first + 1, 1 + resource]
     steps = passes = 1.0
     for dim in range(8):
         steps *= chain.steps[0, dim]
         passes *= chain.steps[1, dim]
     compute = _cycles(steps, passes, nest, reals)
-    value = value_of(energy, cycles_of(compute, load, base, False), nest, reals)
     known = nest[ADDRESSES] and problem.sides.shape[2] > 0
-    for level in range(depths - 2, -1, -1):
-        if value >= beyond:
+    for level in range(first, -1, -1):
+        chain.sums[1, level + 1, 0] = energy
+        for resource in range(load.shape[0]):
+            chain.sums[1, level + 1, 1 + resource] = load[resource]
+        if _whole(energy, compute, False, problem, chain) >= beyond:
             return np.inf
         for axis in range(2):
             position, tap = (Q, S) if axis == 0 else (P, R)
@@ -170,14 +238,33 @@ def chain_value(problem: Problem, chain: Chain, beyond: float) -> float:
                 energy += words[level, operand, end, 0] * chain.moved[end]
                 for resource in range(load.shape[0]):
                     load[resource] += words[level, operand, end, 1 + resource] * chain.moved[end]
-        value = value_of(energy, cycles_of(compute, load, base, False), nest, reals)
-    for operand in range(3):
-        more = mac_words(operand, temporal, tile, problem) - reals[MAC_LEAST + operand]
-        energy += more * base[operand, 0]
-        for resource in range(load.shape[0]):
-            load[resource] += more * base[operand, 1 + resource]
-    value = value_of(energy, cycles_of(compute, load, base, True), nest, reals)
+    chain.sums[1, 0, 0] = energy
+    for resource in range(load.shape[0]):
+        chain.sums[1, 0, 1 + resource] = load[resource]
+    value = _whole(energy, compute, True, problem, chain)
     return value if value < beyond else np.inf
+
+
+@lean_kernel
+def _add_macs(problem: Problem, chain: Chain) -> None:
+    """What PEs take and what no tiles change: energy, then cycles on each resource."""
+    base, sums, depths = problem.base, chain.sums, chain.tiles.shape[0]
+    for place in range(base.shape[1]):
+        sums[1, depths, place] = base[3, place]
+    for operand in range(3):
+        more = mac_words(operand, chain.steps[2], chain.tile, problem) - problem.reals[MAC_LEAST + operand]
+        for place in range(base.shape[1]):
+            sums[1, depths, place] += more * base[operand, place]
+
+
+@lean_kernel
+def _whole(energy: float, compute: float, whole: bool, problem: Problem, chain: Chain) -> float:
+    """The objective with what boundaries add to what PEs take; whole : see ``cycles_of``."""
+    depths = chain.tiles.shape[0]
+    for resource in range(chain.load.shape[0]):
+        chain.total[resource] = chain.sums[1, depths, 1 + resource] + chain.load[resource]
+    cycles = cycles_of(compute, chain.total, problem.base, whole)
+    return value_of(chain.sums[1, depths, 0] + energy, cycles, problem.nest, problem.reals)
 
 
 @lean_kernel
@@ -242,12 +329,13 @@ def closed(dim: int, absorbs: int, temporal: Int, nest: Int, factors: Int) -> bo
 
 
 @nested_kernel
-def descend(problem: Problem, chain: Chain, most: int) -> tuple[float, int]:
+def descend(problem: Problem, chain: Chain, most: int, beyond: float) -> tuple[float, int]:
     """Improve a mapping until no change of one factor with another of the same dim, nor of one level's order, makes it better.
 
-    chain : its trips and orders, improved in place. most : mappings looked at from which on no further round begins. Returns the value
-    reached, as ``chain_value`` has it, and how many were looked at; those that were met before count, but are not priced again. Nothing is
-    proven by it: it finds a good mapping to cut others by.
+    chain : its trips and orders, improved in place. most : mappings looked at from which on no further round begins. beyond : one that
+    costs as much at first is as bad as one that does not fit. Returns the value reached, as ``chain_value`` has it, and how many were
+    looked at; those that were met before count, but are not priced again. Nothing is proven by it: it finds a good mapping to cut others
+    by.
     """
     nest, factors, levels = problem.nest, problem.factors, problem.levels
     depths = factors.shape[1]
@@ -256,8 +344,13 @@ def descend(problem: Problem, chain: Chain, most: int) -> tuple[float, int]:
     tried = np.empty((10 * depths * depths, depths), np.int64)
     for dim in range(8):
         tiled(dim, problem, chain)
-    value = chain_value(problem, chain, np.inf)
+    value = chain_value(problem, chain, beyond, depths - 2, YES)
     number = 1
+    if number >= most:
+        return value, number
+    for dim in range(8):
+        adopted(dim, chain)
+    summed(depths - 2, chain)
     better = True
     while better and number < most:
         better = False
@@ -279,27 +372,32 @@ def descend(problem: Problem, chain: Chain, most: int) -> tuple[float, int]:
                         same = True
                         for other in range(depths):
                             same = same and temporal[other, dim] == before[other]
-                        reached = np.inf
+                        reached, first = np.inf, depths - 2
                         if goes and not same:
                             number += 1
                             if _is_new(dim, temporal, tried, met):
                                 met += 1
                                 tiled(dim, problem, chain)
-                                reached = chain_value(problem, chain, value)
+                                first = changed(dim, chain) if value < np.inf else first
+                                reached = chain_value(problem, chain, value, first, YES)
                         if reached < value:
                             value, better, met = reached, True, 0
+                            adopted(dim, chain)
+                            summed(first, chain)
                         else:
                             for other in range(depths):
                                 temporal[other, dim] = before[other]
-            tiled(dim, problem, chain)
+            restored(dim, chain)
         for level in range(depths):
+            first = level - 1 if value < np.inf else depths - 2
             for choice in range(levels[ORDERS, level, 0]):
                 was = chosen[level]
                 chosen[level] = choice
-                reached = chain_value(problem, chain, value)
+                reached = chain_value(problem, chain, value, first, value == np.inf)
                 number += 1
                 if reached < value:
                     value, better = reached, True
+                    summed(first, chain)
                 else:
                     chosen[level] = was
     return value, number

@@ -61,7 +61,7 @@ def climbed(
     most : mappings looked at, at most. Returns what it costs, at least, and how many mappings were looked at.
     """
     temporal = candidates.temporal[0]
-    reached, number = climb(problem, room_for(space, problem, temporal, chosen), most, True)
+    reached, number = climb(problem, room_for(space, problem, temporal, chosen), most, True, math.inf)
     progress.evaluated += number
     if reached >= progress.value:
         return reached, number
@@ -103,15 +103,18 @@ def allowed(space: Space, problem: Problem, temporal: Int) -> bool:
 
 def room_for(space: Space, problem: Problem, temporal: Int, chosen: Int) -> Chain:
     """Room to price mappings in, with trips [L, 8] and orders [L] by number, which climbing changes in place."""
-    room = np.zeros((2, 8), np.int64), np.zeros(8, np.int64), np.zeros((5, 8), np.int64), np.zeros((2, 3)), np.zeros(2)
-    plain = np.ones((space.levels, 8), np.int64)
-    return Chain(plain, plain.copy(), temporal, chosen, plain.copy(), *room, np.zeros(problem.base.shape[1] - 1))
+    each = problem.base.shape[1]  # energy and resources
+    steps, plain = np.zeros((3, 8), np.int64), np.ones((space.levels, 8), np.int64)
+    before = np.zeros((3, space.levels, 8), np.int64), steps.copy(), np.zeros((2, space.levels + 1, each))
+    room = np.zeros(8, np.int64), np.zeros((5, 8), np.int64), np.zeros((2, 3)), np.zeros(2)
+    load = np.zeros(each - 1)
+    return Chain(plain, plain.copy(), temporal, chosen, plain.copy(), steps, *before, *room, load, load.copy())
 
 
 def climber(space: Space, problem: Problem) -> tuple[Any, Chain]:
     """What improves mappings for another kernel, or tells what they cost at least, and the room that it does so in."""
     room = room_for(space, problem, np.ones((space.levels, 8), np.int64), np.zeros(space.levels, np.int64))
-    return passed(climb, (problem, room, 1, False)), room
+    return passed(climb, (problem, room, 1, False, math.inf)), room
 
 
 def exact_of(space: Space) -> Exact:

@@ -161,19 +161,19 @@ def _improved(
     space: Space, groups: list[_Group], tile: Int, order: Int, reach: Reach, progress: Progress
 ) -> Iterator[tuple[float, _Group, int, Int, Int]]:
     """The mappings worth climbing: value, group, pattern, trips [L, 8] and orders [L]."""
-    starts, able = [], []
+    starts, able, least = [], [], np.full(reach.promising, math.inf)
     simple = 0 if progress.mapping is None else space.levels
     for group in groups:
         reached = np.full(len(group.costs.low), math.inf)
         able.append(group.costs.low < progress.value)  # no mapping of the others is better than what is known
         rows = np.flatnonzero(able[-1])
-        reached[rows] = _surveyed(space, group, rows, tile, order, simple, 0, progress).reached
+        reached[rows] = _surveyed(space, group, rows, tile, order, simple, 0, least, progress).reached
         starts.append(reached)
     promising = {*_least(starts, reach.promising), *_least([group.costs.low for group in groups], reach.low)}
     found = []
     for number, group in enumerate(groups):
         rows = np.array(sorted(row for of, row in promising if of == number and able[number][row]), np.int64)
-        carried = _surveyed(space, group, rows, tile, order, 0, reach.steps, progress)
+        carried = _surveyed(space, group, rows, tile, order, 0, reach.steps, np.empty(0), progress)
         found += [
             (float(value), number, int(row), trips, chosen)
             for row, value, trips, chosen in zip(rows, carried.reached, carried.temporal, carried.chosen, strict=True)
@@ -192,7 +192,15 @@ def _least(values: list[Float], number: int) -> list[tuple[int, int]]:
 
 
 def _surveyed(
-    space: Space, group: _Group, rows: Int, tile: Int, order: Int, simple: int, most: int, progress: Progress
+    space: Space,
+    group: _Group,
+    rows: Int,
+    tile: Int,
+    order: Int,
+    simple: int,
+    most: int,
+    least: Float,
+    progress: Progress,
 ) -> Carried:
     out = Carried(
         np.ones((len(rows), space.levels, 8), np.int64),
@@ -200,7 +208,7 @@ def _surveyed(
         np.empty(len(rows)),
     )
     climbs = climber(space, group.problem)
-    progress.evaluated += survey(group.problem, group.prices(rows), tile, order, simple, most, *climbs, out)
+    progress.evaluated += survey(group.problem, group.prices(rows), tile, order, simple, most, *climbs, least, out)
     return out
 
 

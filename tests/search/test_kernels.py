@@ -276,7 +276,7 @@ def test_no_single_change_makes_better_what_a_climb_ends_in(exchanges: bool) -> 
         temporal, chosen = pick.choice(every)
         before = pattern.least(temporal, chosen)
         room = pattern.room(temporal, chosen)
-        value, number = climb(pattern.problem, room, 1 << 30, exchanges)
+        value, number = climb(pattern.problem, room, 1 << 30, exchanges, math.inf)
         assert value == pytest.approx(pattern.least(temporal, chosen), rel=1e-12) and value <= before
         climbed += value < before
         assert is_legal(pattern, temporal)
@@ -285,7 +285,8 @@ def test_no_single_change_makes_better_what_a_climb_ends_in(exchanges: bool) -> 
         assert number > 1
         for most in (1, 2, 5):
             short_temporal, short_chosen = (array.copy() for array in every[0])
-            reached, looked = climb(pattern.problem, pattern.room(short_temporal, short_chosen), most, exchanges)
+            room = pattern.room(short_temporal, short_chosen)
+            reached, looked = climb(pattern.problem, room, most, exchanges, math.inf)
             assert reached == pattern.least(short_temporal, short_chosen)
             assert looked >= 1 and reached <= pattern.least(*every[0])
             assert most > 1 or (looked == 1 and reached == pattern.least(*every[0]))
@@ -420,7 +421,7 @@ def surveyed(pattern: Pattern, tile: Int, order: Int, simple: int, most: int) ->
     prices = prices_of(pattern.problem, factors, terms, np.array([0]))
     out = Carried(np.ones((1, levels, 8), np.int64), np.zeros((1, levels), np.int64), np.empty(1))
     climbs = climber(pattern.space, pattern.problem)
-    looked = survey(pattern.problem, prices, tile, order, simple, most, *climbs, out)
+    looked = survey(pattern.problem, prices, tile, order, simple, most, *climbs, np.empty(0), out)
     assert looked >= levels + 1 - simple and (most > 0 or looked == levels + 1 - simple)
     return float(out.reached[0]), out.temporal[0], out.chosen[0]
 

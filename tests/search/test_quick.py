@@ -70,7 +70,9 @@ def test_more_buffer_is_worth_something_and_nothing_is_found_that_does_not_fit()
 def test_exchanges_get_out_of_where_descents_end(monkeypatch: pytest.MonkeyPatch) -> None:
     with_them = reached(best(_NESTS[1], chip(1 << 14), cache=False, effort="quick"))
     monkeypatch.setattr(improving, "passed", lambda _, given: passed(climb, given))
-    monkeypatch.setattr(improving, "climb", lambda problem, chain, most, _: climb(problem, chain, most, False))
+    monkeypatch.setattr(
+        improving, "climb", lambda problem, chain, most, _, beyond: climb(problem, chain, most, False, beyond)
+    )
     assert reached(best(_NESTS[1], chip(1 << 14), cache=False, effort="quick")) > with_them
 
 

@@ -97,7 +97,7 @@ class Pattern:
 
     def least(self, temporal: Int, chosen: Int) -> float:
         """``chain_value`` of a mapping: where a descent begins."""
-        return float(climb(self.problem, self.room(temporal.copy(), chosen.copy()), 0, False)[0])
+        return float(climb(self.problem, self.room(temporal.copy(), chosen.copy()), 0, False, math.inf)[0])
 
     def price(self, temporal: Int, chosen: Int) -> float:
         """What a mapping costs, counted as a whole; infinity where it does not fit."""
