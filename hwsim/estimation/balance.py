@@ -11,17 +11,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from hwsim.estimation.assembly import transfer_time
 from hwsim.estimation.cores import Chip, on_cores
 from hwsim.estimation.pieces import divided
 from hwsim.estimation.records import Traffic
 from hwsim.estimation.residency import Residency, level_capacity
+from hwsim.estimation.rungs import Aim
 from hwsim.estimation.simulated import Simulated
 from hwsim.workload.division import By
-
-Aim = Literal["latency", "throughput"]
 
 
 @dataclass(frozen=True, slots=True)

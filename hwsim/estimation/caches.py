@@ -10,13 +10,14 @@ places that it gives its tensors (``room``).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from hwsim.cost.cpu import core_of
 from hwsim.device import Device
 from hwsim.device.records import Operand
 from hwsim.estimation.library import Buffer, Kernel, kernels
 from hwsim.estimation.prepare import Prepared
+from hwsim.estimation.residency import Reach
 from hwsim.estimation.room import Span, spans
 from hwsim.graph import Layer
 from hwsim.workload import Work
@@ -40,18 +41,6 @@ class Run:
     kernel: Kernel
     flows: tuple[Flow, ...]
     since: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """How far away tensors are. once : bytes touched in an inference [B]. runs : kernels of each layer by its name, in their order.
-    reorders : changes of layout, which are in no layer; beside : layers that run in one kernel with another (slices of one tensor).
-    """
-
-    once: float = 0.0
-    runs: Mapping[str, tuple[Run, ...]] = field(default_factory=dict)
-    reorders: tuple[Run, ...] = ()
-    beside: frozenset[str] = frozenset()
 
 
 def reach(prepared: Prepared, device: Device) -> Reach:

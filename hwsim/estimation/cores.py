@@ -6,7 +6,7 @@ layer's record is that of its pieces together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -21,13 +21,12 @@ from hwsim.estimation.prepare import Prepared
 from hwsim.estimation.priced import Priced
 from hwsim.estimation.records import LayerEstimate, Traffic
 from hwsim.estimation.residency import Residency
+from hwsim.estimation.rungs import Price
 from hwsim.estimation.simulated import Simulated, finished
-from hwsim.graph import Layer, Network
+from hwsim.graph import Layer
 from hwsim.simulation import run
 from hwsim.simulation.chip import Demand, chip
 from hwsim.workload import Work
-
-Price = Callable[[Layer, Work, Network, Device, Residency, Assumptions], LayerEstimate]
 
 
 @dataclass(frozen=True)

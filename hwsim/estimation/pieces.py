@@ -10,9 +10,6 @@ from hwsim.errors import UsageError, nearest
 from hwsim.estimation.prepare import Prepared
 from hwsim.workload.division import WHOLE, By, Part, divide
 
-#: How a network is spread over the cores of a chip: as one array, by parts of every layer, by whole layers, or as found best.
-WAYS = ("together", "channels", "rows", "layers", "auto")
-
 
 @dataclass(frozen=True, slots=True)
 class Piece:

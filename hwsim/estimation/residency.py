@@ -5,13 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from hwsim.device import Device, Memory
 from hwsim.device.records import Operand
-from hwsim.estimation.caches import Reach, reach
 from hwsim.estimation.prepare import Prepared
 from hwsim.graph import Network
 from hwsim.workload import Work
+
+if TYPE_CHECKING:
+    from hwsim.estimation.caches import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far away tensors are. once : bytes touched in an inference [B]. runs : kernels of each layer by its name, in their order.
+    reorders : changes of layout, which are in no layer; beside : layers that run in one kernel with another (slices of one tensor).
+    """
+
+    once: float = 0.0
+    runs: Mapping[str, tuple[Run, ...]] = field(default_factory=dict)
+    reorders: tuple[Run, ...] = ()
+    beside: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +78,8 @@ def residency(
     """
     network = prepared.network
     if near:
+        from hwsim.estimation.caches import reach  # with the library's kernels, which take long to load
+
         return Residency(reach=reach(prepared, device))
     found, notes = _resident_weights(network, works, device) if keep_weights else (Resident(frozenset(), {}, 0), ())
     between = dict(found.between)

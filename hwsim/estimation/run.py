@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from hwsim.counts import Rules
 from hwsim.device import Device, precision_for
@@ -17,25 +17,23 @@ from hwsim.errors import AssumptionWarning, UnknownOperatorWarning, UsageError
 from hwsim.estimation import bands, energy, roofline, zeros
 from hwsim.estimation.answers import Answers
 from hwsim.estimation.assembly import Assumptions
-from hwsim.estimation.balance import Aim, balanced
 from hwsim.estimation.conversion import converted
-from hwsim.estimation.cores import Chip
 from hwsim.estimation.hcm import bit_view
-from hwsim.estimation.keeping import keep
 from hwsim.estimation.limits import limited
 from hwsim.estimation.mapped import Mapper, Progress, Search
-from hwsim.estimation.pieces import by_hand, on_one
 from hwsim.estimation.prepare import Model, Prepared, prepare
-from hwsim.estimation.priced import Priced
 from hwsim.estimation.records import Estimate, LayerEstimate
 from hwsim.estimation.residency import residency
-from hwsim.estimation.rungs import keeps_activations, rungs_of, spread_of
-from hwsim.estimation.simulated import simulated
+from hwsim.estimation.rungs import Aim, Price, keeps_activations, rungs_of, spread_of
 from hwsim.estimation.totals import missing_bandwidths, overfull, totals_of, unavailable, unknown_operators
 from hwsim.graph import Layer, Network
 from hwsim.search import Effort, Objective
 from hwsim.version import __version__
 from hwsim.workload import Work
+
+if TYPE_CHECKING:
+    from hwsim.estimation.balance import Balanced
+    from hwsim.estimation.simulated import Simulated
 
 _LOG = logging.getLogger(__name__)
 
@@ -95,16 +93,11 @@ def estimate(
     price = mapper.price if mapper else _price(rung, objective)
     simulation = balance = None
     if spread:
-        chip = Chip(prepared, device, rung, price, mapper, keeps, said)
-        balance = balanced(chip, spread, by_hand(prepared, chip.number, place), aim)
+        balance = _on_cores(prepared, device, rung, price, mapper, keeps, said, spread, place, aim)
         simulation, notes = balance.simulated, balance.simulated.notes
         layers = list(simulation.layers)
     elif answer == "simulate":
-        kept = keep(prepared, device, on_one(prepared), 1, keeps)
-        stays, notes = kept.residencies[0], kept.residencies[0].notes
-        records = [price(layer, work, prepared.network, device, stays, said) for layer, work in prepared.priced]
-        priced = [Priced(*pair, record) for pair, record in zip(prepared.priced, records, strict=True)]
-        simulation = simulated(priced, prepared.network, device, rung, mapper, stays, kept.plans)
+        simulation, notes = _in_time(prepared, device, rung, price, mapper, keeps, said)
         layers = list(simulation.layers)
     else:
         stays = residency(prepared, works, device, keeps, keep_weights=units == "byte", near=rung == "cpu").with_held(
@@ -179,6 +172,43 @@ def estimate(
     return limited(found, device, limits or {})
 
 
+def _on_cores(
+    prepared: Prepared,
+    device: Device,
+    rung: str,
+    price: Price,
+    mapper: Mapper | None,
+    keeps: bool,
+    said: Assumptions,
+    spread: str,
+    place: Sequence[str],
+    aim: Aim,
+) -> Balanced:
+    """Layers spread over the cores of a chip. This, and the simulator, is imported when it is asked for: it takes long to load."""
+    from hwsim.estimation.balance import balanced
+    from hwsim.estimation.cores import Chip
+    from hwsim.estimation.pieces import by_hand
+
+    chip = Chip(prepared, device, rung, price, mapper, keeps, said)
+    return balanced(chip, spread, by_hand(prepared, chip.number, place), aim)
+
+
+def _in_time(
+    prepared: Prepared, device: Device, rung: str, price: Price, mapper: Mapper | None, keeps: bool, said: Assumptions
+) -> tuple[Simulated, tuple[str, ...]]:
+    """Layers in simulated time on a device that is one array, and what stays on chip then, in words."""
+    from hwsim.estimation.keeping import keep
+    from hwsim.estimation.pieces import on_one
+    from hwsim.estimation.priced import Priced
+    from hwsim.estimation.simulated import simulated
+
+    kept = keep(prepared, device, on_one(prepared), 1, keeps)
+    stays = kept.residencies[0]
+    records = [price(layer, work, prepared.network, device, stays, said) for layer, work in prepared.priced]
+    priced = [Priced(*pair, record) for pair, record in zip(prepared.priced, records, strict=True)]
+    return simulated(priced, prepared.network, device, rung, mapper, stays, kept.plans), stays.notes
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """A layer's record as it was priced, with the work and what stayed on the chip then."""
@@ -246,7 +276,7 @@ def _loaded(device: str | os.PathLike[str] | Device, overrides: Sequence[str]) -
     return load(device, overrides)
 
 
-def _price(rung: str, objective: Objective | None) -> Callable[..., LayerEstimate]:
+def _price(rung: str, objective: Objective | None) -> Price:
     """What prices the layers on a rung that searches no mappings; each is imported when it is asked for, they take long to load."""
     if rung == "roofline":
         return roofline.price

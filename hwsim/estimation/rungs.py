@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import get_args
+from collections.abc import Callable, Sequence
+from typing import Literal, get_args
 
 from hwsim.device import Device
 from hwsim.device.cores import cores_of
 from hwsim.errors import UsageError, nearest
-from hwsim.estimation.balance import Aim
-from hwsim.estimation.pieces import WAYS
+from hwsim.estimation.assembly import Assumptions
+from hwsim.estimation.records import LayerEstimate
+from hwsim.estimation.residency import Residency
+from hwsim.graph import Layer, Network
+from hwsim.workload import Work
 
+#: What prices a layer on a rung.
+Price = Callable[[Layer, Work, Network, Device, Residency, Assumptions], LayerEstimate]
+#: How a network is spread over the cores of a chip: as one array, by parts of every layer, by whole layers, or as found best; and what for.
+WAYS = ("together", "channels", "rows", "layers", "auto")
+Aim = Literal["latency", "throughput"]
 #: From the simplest to the most detailed.
 RUNGS = ("roofline", "cpu", "systolic", "gpu", "row_stationary", "mapping", "simulate")
 #: Rungs whose layers are not cut into tiles that the simulator could run.

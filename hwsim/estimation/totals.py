@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from hwsim.device import Device
 from hwsim.estimation import bands
 from hwsim.estimation.prepare import Prepared
 from hwsim.estimation.records import LayerEstimate, Totals
-from hwsim.estimation.simulated import Simulated
 from hwsim.units import humanize
+
+if TYPE_CHECKING:
+    from hwsim.estimation.simulated import Simulated
 
 
 def totals_of(

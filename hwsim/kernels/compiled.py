@@ -61,9 +61,13 @@ class _Kept(FunctionCache):  # type: ignore[misc, unused-ignore]
         return self._load_overload(sig, target_context)  # type: ignore[no-untyped-call]
 
     def _save_overload(self, sig: Any, data: Any) -> None:
+        """Environments hold what a function needs of Python. Those of Numba's own in which there is nothing are not kept: to read one
+        loads its module, which only compiling needs, a thirtieth of a start."""
         if self._enabled and self._impl.check_cachable(data):
             key = self._index_key(sig, data.codegen)  # type: ignore[no-untyped-call]
-            self._cache_file.save(key, self._impl.reduce(data))
+            *rest, environments = self._impl.reduce(data)
+            ours = (one for one in environments if one.consts or not one.globals["__name__"].startswith("numba."))
+            self._cache_file.save(key, (*rest, tuple(ours)))
 
 
 def keep(compiled: Any, folder: str) -> None:

@@ -103,12 +103,25 @@ def allowed(space: Space, problem: Problem, temporal: Int) -> bool:
 
 def room_for(space: Space, problem: Problem, temporal: Int, chosen: Int) -> Chain:
     """Room to price mappings in, with trips [L, 8] and orders [L] by number, which climbing changes in place."""
-    each = problem.base.shape[1]  # energy and resources
-    steps, plain = np.zeros((3, 8), np.int64), np.ones((space.levels, 8), np.int64)
-    before = np.zeros((3, space.levels, 8), np.int64), steps.copy(), np.zeros((2, space.levels + 1, each))
-    room = np.zeros(8, np.int64), np.zeros((5, 8), np.int64), np.zeros((2, 3)), np.zeros(2)
-    load = np.zeros(each - 1)
-    return Chain(plain, plain.copy(), temporal, chosen, plain.copy(), steps, *before, *room, load, load.copy())
+    levels, each = space.levels, problem.base.shape[1]  # energy and resources
+    plain = np.ones((3, levels, 8), np.int64)
+    return Chain(
+        tiles=plain[0],
+        tile=plain[1],
+        temporal=temporal,
+        chosen=chosen,
+        trips=plain[2],
+        steps=np.zeros((3, 8), np.int64),
+        before=np.zeros((3, levels, 8), np.int64),
+        steps_before=np.zeros((3, 8), np.int64),
+        sums=np.zeros((2, levels + 1, each)),
+        reach=np.zeros(8, np.int64),
+        state=np.zeros((5, 8), np.int64),
+        held=np.zeros((2, 3)),
+        moved=np.zeros(2),
+        load=np.zeros(each - 1),
+        total=np.zeros(each - 1),
+    )
 
 
 def climber(space: Space, problem: Problem) -> tuple[Any, Chain]:

@@ -45,16 +45,11 @@ def build(
         lists.append(listed)
     parent = parents(kept)
     share = np.stack((space.packed.multicast, space.packed.multicast, space.packed.reduce), axis=1)
-    packed, nest = space.packed, space.packed_nest
+    packed = space.packed
     per_level = np.zeros((8, levels, 3), np.int64)
     per_level[:6] = kept, parent, share, packed.pool, packed.pool_bits, space.leads
     per_level[ORDERS] = np.array([len(order) for order in space.orders])[:, None]
     per_level[CHOICE] = np.stack((choice, _loops(space, kept, choice), choice), axis=1)
-    window = (nest.stride[0], nest.dilation[0], nest.stride[1], nest.dilation[1], int(space.exact))
-    real = (nest.pad[0], nest.size[0], nest.pad[1], nest.size[1])
-    held = (nest.bits[0], nest.bits[1], nest.bits[3])
-    rest = (int(space.perfect), OBJECTIVES.index(objective), packed.pass_level if packed.pass_cycles else -1)
-    final = nest.bits[2]
     needs, starts = needs_of(space)
     if climbed:
         tables, lengths, least = np.ones((4, levels, 8, 1), np.int64), np.ones((levels, 8), np.int64), 0.0
@@ -63,7 +58,7 @@ def build(
         tables = np.stack((counts, sizes, steps, _leaving(counts, parent, share, spatial)))
         least = _least_cycles(space, spatial, terms, place)
     return Problem(
-        nest=np.array((*nest.extents, *window, *real, *held, *rest, final, *space.data), np.int64),
+        nest=_nest_of(space, objective),
         factors=np.stack((spatial, space.fixed, at_most, lengths)),
         tables=tables,
         orders=space.listed_orders,
@@ -94,6 +89,22 @@ def within(problem: Problem, space: Space) -> Problem:
     levels = problem.levels.copy()
     levels[POOL], levels[POOL_BITS] = space.packed.pool, space.packed.pool_bits
     return problem._replace(levels=levels)
+
+
+def of_nest(problem: Problem, space: Space, objective: str) -> Problem:
+    """The same problem of the nest of ``space``, which differs in padding alone."""
+    needs, starts = needs_of(space)
+    return problem._replace(nest=_nest_of(space, objective), sides=_sides(space), needs=needs, starts=starts)
+
+
+def _nest_of(space: Space, objective: str) -> Int:
+    """``Problem.nest`` of a space."""
+    nest, packed = space.packed_nest, space.packed
+    window = (nest.stride[0], nest.dilation[0], nest.stride[1], nest.dilation[1], int(space.exact))
+    real = (nest.pad[0], nest.size[0], nest.pad[1], nest.size[1])
+    held = (nest.bits[0], nest.bits[1], nest.bits[3])
+    rest = (int(space.perfect), OBJECTIVES.index(objective), packed.pass_level if packed.pass_cycles else -1)
+    return np.array((*nest.extents, *window, *real, *held, *rest, nest.bits[2], *space.data), np.int64)
 
 
 #: Extents times taps up to which tiles are looked up, not bounded.

@@ -16,7 +16,7 @@ from hwsim.mapping.pack import pack_mapping
 from hwsim.search.bounds import floors, values
 from hwsim.search.improving import climbed, climber, opened
 from hwsim.search.patterns import Patterns, children_of, fewest_steps
-from hwsim.search.problem import build, within
+from hwsim.search.problem import build, of_nest, within
 from hwsim.search.progress import Progress
 from hwsim.search.space import Keep, Space
 from hwsim.search.terms import Spread, Terms, terms_of
@@ -90,6 +90,11 @@ class Surveyed:
         along = listed.along_x[:number].copy(), listed.along_y[:number].copy()
         groups = (replace(group, costs=group.costs.first(number)) for group in self.groups)
         return Surveyed(self.space, Patterns(*along, listed.steps[:number].copy()), (), tuple(groups))
+
+    def of(self, space: Space, objective: str) -> Surveyed:
+        """What ``carry`` takes of the same patterns of a nest that differs in padding alone: a word costs as much on its way."""
+        groups = (replace(group, problem=of_nest(group.problem, space, objective)) for group in self.groups)
+        return Surveyed(space, self.listed, (), tuple(groups))
 
 
 def surveyed(space: Space, objective: str) -> Surveyed:

@@ -13,7 +13,7 @@ from hwsim.errors import UsageError
 from hwsim.estimation import caches, cpu
 from hwsim.estimation.extents import pool_nest, runs_of
 from hwsim.estimation.library import kernels
-from hwsim.estimation.residency import Residency, residency
+from hwsim.estimation.residency import Reach, Residency, residency
 from hwsim.estimation.room import SHARED, spans
 from hwsim.graph import Layer, Network
 from hwsim.workload import LoopNest, Work
@@ -187,7 +187,7 @@ def test_slices_of_one_tensor_run_in_one_kernel() -> None:
     assert caches._beside([(layer, Work()) for layer in layers]) == {"t"}
     network = _chain()
     for layer in layers:
-        parts = cpu.summands(layer, Work(), network, DEVICE, Residency(reach=caches.Reach(beside=frozenset({"t"}))))
+        parts = cpu.summands(layer, Work(), network, DEVICE, Residency(reach=Reach(beside=frozenset({"t"}))))
         assert any(part.key[:2] == ("time", "kernel") for part in parts) == (layer.name == "s")
 
 
