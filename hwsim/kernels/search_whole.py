@@ -337,11 +337,10 @@ def descend(problem: Problem, chain: Chain, most: int, beyond: float) -> tuple[f
     looked at; those that were met before count, but are not priced again. Nothing is proven by it: it finds a good mapping to cut others
     by.
     """
-    nest, factors, levels = problem.nest, problem.factors, problem.levels
-    depths = factors.shape[1]
-    temporal, chosen = chain.temporal, chain.chosen
+    depths = problem.factors.shape[1]
     before = np.empty(depths, np.int64)
     tried = np.empty((10 * depths * depths, depths), np.int64)
+    looked = np.empty(8 + depths, np.int64)
     for dim in range(8):
         tiled(dim, problem, chain)
     value = chain_value(problem, chain, beyond, depths - 2, YES)
@@ -351,56 +350,99 @@ def descend(problem: Problem, chain: Chain, most: int, beyond: float) -> tuple[f
     for dim in range(8):
         adopted(dim, chain)
     summed(depths - 2, chain)
-    better = True
-    while better and number < most:
-        better = False
-        for dim in range(8):
-            met = 0
-            for level in range(depths if nest[dim] > 1 else 0):
-                for absorbs in range(depths - 1, -1, -1):
-                    if absorbs == level or factors[FIXED, level, dim] or factors[FIXED, absorbs, dim]:
-                        continue
-                    for step in range(10):
-                        for other in range(depths):
-                            before[other] = temporal[other, dim]
-                        if step == 0:
-                            temporal[absorbs, dim] = 1  # all of it here
-                            goes = closed(dim, level, temporal, nest, factors)
-                        else:
-                            temporal[level, dim] = _step(step, before[level])
-                            goes = closed(dim, absorbs, temporal, nest, factors)
-                        same = True
-                        for other in range(depths):
-                            same = same and temporal[other, dim] == before[other]
-                        reached, first = np.inf, depths - 2
-                        if goes and not same:
-                            number += 1
-                            if _is_new(dim, temporal, tried, met):
-                                met += 1
-                                tiled(dim, problem, chain)
-                                first = changed(dim, chain) if value < np.inf else first
-                                reached = chain_value(problem, chain, value, first, YES)
-                        if reached < value:
-                            value, better, met = reached, True, 0
-                            adopted(dim, chain)
-                            summed(first, chain)
-                        else:
-                            for other in range(depths):
-                                temporal[other, dim] = before[other]
-            restored(dim, chain)
-        for level in range(depths):
-            first = level - 1 if value < np.inf else depths - 2
-            for choice in range(levels[ORDERS, level, 0]):
-                was = chosen[level]
-                chosen[level] = choice
-                reached = chain_value(problem, chain, value, first, value == np.inf)
-                number += 1
+    same = ZERO  # dims and levels since the last one that made it better
+    while same < 8 + depths and number < most:
+        for place in range(8 + depths):
+            if same < 8 + depths:
+                if place < 8:
+                    reached, looked[place] = _refactored(place, value, problem, chain, before, tried)
+                else:
+                    reached, looked[place] = _reordered(place - 8, value, problem, chain)
+                same = ZERO if reached < value else same + 1
+                value = reached
+            number += looked[place]  # or again the same as it was
+    return value, number
+
+
+@lean_kernel
+def _refactored(dim: int, value: float, problem: Problem, chain: Chain, before: Int, tried: Int) -> tuple[float, int]:
+    """Change one factor of a dim with another, whatever makes a mapping of that value better: value, and how many were looked at.
+
+    before [L], tried [10·L·L, L] : room to work in.
+    """
+    nest, factors, temporal = problem.nest, problem.factors, chain.temporal
+    depths = factors.shape[1]
+    met = number = ZERO
+    for level in range(depths if nest[dim] > 1 else 0):
+        for absorbs in range(depths - 1, -1, -1):
+            if absorbs == level or factors[FIXED, level, dim] or factors[FIXED, absorbs, dim]:
+                continue
+            for step in range(10):
+                for other in range(depths):
+                    before[other] = temporal[other, dim]
+                if step == 0:
+                    temporal[absorbs, dim] = 1  # all of it here
+                    goes = closed(dim, level, temporal, nest, factors)
+                else:
+                    temporal[level, dim] = _step(step, before[level])
+                    goes = closed(dim, absorbs, temporal, nest, factors)
+                same = True
+                for other in range(depths):
+                    same = same and temporal[other, dim] == before[other]
+                reached, first = np.inf, depths - 2
+                if goes and not same:
+                    number += 1
+                    if _is_new(dim, temporal, tried, met):
+                        met += 1
+                        tiled(dim, problem, chain)
+                        first = changed(dim, chain) if value < np.inf else first
+                        reached = chain_value(problem, chain, value, first, YES)
                 if reached < value:
-                    value, better = reached, True
+                    value, met = reached, ZERO
+                    adopted(dim, chain)
                     summed(first, chain)
                 else:
-                    chosen[level] = was
+                    for other in range(depths):
+                        temporal[other, dim] = before[other]
+    restored(dim, chain)
     return value, number
+
+
+@lean_kernel
+def _reordered(level: int, value: float, problem: Problem, chain: Chain) -> tuple[float, int]:
+    """Change the order of a level's loops, if that makes a mapping of that value better: value, and how many were looked at."""
+    depths, choices = problem.factors.shape[1], problem.levels[ORDERS, level, 0]
+    for choice in range(choices):
+        was, known = chain.chosen[level], False
+        for other in range(choices if value < np.inf else 0):
+            if other < choice or other == was:
+                known = known or _same_loops(level, choice, other, problem, chain)
+        if known:
+            continue
+        chain.chosen[level] = choice
+        first = level - 1 if value < np.inf else depths - 2
+        reached = chain_value(problem, chain, value, first, value == np.inf)
+        if reached < value:
+            value = reached
+            summed(first, chain)
+        else:
+            chain.chosen[level] = was
+    return value, choices
+
+
+@lean_kernel
+def _same_loops(level: int, one: int, other: int, problem: Problem, chain: Chain) -> bool:
+    """Whether two orders of a level differ in loops alone that have nothing to do."""
+    orders, place = problem.orders, ZERO
+    for here in range(8):
+        dim = orders[level, one, here]
+        if chain.trips[level, dim] > 1:
+            while chain.trips[level, orders[level, other, place]] == 1:
+                place += 1
+            if orders[level, other, place] != dim:
+                return False
+            place += 1
+    return True
 
 
 @lean_kernel
