@@ -8,7 +8,21 @@ from typing import NamedTuple
 import numpy as np
 
 from hwsim.kernels.jit import lean_kernel, nested_kernel
-from hwsim.kernels.packed import NO, OUTPUT, YES, CountArrays, Float, HierarchyArrays, Int, NestArrays, P, Q, R, S
+from hwsim.kernels.packed import (
+    INPUT,
+    NO,
+    OUTPUT,
+    YES,
+    CountArrays,
+    Float,
+    HierarchyArrays,
+    Int,
+    NestArrays,
+    P,
+    Q,
+    R,
+    S,
+)
 from hwsim.kernels.scan import FITS, ScanArrays
 from hwsim.kernels.search_boundary import boundary
 from hwsim.kernels.search_needs import mac_words, taken
@@ -33,6 +47,7 @@ from hwsim.kernels.search_terms import (
     Problem,
     axis_words,
     ceiling,
+    slides,
     value_of,
 )
 from hwsim.kernels.search_tile import NONE, ONE, ZERO, cycles_of, fits, steps_of, sums_fit
@@ -195,7 +210,7 @@ def chain_value(problem: Problem, chain: Chain, beyond: float, first: int, tiles
         steps *= chain.steps[0, dim]
         passes *= chain.steps[1, dim]
     compute = _cycles(steps, passes, nest, reals)
-    known = nest[ADDRESSES] and problem.sides.shape[2] > 0
+    known, sliding = nest[ADDRESSES] and problem.sides.shape[2] > 0, slides(nest)
     for level in range(first, -1, -1):
         chain.sums[1, level + 1, 0] = energy
         for resource in range(load.shape[0]):
@@ -213,9 +228,12 @@ def chain_value(problem: Problem, chain: Chain, beyond: float, first: int, tiles
                     chain.held[axis, place] = axis_words(
                         which, axis, rows, count[level, position], taps, count[level, tap], nest, problem.sides
                     )
-        for operand in range(3):
+        for place in range(3):
+            operand = (place + 1) % 3  # inputs last: what of them is in place already takes longest to find
             if not levels[KEEP, level, operand]:
                 continue
+            if operand == INPUT and sliding and _whole(energy, compute, False, problem, chain) >= beyond:
+                return np.inf
             boundary(
                 operand,
                 level,

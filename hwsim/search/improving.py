@@ -20,6 +20,8 @@ from hwsim.search.patterns import least_busy
 from hwsim.search.progress import Progress
 from hwsim.search.space import Keep, Space
 
+#: The dims in their order.
+_ORDER = np.arange(8)[None]
 #: One call of Python's own is cheaper than compiling a way in.
 _value_at = getattr(value_at, "py_func", value_at)
 
@@ -78,20 +80,20 @@ def climbed(
 
 def begin(space: Space, problem: Problem, absorbs: int, temporal: Int) -> None:
     """Trips that are not fixed go to the level ``absorbs``, or the next one inside that may take them; temporal [L, 8] is written."""
-    fixed, spread = problem.factors[FIXED], problem.factors[SPATIAL]
-    for dim, extent in enumerate(space.extents):
-        free = [level for level in range(space.levels) if not fixed[level, dim]]
-        here = max((level for level in free if level <= absorbs), default=free[0] if free else -1)
+    np.maximum(problem.factors[FIXED], 1, out=temporal)
+    columns = zip(space.extents, *(problem.factors[of].T.tolist() for of in (FIXED, SPATIAL)), strict=True)
+    for dim, (extent, fixed, spread) in enumerate(columns):
+        free = [level for level, factor in enumerate(fixed) if not factor]
+        if not free:
+            continue
+        here = max((level for level in free if level <= absorbs), default=free[0])
         inside, outside = extent, 1
-        for level in range(space.levels):
-            factor = max(1, int(fixed[level, dim]))
-            temporal[level, dim] = factor
+        for level, (factor, children) in enumerate(zip(fixed, spread, strict=True)):
             if level > here:
-                outside *= int(spread[level, dim]) * factor
+                outside *= children * max(1, factor)
             else:
-                inside = -(-inside // (int(spread[level, dim]) * factor))
-        if here >= 0:
-            temporal[here, dim] = -(-inside // outside)
+                inside = -(-inside // (children * max(1, factor)))
+        temporal[here, dim] = -(-inside // outside)
 
 
 def allowed(space: Space, problem: Problem, temporal: Int) -> bool:
@@ -156,14 +158,14 @@ def of_one(exact: Exact, candidates: MappingArrays) -> tuple[Any, ...]:
 
 def opened(along_x: Int, along_y: Int, keep: Keep) -> MappingArrays:
     """One mapping [1, L, .] whose temporal loops are still open."""
-    plain = np.tile(np.arange(8), (1, len(along_x), 1))
+    orders = _ORDER.repeat(2 * len(along_x), axis=0).reshape(2, 1, -1, 8)
     return MappingArrays(
-        np.ones_like(plain),
+        np.ones(orders.shape[1:], np.int64),
         np.ascontiguousarray(along_x)[None],
         np.ascontiguousarray(along_y)[None],
-        plain.copy(),
-        plain,
-        plain,
+        orders[0],
+        orders[1],
+        orders[1],
         np.array([keep]),
     )
 

@@ -9,10 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.kernels.packed import Int, P, Q, R, S
-from hwsim.kernels.search_terms import CHOICE, FREE_OF, OBJECTIVES, ORDERS, POOL, POOL_BITS, Problem, tabulate
+from hwsim.kernels.search_terms import (
+    CHOICE,
+    COUNT,
+    FREE_OF,
+    LEAVES,
+    OBJECTIVES,
+    ORDERS,
+    POOL,
+    POOL_BITS,
+    Problem,
+    tabulate,
+)
 from hwsim.search.bounds import floors_apart
 from hwsim.search.needs import needs_of
-from hwsim.search.space import Keep, Space, chains
+from hwsim.search.space import Keep, Space, chains, covered
 from hwsim.search.terms import Terms, parents
 
 
@@ -31,15 +42,12 @@ def build(
     at_most[-1] = space.at_most[-1]
     if not choice.any():
         choice[-2] = 1
+    columns = (map(tuple, of.T.tolist()) for of in (spatial, space.fixed, at_most))
     lists = []
-    for dim, extent in enumerate(space.extents):
-        listed = chains(
-            extent,
-            tuple(int(factor) for factor in spatial[:, dim]),
-            tuple(int(factor) for factor in space.fixed[:, dim]),
-            tuple(int(factor) for factor in at_most[:, dim]),
-            space.perfect,
-        )
+    for extent, children, fixed, most in zip(space.extents, *columns, strict=True):
+        if climbed and covered(extent, children, fixed, most, space.perfect):
+            continue
+        listed = chains(extent, children, fixed, most, space.perfect)
         if listed is None:
             return None
         lists.append(listed)
@@ -54,8 +62,8 @@ def build(
     if climbed:
         tables, lengths, least = np.ones((4, levels, 8, 1), np.int64), np.ones((levels, 8), np.int64), 0.0
     else:
-        counts, sizes, steps, lengths = _tables(space, lists, spatial)
-        tables = np.stack((counts, sizes, steps, _leaving(counts, parent, share, spatial)))
+        tables, lengths = _tables(space, lists, spatial)
+        _leaving(tables, parent, share, spatial)
         least = _least_cycles(space, spatial, terms, place)
     return Problem(
         nest=_nest_of(space, objective),
@@ -181,19 +189,18 @@ def _loops(space: Space, kept: NDArray[np.bool_], choice: Int) -> Int:
     return np.maximum(choice, uneven)
 
 
-def _tables(
-    space: Space, lists: list[tuple[tuple[tuple[int, int], ...], ...]], spatial: Int
-) -> tuple[Int, Int, Int, Int]:
+def _tables(space: Space, lists: list[tuple[tuple[tuple[int, int], ...], ...]], spatial: Int) -> tuple[Int, Int]:
+    """``Problem.tables`` but for how often tiles leave, and how many choices there are [L, 8]."""
     levels = space.levels
     longest = max(len(listed) for dim in lists for listed in dim)
-    tables = np.ones((3, levels, 8, longest), np.int64)
+    tables = np.ones((4, levels, 8, longest), np.int64)
     lengths = np.ones((levels, 8), np.int64)
     for dim, listed in enumerate(lists):
         if space.extents[dim] > 1 or spatial[:, dim].max() > 1:
             found = _table_of(space.extents[dim], listed, tuple(int(factor) for factor in spatial[:, dim]))
-            tables[:, :, dim, : found.shape[2]] = found
+            tables[:3, :, dim, : found.shape[2]] = found
         lengths[:, dim] = [len(pairs) for pairs in listed]
-    return tables[0], tables[1], tables[2], lengths
+    return tables, lengths
 
 
 @lru_cache(maxsize=4096)
@@ -219,14 +226,16 @@ def _uneven(extent: int, tile: int, children: int, inside: int) -> int:
     return full * -(-tile // inside) + -(-min(tile, rest) // inside)
 
 
-def _leaving(counts: Int, parent: Int, share: NDArray[np.bool_], spatial: Int) -> Int:
-    """How often tiles leave the parent because of each dim, as in ``kernels.search_terms.windows`` with nothing staying in place."""
-    leaves = counts.copy()
+def _leaving(tables: Int, parent: Int, share: NDArray[np.bool_], spatial: Int) -> None:
+    """How often tiles leave the parent because of each dim, as in ``kernels.search_terms.windows`` with nothing staying in place: put into
+    ``Problem.tables``."""
+    counts, leaves = tables[COUNT], tables[LEAVES]
+    leaves[:] = counts
     for level in range(len(counts) - 1):
         for dim in range(8):
             operand = int(FREE_OF[dim])
             together = 1
             for outer in range(level + 1, int(parent[level, operand]) + 1 if operand >= 0 else 0):
                 together *= int(spatial[outer, dim]) if share[outer, operand] else 1
-            leaves[level, dim] = -(-counts[level, dim] // together)
-    return leaves
+            if together > 1:
+                leaves[level, dim] = -(-counts[level, dim] // together)

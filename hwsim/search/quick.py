@@ -8,7 +8,7 @@ own question only.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -65,14 +65,6 @@ def surveyed_far(space: Space, objective: str) -> Surveyed:
     return _surveyed(_question(space, objective))
 
 
-def _unlimited(hierarchy: Hierarchy) -> Hierarchy:
-    """A hierarchy without its capacities."""
-    levels = [
-        replace(level, storage=tuple(replace(pool, bits=None) for pool in level.storage)) for level in hierarchy.levels
-    ]
-    return replace(hierarchy, levels=tuple(levels))
-
-
 def known_anywhere(space: Space, objective: str) -> list[Anywhere]:
     """``anywhere``, from what the quick search has found."""
     return anywhere(space, _at_any_capacity(_question(space, objective)))
@@ -91,8 +83,8 @@ class _Question:
 
 
 def _question(space: Space, objective: str) -> _Question:
-    unlimited = _unlimited(space.hierarchy)
-    return _Question(space.nest, repr(unlimited), objective, space.exact, space.perfect, unlimited)
+    unlimited, told = space.unlimited
+    return _Question(space.nest, told, objective, space.exact, space.perfect, unlimited)
 
 
 @dataclass(frozen=True, slots=True)

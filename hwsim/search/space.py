@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import cast
 
@@ -50,7 +50,7 @@ class Space:
     keeps: tuple[Keep, ...]
     constrained: tuple[bool, ...]
 
-    @property
+    @cached_property
     def levels(self) -> int:
         """Levels of the hierarchy [1]."""
         return len(self.hierarchy.levels)
@@ -65,6 +65,16 @@ class Space:
         """Bits of a word of input, weight and (incomplete) output [bit]; the reference knows one width of outputs."""
         bits = self.packed_nest.bits
         return int(bits[0]), int(bits[1]), int(bits[3] if self.exact else bits[2])
+
+    @cached_property
+    def unlimited(self) -> tuple[Hierarchy, str]:
+        """The hierarchy without its capacities, and in words, to compare by."""
+        levels = [
+            replace(level, storage=tuple(replace(pool, bits=None) for pool in level.storage))
+            for level in self.hierarchy.levels
+        ]
+        found = replace(self.hierarchy, levels=tuple(levels))
+        return found, repr(found)
 
     @cached_property
     def data(self) -> tuple[int, int]:
@@ -313,6 +323,16 @@ def chains(
         )
         for level in range(len(spatial))
     )
+
+
+def covered(extent: int, spatial: Column, fixed: Column, at_most: Column, perfect: bool) -> bool:
+    """Whether the outermost level may take all that is left of a dim; else ``chains`` tells whether some factors cover it."""
+    left = extent
+    for spread, factor, most in zip(spatial, fixed, at_most, strict=True):
+        if factor > most:
+            return False
+        left = -(-left // (spread * max(1, factor)))
+    return not perfect and not fixed[-1] and left <= at_most[-1]
 
 
 def _by_size(pair: tuple[int, int]) -> tuple[int, int]:
