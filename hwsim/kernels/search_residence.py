@@ -80,8 +80,14 @@ def _possible(
         other = 1.0 - fewest / every if others > 0 else 0.0
         passing = 0.0
         for kind in range(1 + ports):
-            here = (1.0 - one) * ((1.0 - other) * costs[kind, 0] + other * costs[kind, others])
-            here += one * ((1.0 - other) * costs[kind, first] + other * costs[kind, both])
+            here = costs[kind, 0]
+            if others > 0:
+                here = (1.0 - other) * here + other * costs[kind, others]
+            if first > 0:
+                along = costs[kind, first]
+                if others > 0:
+                    along = (1.0 - other) * along + other * costs[kind, both]
+                here = (1.0 - one) * here + one * along
             here *= 1.0 - alone
             if kind == 0:
                 again[number] = here
