@@ -50,7 +50,7 @@ def test_functions_several_calls_deep_are_linked_once_and_serve_all_constants() 
     for least in (0, 4, 7):
         assert compiled(numbers, least) == 2 * (sum(max(n, least) for n in numbers) + 19) + 15 + max(least, 1)
     for inner in (most, total, doubled):
-        assert len(inner.signatures) == 1  # type: ignore[attr-defined]
+        assert len(inner.made.signatures) == 1  # type: ignore[attr-defined]
     code = compiled.inspect_llvm(compiled.signatures[0])
     assert code.count("define") == len({line.split("(")[0] for line in code.splitlines() if line.startswith("define")})
     assert gc.isenabled() and gc.get_freeze_count() == 0

@@ -11,16 +11,18 @@ import pytest
 from hwsim.cost import price
 from hwsim.counts import Counts, count
 from hwsim.device import load
+from hwsim.kernels.packed import Float
 from hwsim.mapping import from_device
 from hwsim.search import Found, best
 from hwsim.search.best import BUDGET
 from hwsim.search.bounds import floors, least_cycles, values
 from hwsim.search.found import value
 from hwsim.search.patterns import at_work, children_of, fewest_steps, patterns
+from hwsim.search.problem import build
 from hwsim.search.progress import Progress
 from hwsim.search.quick import climb_promising, quick
-from hwsim.search.space import Space, space_of
-from hwsim.search.survey import FAR, NEAR, _least, carry, surveyed
+from hwsim.search.space import Space, chains, covered, space_of
+from hwsim.search.survey import FAR, NEAR, _least, _surveyed, carry, surveyed
 from hwsim.search.terms import terms_of
 from hwsim.search.unpadded import find_unpadded
 from hwsim.workload import LoopNest
@@ -98,6 +100,66 @@ def test_the_most_promising_are_the_least_and_of_equals_the_first() -> None:
         ranked = sorted((value, group, row) for group, some in enumerate(found) for row, value in enumerate(some))
         for number in (1, 4, 40):
             assert _least(found, number) == [(group, row) for _, group, row in ranked[:number]]
+
+
+def test_patterns_that_are_none_of_the_best_are_given_up_early_and_only_those() -> None:
+    """The least of all are told as without giving up any, through all groups; of equals the first."""
+    space = eyeriss(LoopNest(k=64, c=64, q=28, p=28, s=3, r=3, pad_top=1, pad_left=1, height=28, width=28))
+    known, tile, order = surveyed(space, "edp"), np.ones((space.levels, 8), np.int64), np.zeros(space.levels, np.int64)
+    rows = np.arange(len(known.listed.steps))
+
+    def reached(least: Float) -> list[Float]:
+        progress = Progress(1 << 40, math.inf)
+        given = (rows, tile, order, 0, 0, least, progress)
+        return [_surveyed(space, group, *given).reached for group in known.groups]
+
+    every, number = reached(np.empty(0)), 24
+    for some in (number, 1):
+        least = np.full(some, math.inf)
+        found = reached(least)
+        np.testing.assert_array_equal(least, np.sort(np.concatenate(every))[:some])
+        assert _least(found, some) == _least(every, some)
+        given_up = sum(
+            int((np.isinf(own) & np.isfinite(all_of)).sum()) for own, all_of in zip(found, every, strict=True)
+        )
+        assert given_up > 0
+        for own, all_of in zip(found, every, strict=True):
+            assert ((own == all_of) | np.isinf(own)).all()
+
+
+def test_what_is_known_of_a_padded_nest_serves_it_without_padding() -> None:
+    nest = LoopNest(k=64, c=64, q=28, p=28, s=3, r=3, pad_top=1, pad_left=1, height=28, width=28)
+    space, twin = eyeriss(nest), eyeriss(replace(nest, pad_top=0, pad_left=0, height=0, width=0))
+    known = surveyed(space, "edp")
+    for group, own in zip(known.of(twin, "edp").groups, surveyed(twin, "edp").groups, strict=True):
+        for name, array in own.problem._asdict().items():
+            if name not in ("base", "reals", "still"):  # with the least words of inputs, which climbs take off again
+                np.testing.assert_array_equal(getattr(group.problem, name), array, name)
+
+
+def test_where_the_outermost_level_takes_the_rest_factors_cover_a_dim() -> None:
+    pick, met = np.random.default_rng(1), 0
+    for _ in range(2000):
+        extent = int(pick.integers(1, 14))
+        spatial, fixed, most = (
+            tuple(int(one) for one in pick.choice(of, 3)) for of in ((1, 2, 3), (0, 0, 1, 2), (1, 3, 99))
+        )
+        some = covered(extent, spatial, fixed, most, False)
+        met += some
+        assert not covered(extent, spatial, fixed, most, True)
+        assert not some or chains(extent, spatial, fixed, most, False) is not None
+    assert 200 < met < 1800
+    space = eyeriss(LoopNest(k=12, c=5, p=9))
+    some = surveyed(space, "edp").costs[0]
+    for climbed in (False, True):
+        built = [
+            build(space, some.keep, own, "edp", some.terms.of(row), 0, climbed) for row, own in enumerate(some.children)
+        ]
+        assert all(one is not None for one in built) == all(
+            chains(extent, *(tuple(of[:, dim].tolist()) for of in (own, space.fixed, space.at_most)), False) is not None
+            for own in some.children
+            for dim, extent in enumerate(space.extents)
+        )
 
 
 def test_the_full_search_proves_at_least_what_the_quick_one_does() -> None:
