@@ -66,7 +66,8 @@ from hwsim.search import best
 from hwsim.workload import LoopNest
 nest = LoopNest(k=64, c=64, p=56)
 found = best(nest, from_device(load("eyeriss_v1"), nest), cache=False, effort="quick")
-print(found.lower_bound, len(search_exchange.climb.signatures), "numba.cpython.listobj" in sys.modules, "made" in vars(search_whole.descend))
+lists, functions = "numba.cpython.listobj" in sys.modules, "made" in vars(search_whole.descend)
+print(found.lower_bound, len(search_exchange.climb.signatures), lists, functions)
 """
     environment = {name: value for name, value in os.environ.items() if name != "NUMBA_DISABLE_JIT"}
     told = [
