@@ -240,6 +240,18 @@ def delivered(operand: int, level: int, beyond: Int, moves: Float) -> tuple[floa
 
 
 @lean_kernel
+def all_delivered(level: int, beyond: Int, moves: Float, out: Float) -> None:
+    """The same of every operand [3, 2]."""
+    for operand in range(3):
+        out[operand, 0] = out[operand, 1] = 1.0
+    for dim in range(8):
+        operand, stays = FREE_OF[dim], 1 - beyond[dim]
+        if operand >= 0:
+            out[operand, 0] *= moves[stays, level, 0, dim]
+            out[operand, 1] *= moves[stays, level, 1, dim]
+
+
+@lean_kernel
 def _kept(level: int, part: Int, problem: Problem) -> float:
     """Inputs that all parts [8] of them together leave in the room that children of a level have."""
     nest, levels = problem.nest, problem.levels

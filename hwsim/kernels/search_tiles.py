@@ -26,8 +26,8 @@ from hwsim.kernels.search_axes import Tabled
 from hwsim.kernels.search_inside import (
     AXES,
     DEPTHS,
+    all_delivered,
     brought_back,
-    delivered,
     least_inside,
     spread_parts,
     trips_to,
@@ -155,6 +155,7 @@ def tiles(
     load = np.empty(resources, np.float64)
     beyond, top = np.zeros((2, 8), np.int64), factors.shape[1] - 1
     ends, fixed, share = np.empty((3, 2), np.float64), np.empty((3, 2), np.float64), np.empty(3)
+    back = np.empty((3, 2), np.float64)
     parts, moves = np.empty((level + 1, 8), np.int64), np.empty((2, level + 1, 2, 8), np.float64)
     lone = np.zeros((level + 1, 8))
     choices = 0 if alone else tables.shape[3]
@@ -302,12 +303,12 @@ def tiles(
                 energy = 0.0
                 for resource in range(resources):
                     load[resource] = problem.base[3, 1 + resource]
+                all_delivered(level, beyond[0], moves, back)
                 for operand in range(3):
                     if not levels[KEEP, level, operand]:
                         continue
-                    away, here = delivered(operand, level, beyond[0], moves)
-                    away = returned(away, problem.still[level, operand, 0], share[operand])
-                    here = returned(here, problem.still[level, operand, 1], share[operand])
+                    away = returned(back[operand, 0], problem.still[level, operand, 0], share[operand])
+                    here = returned(back[operand, 1], problem.still[level, operand, 1], share[operand])
                     amount = volume[operand] * (inputs if operand == INPUT else 1.0)
                     away *= amount * (problem.reals[MAC_LEAST + 3 + level] if operand == INPUT else 1.0)
                     here *= amount

@@ -27,8 +27,9 @@ from hwsim.kernels.search_terms import (
 )
 from tests.kernels.plain import plain
 
-brought_back, unheld, spread_parts, delivered, windows = (
-    plain(getattr(search_inside, name)) for name in ("brought_back", "unheld", "spread_parts", "delivered", "windows")
+brought_back, unheld, spread_parts, delivered, all_delivered, windows = (
+    plain(getattr(search_inside, name))
+    for name in ("brought_back", "unheld", "spread_parts", "delivered", "all_delivered", "windows")
 )
 absorbed, carried = plain(search_survey._absorbed), plain(search_survey._carried)
 
@@ -109,6 +110,9 @@ def test_parts_of_a_tile_and_how_often_they_move(dim: int) -> None:
             beyond[dim] = 1 - stays
             assert delivered(free, 1, beyond, moves) == tuple(moves[stays, 1, :, dim])
             assert delivered((free + 1) % 3, 1, beyond, moves) == (1.0, 1.0)
+            every = np.zeros((3, 2))
+            all_delivered(1, beyond, moves, every)
+            assert [tuple(one) for one in every] == [delivered(operand, 1, beyond, moves) for operand in range(3)]
 
 
 def _space(rng: random.Random) -> tuple[Any, Any, list[int], list[int], int]:
