@@ -95,8 +95,9 @@ def _search(space: Space, objective: Objective, effort: Effort, progress: Progre
             move_dims(space, objective, progress)
         known = surveyed_far(space, objective)
         carry(space, known, FAR, progress)
-        if least < (1 - _FAR_OFF) * progress.value:
-            carry(space, known, FURTHER, progress)
+        near = least / (1 - _FAR_OFF)
+        if near < progress.value:
+            carry(space, known, FURTHER, progress, near)
     progress.patience += progress.priced  # which counts from here
     prove(space, objective, progress, known_anywhere(space, objective))
     progress.given_up = max(progress.given_up, least)

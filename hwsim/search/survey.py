@@ -47,10 +47,11 @@ _priced = getattr(priced, "py_func", priced)
 _TRIED = 8
 
 
-def carry(space: Space, known: Surveyed, reach: Reach, progress: Progress) -> None:
+def carry(space: Space, known: Surveyed, reach: Reach, progress: Progress, enough: float = -math.inf) -> None:
     """Carry the best mapping that ``progress`` has, if any, over to the patterns with the fewest steps; leaves a better one there.
 
     What is good at one pattern is so at its neighbours: how much of each dim a level holds hardly depends on how the children share it.
+    enough : of a value as low no further round begins.
     """
     listed = known.listed
     groups = [replace(group, problem=within(group.problem, space)) for group in known.groups]
@@ -67,7 +68,7 @@ def carry(space: Space, known: Surveyed, reach: Reach, progress: Progress) -> No
             candidates = opened(listed.along_x[row], listed.along_y[row], group.costs.keep)
             candidates.temporal[0] = temporal
             climbed(space, group.of(row), candidates, chosen, reach.most, progress)
-        if progress.value >= before:
+        if progress.value >= before or progress.value <= enough:
             break
 
 

@@ -64,6 +64,19 @@ def test_a_stem_on_a_row_stationary_array_is_found_where_floors_mislead(monkeypa
     assert progress.value < 0.2 * climbed
 
 
+def test_no_further_round_begins_where_a_value_is_low_enough() -> None:
+    space = eyeriss(LoopNest(k=64, c=3, q=112, p=112, s=7, r=7, stride_h=2, stride_w=2, height=229, width=229))
+    known, done = surveyed(space, "edp"), []
+    for enough in (math.inf, -math.inf):
+        progress = Progress(1 << 40, math.inf)
+        carry(space, known, FAR, progress, enough)
+        done.append(progress)
+    one, all_rounds = done
+    carry(space, known, replace(FAR, rounds=1), again := Progress(1 << 40, math.inf))
+    assert (again.value, again.evaluated) == (one.value, one.evaluated)
+    assert all_rounds.value < one.value and all_rounds.evaluated > one.evaluated
+
+
 def test_the_patterns_with_the_fewest_steps_are_the_first_of_all() -> None:
     space = space_of(LoopNest(k=24, c=18, p=10), chip(), True, False)
     everything = at_work(space, patterns(space, math.inf))
