@@ -154,9 +154,9 @@ class Nested:
         once_for_all_constants(made)
         return made
 
-    def __call__(self, *arguments: Any) -> Any:
-        """Call it from Python, for tests."""
-        return self.made(*arguments)
+    def __call__(self, *_: Any) -> Any:
+        """There is no way in from Python."""
+        raise TypeError(f"{self.py_func.__qualname__} is called by kernels alone; from Python call its py_func")
 
 
 @typeof_impl.register(Nested)

@@ -60,18 +60,18 @@ def _exchange(problem: Problem, chain: Chain, value: float, most: int) -> tuple[
                             if number >= most:
                                 return value, number
                             copied(temporal, before)
-                            reached, first = np.inf, NONE
+                            reached, outermost = np.inf, NONE
                             if _exchanged(gives, takes, level, outer, shrink, grow, temporal, nest, factors):
                                 tiled(gives, problem, chain)
                                 tiled(takes, problem, chain)
-                                first = max(changed(gives, chain), changed(takes, chain))
-                                reached = chain_value(problem, chain, value, first, YES)
+                                outermost = max(changed(gives, chain), changed(takes, chain))
+                                reached = chain_value(problem, chain, value, outermost, YES)
                                 number += 1
                             if reached < value:
                                 value = reached
                                 adopted(gives, chain)
                                 adopted(takes, chain)
-                                summed(first, chain)
+                                summed(outermost, chain)
                             else:
                                 copied(before, temporal)
                     restored(takes, chain)

@@ -9,6 +9,10 @@ from hwsim.kernels.packed import INPUT, Int, P, Q, R, S
 from hwsim.kernels.search_terms import DATA, FREE_OF, KEEP, SHARE, SPATIAL, Problem, ceiling, neighbours, sums
 from hwsim.kernels.search_tile import NONE, ONE, ZERO, steps_of
 
+#: Figures of steps at which as many children have something to do: where the first round of them begins, the end of the last one, how far
+#: rounds are apart, the first step in each, the end of the last one, and how many children.
+START, STOP, APART, FROM, UNTIL, BUSY, FIGURES = range(7)
+
 
 @kernel
 def tabulate_needs(extents: Int, axis: Int, starts: Int, needs: Int) -> None:
@@ -17,7 +21,7 @@ def tabulate_needs(extents: Int, axis: Int, starts: Int, needs: Int) -> None:
 
     extents [2] : positions, taps. axis [4] : stride, dilation, pad, size. starts [2, E + 1]. Numbers run up to ceil(extent / step).
     """
-    rows, taps = np.empty((3, ROUNDS), np.int64), np.empty((needs.shape[1], 3, ROUNDS), np.int64)
+    rows, taps = np.empty((3, FIGURES), np.int64), np.empty((needs.shape[1], 3, FIGURES), np.int64)
     for step in range(1, extents[1] + 1):
         for number in range(1, ceiling(extents[1], step) + 1):
             _alike(step, number, extents[1], taps[starts[1, step] + number - 1])
@@ -32,11 +36,6 @@ def tabulate_needs(extents: Int, axis: Int, starts: Int, needs: Int) -> None:
                         for others in range(3):
                             if rows[some, BUSY] and taps[other, others, BUSY]:
                                 needs[entry, other] += _needed_by(step, rows[some], tap_step, taps[other, others], axis)
-
-
-#: Steps at which as many children have something to do: where the first round of them begins, the end of the last one, how far rounds are
-#: apart, the first step in each, the end of the last one, and how many children.
-START, STOP, APART, FROM, UNTIL, BUSY, ROUNDS = range(7)
 
 
 @lean_kernel

@@ -69,8 +69,8 @@ def survey(
     problem : of any pattern with the same kept operands. tile [L, 8], order [L] : extents and orders (by number) of the mapping to carry
     over. simple : the first level that takes all trips in a simple mapping; with L none is tried. most : mappings to look at in each
     pattern to improve its own. climb : what improves them, or tells what one costs. chain : room to work in. least [N] : so many of the
-    least before any is improved, ascending; those of these patterns are put among them, and one that is not is as bad as none. out :
-    infinity where no mapping was found that may fit. Returns how many were looked at.
+    least, ascending, where none is improved; those of these patterns are put among them, and one that is not is given up, as bad as none;
+    empty where all are told. out : infinity where no mapping was found that may fit. Returns how many were looked at.
     """
     depths = tile.shape[0]
     looked = 0
@@ -86,7 +86,7 @@ def survey(
             )
             for level in range(depths):
                 chain.chosen[level] = order[level] if start == depths else 0
-            here, seen = climb(own, chain, ONE, NO, worst) if goes else (np.inf, 1)
+            here, seen = climb(own, chain, ONE, NO, min(worst, value)) if goes else (np.inf, 1)
             if seen == 0:
                 raise RuntimeError(FAILED)
             looked += 1

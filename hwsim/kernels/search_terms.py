@@ -49,10 +49,10 @@ class Problem(NamedTuple):
     words [L, 3, 2, 1 + B] : energy of one word of an operand, then the cycles that it takes on each resource, for words that leave the
     parent for a level's tile and for words that arrive there. base [6, 1 + B] : the same for words between the PEs and the innermost
     level that keeps each operand, then of all that tiles do not change; then 0 for resources that hide behind compute, else the number
-    (from 1) of the level whose transfers add; then 1 for resources of which some boundary gives back. still [L, 3, 2] : how often the
-    tile of an operand leaves the parent and arrives that stays in place over all loops outside, at least. reals [8 + L], at the end for
-    each level the least share of children with inputs of their own.
-    sides [2, 4, extent, taps] : along height and width what the tiles of such an extent hold (``tabulate``);
+    (from 1) of the level whose transfers add; then 1 for energy, or resources, of which some boundary gives back. still [L, 3, 2] : how
+    often the tile of an operand leaves the parent and arrives that stays in place over all loops outside, at least. reals [8 + L], at the
+    end for each level the least share of children with inputs of their own. sides [2, 4, extent, taps] : along height and width what the
+    tiles of such an extent hold (``tabulate``);
     without entries where that would be long or is no matter of addresses. needs [2, A, B], starts [2, 2, E] : what PEs need along them
     (``search_needs``); without entries likewise.
     """

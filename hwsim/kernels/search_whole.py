@@ -76,13 +76,16 @@ def value_at(nest: Int, exact: Exact) -> float:
 
 
 class Chain(NamedTuple):
-    """Room for one mapping's tiles. tiles, tile, temporal [L, 8] : tiles of each level, their extents, trips. chosen [L] : orders by
-    number. trips [L, 8] : those of them that have something to do. steps [3, 8] : compute steps and passes along each dim, and how often
-    PEs take a word because of it. before [3, L, 8], steps_before [3, 8] : tiles, extents, trips and steps of the mapping that is being
-    improved. sums [2, L + 1, 1 + B] : energy and cycles on each resource of the boundaries from each level's outwards, and of what PEs take
-    and no tiles change, of that mapping, then of the one looked at. reach [8], state [5, 8], held [2, 3], moved [2], load, total [B] : room
-    to work in."""
+    """Room for one mapping's tiles.
 
+    now [3, L, 8] : of it tiles [L, 8] of each level, tile : their extents, trips : of ``temporal``, those that have something to do. chosen
+    [L] : orders by number. steps [1, 3, 8] : compute steps and passes along each dim, and how often PEs take a word because of it. before,
+    steps_before : the same as ``now`` and ``steps`` of the mapping that is being improved. sums [2, L + 1, 1 + B] : energy and cycles on
+    each resource of the boundaries from each level's outwards, and last of what PEs take and no tiles change, of that mapping, then of the
+    one looked at. reach [8], state [5, 8], held [2, 3], moved [2], load, total [B] : room to work in.
+    """
+
+    now: Int
     tiles: Int
     tile: Int
     temporal: Int
@@ -126,28 +129,29 @@ def tiled(dim: int, problem: Problem, chain: Chain) -> None:
             number = ceiling(left, temporal[level, dim])
         extent *= factors[SPATIAL, level, dim] * temporal[level, dim]
         chain.tiles[level, dim], chain.tile[level, dim] = number, extent
-    chain.steps[0, dim], chain.steps[1, dim] = _steps(dim, temporal, chain.tile, nest, factors)
-    chain.steps[2, dim] = taken(dim, temporal, chain.tile, problem)
+    chain.steps[0, 0, dim], chain.steps[0, 1, dim] = _steps(dim, temporal, chain.tile, nest, factors)
+    chain.steps[0, 2, dim] = taken(dim, temporal, chain.tile, problem)
 
 
 @lean_kernel
 def adopted(dim: int, chain: Chain) -> None:
     """Take the tiles of a dim for those of the mapping that is being improved."""
-    for level in range(chain.tiles.shape[0]):
-        chain.before[0, level, dim], chain.before[1, level, dim] = chain.tiles[level, dim], chain.tile[level, dim]
-        chain.before[2, level, dim] = chain.trips[level, dim]
-    for place in range(3):
-        chain.steps_before[place, dim] = chain.steps[place, dim]
+    _copy_dim(dim, chain.now, chain.before)
+    _copy_dim(dim, chain.steps, chain.steps_before)
 
 
 @lean_kernel
 def restored(dim: int, chain: Chain) -> None:
     """Go back to the tiles that were ``adopted``, but for the trips that lead to them."""
-    for level in range(chain.tiles.shape[0]):
-        chain.tiles[level, dim], chain.tile[level, dim] = chain.before[0, level, dim], chain.before[1, level, dim]
-        chain.trips[level, dim] = chain.before[2, level, dim]
-    for place in range(3):
-        chain.steps[place, dim] = chain.steps_before[place, dim]
+    _copy_dim(dim, chain.before, chain.now)
+    _copy_dim(dim, chain.steps_before, chain.steps)
+
+
+@lean_kernel
+def _copy_dim(dim: int, source: Int, target: Int) -> None:
+    for place in range(source.shape[0]):
+        for level in range(source.shape[1]):
+            target[place, level, dim] = source[place, level, dim]
 
 
 @lean_kernel
@@ -164,10 +168,10 @@ def changed(dim: int, chain: Chain) -> int:
 
 
 @lean_kernel
-def summed(first: int, chain: Chain) -> None:
+def summed(outermost: int, chain: Chain) -> None:
     """Take what a mapping with other boundaries from a level on inwards adds up to for that of the one that is being improved."""
     depths = chain.tiles.shape[0]
-    for level in range(first + 2):
+    for level in range(outermost + 2):
         _copy_sums(1, 0, level, chain)
     _copy_sums(1, 0, depths, chain)
 
@@ -179,20 +183,19 @@ def _copy_sums(source: int, target: int, level: int, chain: Chain) -> None:
 
 
 @lean_kernel
-def chain_value(problem: Problem, chain: Chain, beyond: float, first: int, tiles: bool) -> float:
+def chain_value(problem: Problem, chain: Chain, beyond: float, outermost: int, tiles: bool) -> float:
     """What a mapping of these trips and orders costs at least, infinity where it cannot fit: in most cases the very price.
 
-    chain : every dim is ``tiled``. first : the outermost level whose boundary is another than those ``summed``, or L - 2 for all; tiles :
-    whether tiles are others, too. beyond : infinity is told as well of what costs as much as that, often before all of it is known:
-    boundaries add to it, and the outermost ones, which cost most, come first. Where idle children make a boundary of outputs give
-    something back, that may be too soon.
+    chain : every dim is ``tiled``. outermost : the outermost level whose boundary is another than those ``summed``, or L - 2 for all; tiles
+    : whether tiles are others, too. beyond : infinity is told as well of what costs as much as that, often before all of it is known:
+    boundaries add to it, but where one gives energy back, and the outermost ones, which cost most, come first.
     """
     nest, factors, levels, words = problem.nest, problem.factors, problem.levels, problem.words
     reals = problem.reals
     count, tile, trips, load = chain.tiles, chain.tile, chain.trips, chain.load
     depths = factors.shape[1]
     if tiles:
-        for level in range(depths if first == depths - 2 else first + 1):
+        for level in range(depths if outermost == depths - 2 else outermost + 1):
             if not fits(level, tile[level], problem):
                 return np.inf
         _add_macs(problem, chain)
@@ -201,21 +204,22 @@ def chain_value(problem: Problem, chain: Chain, beyond: float, first: int, tiles
     energy = 0.0
     for resource in range(load.shape[0]):
         load[resource] = 0.0
-    if first < depths - 2:
-        energy = chain.sums[0, first + 1, 0]
+    if outermost < depths - 2:
+        energy = chain.sums[0, outermost + 1, 0]
         for resource in range(load.shape[0]):
-            load[resource] = chain.sums[0, first + 1, 1 + resource]
+            load[resource] = chain.sums[0, outermost + 1, 1 + resource]
     steps = passes = 1.0
     for dim in range(8):
-        steps *= chain.steps[0, dim]
-        passes *= chain.steps[1, dim]
+        steps *= chain.steps[0, 0, dim]
+        passes *= chain.steps[0, 1, dim]
     compute = _cycles(steps, passes, nest, reals)
     known, sliding = nest[ADDRESSES] and problem.sides.shape[2] > 0, slides(nest)
-    for level in range(first, -1, -1):
+    adds = problem.base[5, 0] == 0  # else what is to come may give back
+    for level in range(outermost, -1, -1):
         chain.sums[1, level + 1, 0] = energy
         for resource in range(load.shape[0]):
             chain.sums[1, level + 1, 1 + resource] = load[resource]
-        if _whole(energy, compute, False, problem, chain) >= beyond:
+        if adds and _whole(energy, compute, False, problem, chain) >= beyond:
             return np.inf
         for axis in range(2):
             position, tap = (Q, S) if axis == 0 else (P, R)
@@ -232,7 +236,7 @@ def chain_value(problem: Problem, chain: Chain, beyond: float, first: int, tiles
             operand = (place + 1) % 3  # inputs last: what of them is in place already takes longest to find
             if not levels[KEEP, level, operand]:
                 continue
-            if operand == INPUT and sliding and _whole(energy, compute, False, problem, chain) >= beyond:
+            if operand == INPUT and sliding and adds and _whole(energy, compute, False, problem, chain) >= beyond:
                 return np.inf
             boundary(
                 operand,
@@ -270,7 +274,7 @@ def _add_macs(problem: Problem, chain: Chain) -> None:
     for place in range(base.shape[1]):
         sums[1, depths, place] = base[3, place]
     for operand in range(3):
-        more = mac_words(operand, chain.steps[2], chain.tile, problem) - problem.reals[MAC_LEAST + operand]
+        more = mac_words(operand, chain.steps[0, 2], chain.tile, problem) - problem.reals[MAC_LEAST + operand]
         for place in range(base.shape[1]):
             sums[1, depths, place] += more * base[operand, place]
 
@@ -368,17 +372,17 @@ def descend(problem: Problem, chain: Chain, most: int, beyond: float) -> tuple[f
     for dim in range(8):
         adopted(dim, chain)
     summed(depths - 2, chain)
-    same = ZERO  # dims and levels since the last one that made it better
-    while same < 8 + depths and number < most:
+    in_vain = ZERO  # dims and levels since the last one that made it better
+    while in_vain < 8 + depths and number < most:
         for place in range(8 + depths):
-            if same < 8 + depths:
+            if in_vain < 8 + depths:
                 if place < 8:
                     reached, looked[place] = _refactored(place, value, problem, chain, before, tried)
                 else:
                     reached, looked[place] = _reordered(place - 8, value, problem, chain)
-                same = ZERO if reached < value else same + 1
+                in_vain = ZERO if reached < value else in_vain + 1
                 value = reached
-            number += looked[place]  # or again the same as it was
+            number += looked[place]  # as many as last time where nothing has changed since
     return value, number
 
 
@@ -407,18 +411,18 @@ def _refactored(dim: int, value: float, problem: Problem, chain: Chain, before: 
                 same = True
                 for other in range(depths):
                     same = same and temporal[other, dim] == before[other]
-                reached, first = np.inf, depths - 2
+                reached, outermost = np.inf, depths - 2
                 if goes and not same:
                     number += 1
                     if _is_new(dim, temporal, tried, met):
                         met += 1
                         tiled(dim, problem, chain)
-                        first = changed(dim, chain) if value < np.inf else first
-                        reached = chain_value(problem, chain, value, first, YES)
+                        outermost = changed(dim, chain) if value < np.inf else outermost
+                        reached = chain_value(problem, chain, value, outermost, YES)
                 if reached < value:
                     value, met = reached, ZERO
                     adopted(dim, chain)
-                    summed(first, chain)
+                    summed(outermost, chain)
                 else:
                     for other in range(depths):
                         temporal[other, dim] = before[other]
@@ -438,11 +442,11 @@ def _reordered(level: int, value: float, problem: Problem, chain: Chain) -> tupl
         if known:
             continue
         chain.chosen[level] = choice
-        first = level - 1 if value < np.inf else depths - 2
-        reached = chain_value(problem, chain, value, first, value == np.inf)
+        outermost = level - 1 if value < np.inf else depths - 2
+        reached = chain_value(problem, chain, value, outermost, value == np.inf)
         if reached < value:
             value = reached
-            summed(first, chain)
+            summed(outermost, chain)
         else:
             chain.chosen[level] = was
     return value, choices

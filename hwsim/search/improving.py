@@ -106,16 +106,17 @@ def allowed(space: Space, problem: Problem, temporal: Int) -> bool:
 def room_for(space: Space, problem: Problem, temporal: Int, chosen: Int) -> Chain:
     """Room to price mappings in, with trips [L, 8] and orders [L] by number, which climbing changes in place."""
     levels, each = space.levels, problem.base.shape[1]  # energy and resources
-    plain = np.ones((3, levels, 8), np.int64)
+    now = np.ones((3, levels, 8), np.int64)
     return Chain(
-        tiles=plain[0],
-        tile=plain[1],
+        now=now,
+        tiles=now[0],
+        tile=now[1],
         temporal=temporal,
         chosen=chosen,
-        trips=plain[2],
-        steps=np.zeros((3, 8), np.int64),
+        trips=now[2],
+        steps=np.zeros((1, 3, 8), np.int64),
         before=np.zeros((3, levels, 8), np.int64),
-        steps_before=np.zeros((3, 8), np.int64),
+        steps_before=np.zeros((1, 3, 8), np.int64),
         sums=np.zeros((2, levels + 1, each)),
         reach=np.zeros(8, np.int64),
         state=np.zeros((5, 8), np.int64),

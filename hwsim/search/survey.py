@@ -92,8 +92,9 @@ class Surveyed:
         groups = (replace(group, costs=group.costs.first(number)) for group in self.groups)
         return Surveyed(self.space, Patterns(*along, listed.steps[:number].copy()), (), tuple(groups))
 
-    def of(self, space: Space, objective: str) -> Surveyed:
-        """What ``carry`` takes of the same patterns of a nest that differs in padding alone: a word costs as much on its way."""
+    def for_nest(self, space: Space, objective: str) -> Surveyed:
+        """What ``carry`` takes of the same patterns of a nest that differs in padding alone: a word costs as much on its way. Floors stay
+        those of this nest: where it is the one with padding they are bounds of the other, if not the best."""
         groups = (replace(group, problem=of_nest(group.problem, space, objective)) for group in self.groups)
         return Surveyed(space, self.listed, (), tuple(groups))
 

@@ -134,7 +134,7 @@ def terms_of(space: Space, keep: Keep, factors: Int, of: Spread | None = None) -
             words[level, operand, 0] = costs.access[outer, READ, operand] + costs.wires[outer, operand]
             words[level, operand, 1] = costs.access[level, FILL, operand]
     base[3] += sum(mac_least[:, operand, None] * base[operand] for operand in range(3))
-    base[5, :, 1:] = (words[..., 1:] < 0).any(axis=(0, 1, 2))
+    base[5] = (words < 0).any(axis=(0, 1, 2))
     apart = np.ones((patterns, levels))
     for level in range(levels - 1):
         if kept[level, INPUT]:

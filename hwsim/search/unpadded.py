@@ -34,7 +34,7 @@ def find_unpadded(space: Space, objective: Objective, progress: Progress) -> Non
     if math.isinf(own.value):
         own.mapping = None
         climb_promising(twin, objective, own)
-    carry(twin, surveyed_far(space, objective).of(twin, objective), FAR, own)
+    carry(twin, surveyed_far(space, objective).for_nest(twin, objective), FAR, own)
     progress.evaluated += own.evaluated
     if own.mapping is None:
         return
