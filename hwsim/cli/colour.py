@@ -11,7 +11,7 @@ _BOLD, _DIM, _YELLOW, _END = "\x1b[1m", "\x1b[2m", "\x1b[33m", "\x1b[0m"
 #: The sentence that matters, rules and remarks, warnings.
 _LINES = (
     (re.compile(r"^\S+-bound: "), _BOLD),
-    (re.compile(r"^(─|note: |folded: |'\+n')"), _DIM),
+    (re.compile(r"^(─|note: |graph: |'\+n')"), _DIM),
     (re.compile(r"^(warning: |not given: )"), _YELLOW),
     (re.compile(r"^total "), _BOLD),
 )

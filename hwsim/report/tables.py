@@ -171,7 +171,7 @@ def _remarks(estimate: Estimate) -> list[str]:
     lines: list[str] = []
     folded = estimate.settings.get("folded", [])
     if folded:
-        lines += ["", *wrapped("folded: " + "; ".join(folded))]
+        lines += ["", *wrapped("graph: " + "; ".join(folded))]
     if any(layer.fused for layer in estimate.layers):
         lines += wrapped(
             "'+n' after a name counts the nodes folded into that layer; 'by' is the lead over the second bound."
