@@ -81,8 +81,8 @@ class Chain(NamedTuple):
     now [3, L, 8] : of it tiles [L, 8] of each level, tile : their extents, trips : of ``temporal``, those that have something to do. chosen
     [L] : orders by number. steps [1, 3, 8] : compute steps and passes along each dim, and how often PEs take a word because of it. before,
     steps_before : the same as ``now`` and ``steps`` of the mapping that is being improved. sums [2, L + 1, 1 + B] : energy and cycles on
-    each resource of the boundaries from each level's outwards, and last of what PEs take and no tiles change, of that mapping, then of the
-    one looked at. reach [8], state [5, 8], held [2, 3], moved [2], load, total [B] : room to work in.
+    each resource of the boundaries from each level's outwards, nothing at the outermost, and last of what PEs take and no tiles change, of
+    that mapping, then of the one looked at. reach [8], state [5, 8], held [2, 3], moved [2], load, total [B] : room to work in.
     """
 
     now: Int
@@ -201,13 +201,9 @@ def chain_value(problem: Problem, chain: Chain, beyond: float, outermost: int, t
         _add_macs(problem, chain)
     else:
         _copy_sums(0, 1, depths, chain)
-    energy = 0.0
+    energy = chain.sums[0, outermost + 1, 0]
     for resource in range(load.shape[0]):
-        load[resource] = 0.0
-    if outermost < depths - 2:
-        energy = chain.sums[0, outermost + 1, 0]
-        for resource in range(load.shape[0]):
-            load[resource] = chain.sums[0, outermost + 1, 1 + resource]
+        load[resource] = chain.sums[0, outermost + 1, 1 + resource]
     steps = passes = 1.0
     for dim in range(8):
         steps *= chain.steps[0, 0, dim]
@@ -216,9 +212,7 @@ def chain_value(problem: Problem, chain: Chain, beyond: float, outermost: int, t
     known, sliding = nest[ADDRESSES] and problem.sides.shape[2] > 0, slides(nest)
     adds = problem.base[5, 0] == 0  # else what is to come may give back
     for level in range(outermost, -1, -1):
-        chain.sums[1, level + 1, 0] = energy
-        for resource in range(load.shape[0]):
-            chain.sums[1, level + 1, 1 + resource] = load[resource]
+        _note(level + 1, energy, chain)
         if adds and _whole(energy, compute, False, problem, chain) >= beyond:
             return np.inf
         for axis in range(2):
@@ -260,11 +254,17 @@ def chain_value(problem: Problem, chain: Chain, beyond: float, outermost: int, t
                 energy += words[level, operand, end, 0] * chain.moved[end]
                 for resource in range(load.shape[0]):
                     load[resource] += words[level, operand, end, 1 + resource] * chain.moved[end]
-    chain.sums[1, 0, 0] = energy
-    for resource in range(load.shape[0]):
-        chain.sums[1, 0, 1 + resource] = load[resource]
+    _note(ZERO, energy, chain)
     value = _whole(energy, compute, True, problem, chain)
     return value if value < beyond else np.inf
+
+
+@lean_kernel
+def _note(level: int, energy: float, chain: Chain) -> None:
+    """Write down what the boundaries from a level outwards add up to."""
+    chain.sums[1, level, 0] = energy
+    for resource in range(chain.load.shape[0]):
+        chain.sums[1, level, 1 + resource] = chain.load[resource]
 
 
 @lean_kernel
